@@ -1,0 +1,29 @@
+"""One byte string per JSON value, and the digests and commitments computed over it."""
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(value: Any) -> bytes:
+    """Encode `value` as JSON with sorted keys and no white space (RFC 8785, but for the exponent form of floats)."""
+    return _encoder.encode(value)
+
+
+def digest(value: Any) -> str:
+    """Return `sha256:<hex>` of the canonical form: the name of a release, a policy, an offered set."""
+    return "sha256:" + hashlib.sha256(_encoder.encode(value)).hexdigest()
+
+
+def commit(salt: bytes, content: bytes) -> bytes:
+    """Return the 32-byte HMAC-SHA256 of `content` under a run's salt: what a head holds in place of content."""
+    return hmac.digest(salt, content, "sha256")
+
+
+def chain(previous: bytes, head: bytes) -> bytes:
+    """Return the 32-byte leaf hash that links `head` to the stream before it (leaf prefix of RFC 9162, section 2.1.1)."""
+    return hashlib.sha256(b"\x00" + previous + head).digest()

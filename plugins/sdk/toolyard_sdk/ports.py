@@ -1,0 +1,130 @@
+"""The Protocols through which packages meet; each has its adapters elsewhere and one conformance suite in tests."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.events import RunEvent
+from toolyard_sdk.messages import ToolResult, ToolSpec, Usage
+
+Durability = Literal["normal", "full"]
+"""`normal` survives the death of the process, `full` also the loss of power."""
+
+
+class Clock(Protocol):
+    """Time, so that nothing reads it by itself."""
+
+    def now(self) -> int:
+        """Return UTC microseconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+
+class Transaction(Protocol):
+    """One atomic unit of writes, collected and made durable together; stores add to it and never commit it.
+
+    `statement` is a SQLAlchemy Core statement made once at import; a row gives its bind parameters in the order of
+    the statement's own parameters. With `expect`, the commit is refused (`Conflict`) unless exactly that many rows
+    were changed.
+    """
+
+    def write(self, statement: Any, row: tuple[Any, ...], *, expect: int | None = None) -> None:
+        """Add one row's write."""
+        ...
+
+
+class Database(Protocol):
+    """Where transactions go and rows come from."""
+
+    def begin(self) -> Transaction:
+        """Return an empty transaction."""
+        ...
+
+    async def commit(self, tx: Transaction, durability: Durability = "normal") -> None:
+        """Make all writes of `tx` durable, or none; raises Conflict."""
+        ...
+
+    async def read(self, statement: Any, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a SQLAlchemy Core select over what has been committed."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only log of runs."""
+
+    def append(self, tx: Transaction, run: bytes, expected_seq: int, epoch: int, events: Iterable[RunEvent]) -> None:
+        """Add events at `expected_seq` and after; the commit is refused when another owner has moved on."""
+        ...
+
+    async def load(self, run: bytes) -> tuple[RunEvent, ...]:
+        """Return the run's events in order; raises UnknownEvent when one cannot be read by this version."""
+        ...
+
+
+class RawCall(Struct, frozen=True):
+    """A call as a model wrote it: nothing about it has been checked."""
+
+    name: str
+    arguments: str
+
+
+class Turn(Struct, frozen=True):
+    """A whole answer of a model. `malformed` names tool markup that leaked into the text, which is then not shown."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[RawCall, ...] = ()
+    finish: str = ""
+    usage: Usage = Usage()
+    model: str = ""
+    fingerprint: str = ""
+    malformed: str = ""
+    margin: float | None = None
+
+
+class Delta(Struct, frozen=True):
+    """A piece of a turn on its way: text for the user, or reasoning."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+class Model(Protocol):
+    """A model behind an OpenAI-compatible Chat Completions route (or something that acts like one)."""
+
+    async def reply(
+        self,
+        body: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the deadline is a value of the run, not of the caller's task
+        on_delta: Callable[[Delta], None] | None = None,
+        request_id: str = "",
+    ) -> Turn:
+        """Send one encoded request and return the whole turn; raises ModelError. With `on_delta`, the body streams."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Tool(Protocol):
+    """Something callable by name with JSON arguments, wherever it runs."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """How it presents itself."""
+        ...
+
+    def check(self, arguments: bytes) -> None:
+        """Raise ArgumentsInvalid, naming the field, unless the JSON object fits the input schema."""
+        ...
+
+    async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
+        """Execute one call; raises ToolError, CallInDoubt, or anything (which becomes an error result)."""
+        ...
