@@ -1,0 +1,1 @@
+"""Sessions, and the view of them that a model is shown."""

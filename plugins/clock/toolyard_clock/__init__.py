@@ -1,0 +1,1 @@
+"""Time zones, dates and durations for agents."""

@@ -1,0 +1,1 @@
+"""Reading and writing files under one root, for agents."""

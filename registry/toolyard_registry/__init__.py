@@ -1,0 +1,1 @@
+"""The versioned catalogue of tools, prompts and agent releases, and the sources tools come from."""
