@@ -18,7 +18,7 @@ Verdict = Literal["approve", "deny", "expired"]
 Outcome = Literal["happened", "did_not", "unknown"]
 FinishReason = Literal["stop", "max_turns", "budget", "cancelled", "failed", "release_unavailable"]
 Budget = Literal["tokens", "time"]
-ParkReason = Literal["approval", "client_tools", "input", "shutdown", "stopped"]
+ParkReason = Literal["approval", "client_tools", "input", "shutdown"]
 
 Problem = Literal[
     "unknown_tool",
@@ -84,7 +84,11 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
 
 
 class CallHead(Struct, frozen=True, omit_defaults=True):
-    """One call a model asked for: `side` says who executes it, `problem` why nobody will."""
+    """One call a model asked for: `side` says who executes it, `problem` why nobody will.
+
+    `arguments` commits to the canonical arguments, which lie inside the turn's message (payload `n`); where they
+    could not be read, to the raw text in a payload of its own.
+    """
 
     call: int
     name: str
@@ -155,7 +159,7 @@ class ModelCalled(Struct, frozen=True, tag_field="event", omit_defaults=True):
     """A request leaves for the model: all that is needed to rebuild its bytes, and their SHA-256.
 
     The request is the encoder's head for (release, model, offered, variant), then the session's items from
-    `window_start` (None: the beginning) to `window_end`, both included.
+    `window_start` to `window_end`, both included. `message` is the payload ordinal kept for the answer.
     """
 
     at: int
@@ -163,10 +167,11 @@ class ModelCalled(Struct, frozen=True, tag_field="event", omit_defaults=True):
     attempt: int
     model: str
     encoder: int
-    window_start: ItemRef | None
+    window_start: ItemRef
     window_end: ItemRef
     offered: str
     request: bytes
+    message: int
     variant: str = "plain"
 
 
@@ -190,7 +195,7 @@ class ModelReplied(Struct, frozen=True, tag_field="event", omit_defaults=True):
 
 
 class ModelFailed(Struct, frozen=True, tag_field="event", omit_defaults=True):
-    """A turn was lost. `retry_at` is when another attempt may start; 0 when none can help."""
+    """A turn was lost. `retry_at` is when another attempt may start (0: none can help), `leaked` the text already sent."""
 
     at: int
     turn: int
@@ -199,7 +204,7 @@ class ModelFailed(Struct, frozen=True, tag_field="event", omit_defaults=True):
     status: int = 0
     retry_at: int = 0
     detail: Content | None = None
-    leaked: bool = False
+    leaked: Content | None = None
 
 
 class PolicyDecided(Struct, frozen=True, tag_field="event", omit_defaults=True):
