@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 import re
+import types
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints, overload
@@ -11,12 +12,11 @@ from typing import Annotated, Any, get_type_hints, overload
 import msgspec
 
 from toolyard_sdk.context import ToolContext
+from toolyard_sdk.docstrings import read_docstring
 from toolyard_sdk.errors import ArgumentsInvalid
 from toolyard_sdk.messages import Annotations, ToolResult, ToolSpec
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
-_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?):\s*$")
-_ARGUMENT = re.compile(r"^\s+\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
 _TEXT = frozenset({str, type(None)})
 
 
@@ -32,7 +32,7 @@ class FunctionTool:
         self._fields = arguments.__struct_fields__
         self._context = context
         self._is_async = inspect.iscoroutinefunction(function)
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # the function's own attributes must not hide ours
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function as plain Python: a decorated function stays one."""
@@ -45,14 +45,17 @@ class FunctionTool:
     def _arguments(self, arguments: bytes) -> dict[str, Any]:
         try:
             decoded = self._decode(arguments)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ArgumentsInvalid(f"{error}. The arguments of {self.spec.name} are: {self._usage()}.") from error
         return {name: getattr(decoded, name) for name in self._fields}
 
     def _usage(self) -> str:
+        """Say in words which arguments there are: `expression (string), places (integer, optional)`."""
         required = self.spec.input_schema.get("required", ())
-        names = [name if name in required else f"{name} (optional)" for name in self._fields]
-        return ", ".join(names) or "none"
+        properties = self.spec.input_schema["properties"]
+        words = [(name, _type_words(properties[name]), name in required) for name in self._fields]
+        told = [f"{name} ({kind})" if needed else f"{name} ({kind}, optional)" for name, kind, needed in words]
+        return ", ".join(told) or "none"
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
         """Execute one call with JSON arguments; raises ToolError or whatever the function raises."""
@@ -61,19 +64,52 @@ class FunctionTool:
             keywords[self._context] = context
         if self._is_async:
             return result_of(await self.function(**keywords))
-        return result_of(await asyncio.to_thread(self.function, **keywords))
+        value = await asyncio.to_thread(self.function, **keywords)
+        if inspect.isawaitable(value):  # an object whose __call__ is async looks synchronous from outside
+            value = await value
+        return result_of(value)
 
 
 def result_of(value: Any) -> ToolResult:
-    """Turn what a function returned into a result: text stays text, anything else is JSON, kept as structure too."""
+    """Turn what a function returned into a result: text stays text, anything else is JSON, kept as structure too.
+
+    A lone surrogate in text (say, of a file name that is not UTF-8) becomes its escape: nothing after this could
+    store it.
+    """
     if isinstance(value, ToolResult):
-        return value
+        if value.text.isascii() or _encodable(value.text):
+            return value
+        return msgspec.structs.replace(value, text=_escaped(value.text))
     if isinstance(value, str):
-        return ToolResult(value)
+        return ToolResult(value if value.isascii() or _encodable(value) else _escaped(value))
     if value is None:
         return ToolResult("done")
     encoded = msgspec.json.encode(value)
-    return ToolResult(encoded.decode(), structured=msgspec.to_builtins(value))
+    return ToolResult(encoded.decode(), structured=msgspec.to_builtins(value, str_keys=True))
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _type_words(schema: dict[str, Any]) -> str:
+    """Return a property's type in few words, for an error message."""
+    if "enum" in schema:
+        return " or ".join(msgspec.json.encode(value).decode() for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_type_words(option) for option in schema["anyOf"])
+    if "$ref" in schema:
+        return "object"
+    kind = schema.get("type", "any JSON")
+    return kind if isinstance(kind, str) else " or ".join(kind)
 
 
 @overload
@@ -107,8 +143,9 @@ def tool(
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a typed function; raises TypeError at decoration when the signature cannot be a schema.
 
-    The description is the docstring's first paragraphs; its `Args:` section describes the parameters. Annotations
-    default to MCP's: destructive, not idempotent, open world. A `read_only` tool is never destructive.
+    The description is the docstring before its first section; `Args:` (or the NumPy and reST forms of it) describes
+    the parameters, and naming one that does not exist is an error. Annotations default to MCP's: destructive, not
+    idempotent, open world. A `read_only` tool is never destructive.
     """
     hints = Annotations(
         read_only=read_only,
@@ -121,12 +158,14 @@ def tool(
         tool_name = name or function.__name__
         if not _NAME.match(tool_name):
             raise TypeError(f"{tool_name!r} is no tool name: use 1 to 64 letters, digits, '_' or '-'")
-        text, told = _read_docstring(inspect.getdoc(function) or "")
-        arguments, context = _arguments_type(function, tool_name, told)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{tool_name} yields: return one value, and report progress through the ToolContext")
+        doc = read_docstring(inspect.getdoc(function) or "")
+        arguments, context = _arguments_type(function, tool_name, doc.arguments)
         spec = ToolSpec(
             name=tool_name,
             title=title,
-            description=description or text,
+            description=description or doc.text,
             input_schema=_schema(arguments),
             output_schema=_output_schema(function),
             annotations=hints,
@@ -138,33 +177,15 @@ def tool(
     return decorate if function is None else decorate(function)
 
 
-def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
-    """Split a docstring into the text before the first section and the described arguments."""
-    text: list[str] = []
-    told: dict[str, str] = {}
-    section, current = "", ""
-    for line in docstring.splitlines():
-        header = _SECTION.match(line)
-        if header:
-            section = header.group(1)
-        elif not section:
-            text.append(line)
-        elif section in ("Args", "Arguments", "Parameters"):
-            argument = _ARGUMENT.match(line)
-            if argument:
-                current = argument.group(1)
-                told[current] = argument.group(2).strip()
-            elif current and line.strip():
-                told[current] += " " + line.strip()
-    return "\n".join(text).strip(), told
-
-
 def _arguments_type(
     function: Callable[..., Any], tool_name: str, told: dict[str, str]
 ) -> tuple[type[msgspec.Struct], str]:
     """Return the Struct of the function's arguments, and the name of the parameter that takes the context."""
-    hints = get_type_hints(function, include_extras=True)
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{tool_name}: {error}: types in the signature must be defined at module level") from error
+    fields: list[tuple[str, Any, Any]] = []
     context = ""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -177,37 +198,50 @@ def _arguments_type(
             continue
         if parameter.name in told:
             hint = Annotated[hint, msgspec.Meta(description=told[parameter.name])]
-        if parameter.default is parameter.empty:
-            fields.append((parameter.name, hint))
-        elif isinstance(parameter.default, list | dict | set):
-            fields.append(
-                (parameter.name, hint, msgspec.field(default_factory=functools.partial(type(parameter.default), parameter.default)))
-            )
-        else:
-            fields.append((parameter.name, hint, parameter.default))
+        fields.append((parameter.name, hint, _default(parameter)))
+    unknown = told.keys() - {name for name, *_ in fields} - {context}
+    if unknown:
+        raise TypeError(f"{tool_name}: the docstring describes {sorted(unknown)}, which the signature does not have")
     try:
-        made = msgspec.defstruct(tool_name + "_arguments", fields, kw_only=True, frozen=True, forbid_unknown_fields=True)
+        made = msgspec.defstruct(
+            tool_name + "_arguments", fields, kw_only=True, frozen=True, forbid_unknown_fields=True
+        )
         msgspec.json.Decoder(made)
     except TypeError as error:
         raise TypeError(f"{tool_name}: {error}") from error
     return made, context
 
 
+def _default(parameter: inspect.Parameter) -> Any:
+    """Return the field's default: none for a required parameter, a fresh copy for each call of a mutable one."""
+    if parameter.default is parameter.empty:
+        return msgspec.NODEFAULT
+    if isinstance(parameter.default, list | dict | set):
+        return msgspec.field(default_factory=functools.partial(type(parameter.default), parameter.default))
+    return parameter.default
+
+
 def _schema(type_: Any) -> dict[str, Any]:
     """Return a self-contained JSON Schema 2020-12 of a type: its own object inline, the rest under `$defs`."""
     (schema,), components = msgspec.json.schema_components((type_,), ref_template="#/$defs/{name}")
     reference = schema.get("$ref")
-    if reference:
-        inline = dict(components.pop(reference.rsplit("/", 1)[1]))
-        inline.pop("title", None)
-        schema = inline
+    if reference and not _mentions(components, reference):
+        schema = {key: value for key, value in components.pop(reference.rsplit("/", 1)[1]).items() if key != "title"}
     return {**schema, "$defs": components} if components else schema
+
+
+def _mentions(schema: Any, reference: str) -> bool:
+    """Whether a schema refers to `reference`: a type that contains itself cannot be written inline."""
+    if isinstance(schema, dict):
+        return schema.get("$ref") == reference or any(_mentions(part, reference) for part in schema.values())
+    return isinstance(schema, list) and any(_mentions(part, reference) for part in schema)
 
 
 def _output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
     """Return the schema of what the function returns; None for text, for results made by hand and for untyped ones."""
     hint = get_type_hints(function).get("return", Any)
-    if hint is Any or hint is ToolResult or set(typing.get_args(hint) or (hint,)) <= _TEXT:
+    options = set(typing.get_args(hint)) if typing.get_origin(hint) in (typing.Union, types.UnionType) else {hint}
+    if Any in options or ToolResult in options or options <= _TEXT:
         return None
     try:
         return _schema(hint)
