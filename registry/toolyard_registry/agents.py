@@ -1,0 +1,182 @@
+"""`agents/NAME.toml` becomes an AgentRelease; given the tools, prompts and policies there are, it reads no files."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.events import Limits
+
+from toolyard_registry.located_toml import decode, did_you_mean, line_of
+from toolyard_registry.policy import make_policy
+from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
+from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, ToolRelease, seal, tool_release
+
+_GLOB = frozenset("*?[")
+_DEFAULT_POLICY = "default"
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[limits]` table: a run's budgets (`tokens` 0: no bound), one call's, and how long a run waits for people."""
+
+    turns: Count = 16
+    calls_per_turn: Count = 16
+    repeats: Count = 3
+    tokens: Annotated[int, Meta(ge=0)] = 0
+    seconds: Seconds = 600.0
+    model_attempts: Count = 4
+    tool_seconds: Seconds = 30.0
+    tool_output_bytes: Count = 32_768
+    window_tokens: Count = 24_000
+    grace_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    approval_seconds: Seconds = 86_400.0
+
+
+class ToolPin(Struct, frozen=True, forbid_unknown_fields=True):
+    """A `[tool.NAME]` table: what the operator stands for in place of what the tool says of itself."""
+
+    description: str | None = None
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
+
+
+class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. Exactly one of `instructions` and `prompt` says what the agent is told."""
+
+    description: str = ""
+    model: str = ""
+    instructions: str | None = None
+    prompt: str | None = None
+    variables: dict[str, Value] = {}
+    tools: tuple[str, ...] = ()
+    tool: dict[str, ToolPin] = {}
+    policy: str | None = None
+    on_disconnect: Literal["continue", "cancel"] = "cancel"
+    limits: AgentLimits = AgentLimits()
+    model_settings: ModelSettings = ModelSettings()
+
+
+def read_agent(
+    source: str,
+    name: str,
+    path: str,
+    *,
+    tools: Mapping[str, ToolRelease],
+    prompts: Mapping[str, Prompt],
+    policies: Mapping[str, Policy],
+) -> AgentRelease:
+    """Read an agent's file and pin what it names; raises ConfigError with the line.
+
+    Without `tools` an agent has none; without `policy` it has `policies/default.toml` where that exists.
+    """
+    return _Reading(source, name, path).release(tools, prompts, policies)
+
+
+class _Reading:
+    """One agent's file being read; it exists so that every error knows where it is."""
+
+    def __init__(self, source: str, name: str, path: str) -> None:
+        self._source, self._name, self._path = source, name, path
+        self._file = decode(source, AgentFile, path)
+
+    def _error(self, message: str, *keys: str | int) -> ConfigError:
+        return ConfigError(message, path=self._path, line=line_of(self._source, *keys))
+
+    def release(
+        self,
+        tools: Mapping[str, ToolRelease],
+        prompts: Mapping[str, Prompt],
+        policies: Mapping[str, Policy],
+    ) -> AgentRelease:
+        file = self._file
+        provider, slash, model = file.model.partition("/")
+        if file.model and not (provider and slash and model):
+            raise self._error(f'"{file.model}" is no model: write "provider/model", as in "local/qwen3-8b"', "model")
+        instructions, settings = self._instructions(prompts)
+        limits = msgspec.structs.asdict(file.limits)
+        run_limits = Limits(**{key: limits.pop(key) for key in Limits.__struct_fields__})
+        return seal(
+            AgentRelease(
+                name=self._name,
+                description=file.description,
+                instructions=instructions,
+                model=file.model,
+                settings=settings,
+                tools=self._granted(tools),
+                policy=self._policy(policies),
+                limits=run_limits,
+                on_disconnect=file.on_disconnect,
+                **limits,
+            )
+        )
+
+    def _instructions(self, prompts: Mapping[str, Prompt]) -> tuple[str, ModelSettings]:
+        file = self._file
+        if file.instructions is not None and file.prompt is not None:
+            raise self._error("`instructions` and `prompt` are two ways to say the same; keep one", "prompt")
+        if file.prompt is None:
+            if file.variables:
+                raise self._error("`variables` fill a prompt's places, and there is no `prompt` here", "variables")
+            if not file.instructions or not file.instructions.strip():
+                message = 'an agent needs instructions: write `instructions = "..."`, or `prompt = "NAME"`'
+                raise self._error(message, "instructions")
+            return file.instructions, file.model_settings
+        prompt = prompts.get(file.prompt)
+        if prompt is None:
+            raise self._error(f"there is no prompts/{file.prompt}.md{did_you_mean(file.prompt, prompts)}", "prompt")
+        for variable, value in file.variables.items():
+            if variable not in prompt.variables:
+                raise self._error(unknown_variable(prompt, variable), "variables", variable)
+            try:
+                check_value(prompt, variable, value)
+            except ConfigError as error:
+                raise self._error(error.message, "variables", variable) from None
+        return render(prompt, file.variables), _over(file.model_settings, prompt.settings)
+
+    def _granted(self, tools: Mapping[str, ToolRelease]) -> tuple[ToolRelease, ...]:
+        granted: dict[str, ToolRelease] = {}
+        for index, grant in enumerate(self._file.tools):
+            names = [grant] if grant in tools else [name for name in tools if fnmatchcase(name, grant)]
+            if not names:
+                what = "matches no tool" if _GLOB & set(grant) else "is no tool"
+                raise self._error(f"`{grant}` {what}{did_you_mean(grant, tools)}", "tools", index)
+            granted.update((name, tools[name]) for name in names)
+        for name, pin in self._file.tool.items():
+            if name not in granted:
+                message = f"[tool.{name}] is about a tool that `tools` does not grant{did_you_mean(name, granted)}"
+                raise self._error(message, "tool", name)
+            granted[name] = _pinned(granted[name], pin)
+        return tuple(granted[name] for name in sorted(granted))
+
+    def _policy(self, policies: Mapping[str, Policy]) -> Policy:
+        if self._file.policy is None:
+            return policies.get(_DEFAULT_POLICY) or make_policy()
+        policy = policies.get(self._file.policy)
+        if policy is None:
+            near = did_you_mean(self._file.policy, policies)
+            raise self._error(f"there is no policies/{self._file.policy}.toml{near}", "policy")
+        return policy
+
+
+def _over(above: ModelSettings, below: ModelSettings) -> ModelSettings:
+    """Return the settings of `above`, and of `below` where `above` says nothing."""
+    told = {name: value for name, value in msgspec.structs.asdict(above).items() if value is not None}
+    return msgspec.structs.replace(below, **told)
+
+
+def _pinned(release: ToolRelease, pin: ToolPin) -> ToolRelease:
+    told = {name: value for name, value in msgspec.structs.asdict(pin).items() if value is not None}
+    description = told.pop("description", release.spec.description)
+    if told.get("read_only"):
+        told.setdefault("destructive", False)
+        told.setdefault("idempotent", True)
+    annotations = msgspec.structs.replace(release.spec.annotations, **told)
+    spec = msgspec.structs.replace(release.spec, description=description, annotations=annotations)
+    return tool_release(spec, release.source, release.version)

@@ -1,0 +1,63 @@
+"""Reads names of catalogued things: `name`, `name@1.4.2`, `name@production`, `name@sha256:...`; looks nothing up."""
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,63}\Z")
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+Selects = Literal["default", "version", "channel", "digest"]
+
+
+class Reference(Struct, frozen=True):
+    """A name and what is wanted of it: a version, a channel or a digest, as `by` says; `default` wants none of them."""
+
+    name: str
+    by: Selects = "default"
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.value}" if self.value else self.name
+
+
+class NameInvalid(ValueError):
+    """Text that is no name, no version, no channel or no digest; the message says which and what is allowed."""
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """Return a name that can be one; raises NameInvalid. `what` is the noun used in the message."""
+    if not _NAME.match(name):
+        raise NameInvalid(f"{name[:80]!r} is no {what}: use 1 to 64 letters, digits, '_' or '-'")
+    return name
+
+
+def check_channel(channel: str) -> str:
+    """Return a channel's name; raises NameInvalid."""
+    if not _CHANNEL.match(channel):
+        raise NameInvalid(
+            f"{channel[:80]!r} is no channel: use a lower-case letter, then lower-case letters, digits, '_' or '-'"
+        )
+    return channel
+
+
+def parse(text: str) -> Reference:
+    """Read a reference; raises NameInvalid."""
+    name, at, wanted = text.partition("@")
+    check_name(name)
+    if not at:
+        return Reference(name)
+    if not wanted:
+        raise NameInvalid(f"{text!r} ends in '@': add a version, a channel or sha256:<64 hex digits>, or drop it")
+    if ":" in wanted:
+        if not _DIGEST.match(wanted):
+            raise NameInvalid(f"{wanted[:80]!r} is no digest: it is 'sha256:' and 64 lower-case hex digits")
+        return Reference(name, "digest", wanted)
+    if wanted[0] in "0123456789":
+        if not _VERSION.match(wanted):
+            raise NameInvalid(f"{wanted[:80]!r} is no version: write it as 1.4.2")
+        return Reference(name, "version", wanted)
+    return Reference(name, "channel", check_channel(wanted))

@@ -1,0 +1,84 @@
+"""Decides what may happen to a tool call: rules in order, then two defaults; pure, and knows no run and no journal."""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from toolyard_sdk.canonical import digest
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.events import Decision
+from toolyard_sdk.messages import Annotations
+
+from toolyard_registry.located_toml import decode, did_you_mean, line_of
+from toolyard_registry.releases import Policy, PolicyCall, Rule
+
+Ruling = tuple[Decision, str, str]
+"""The decision, the id of the rule that made it, and the reason in words."""
+
+_READ_ONLY: Ruling = ("approve", "default.read_only", "the tool is pinned as read-only")
+_ASK: Ruling = ("ask", "default.ask", "no rule approves this call and the tool may have side effects")
+_RESERVED = "default."
+_ANNOTATIONS = Annotations.__struct_fields__
+
+
+class PolicyFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`policies/NAME.toml`: the rules, first match decides."""
+
+    rule: tuple[Rule, ...] = ()
+
+
+def make_policy(rules: tuple[Rule, ...] = ()) -> Policy:
+    """Return the rules with their digest."""
+    return Policy(rules, digest(rules))
+
+
+def read_policy(text: str, path: str) -> Policy:
+    """Read a policy file; raises ConfigError for anything in it that could never match as its author meant."""
+    rules = decode(text, PolicyFile, path).rule
+    seen: set[str] = set()
+    for index, rule in enumerate(rules):
+        if not rule.id or rule.id.startswith(_RESERVED):
+            message = f"a rule's id cannot be {rule.id!r}: ids are not empty and `{_RESERVED}` is the built-in rules'"
+            raise ConfigError(message, path=path, line=line_of(text, "rule", index, "id"))
+        if rule.id in seen:
+            message = f"the id `{rule.id}` is taken by a rule above; a decision names its rule by it"
+            raise ConfigError(message, path=path, line=line_of(text, "rule", index, "id"))
+        seen.add(rule.id)
+        for name in rule.annotations:
+            if name not in _ANNOTATIONS:
+                message = f"unknown annotation `{name}`{did_you_mean(name, _ANNOTATIONS)}"
+                raise ConfigError(message, path=path, line=line_of(text, "rule", index, "annotations", name))
+    return make_policy(rules)
+
+
+def decide(policy: Policy, call: PolicyCall) -> Ruling:
+    """Return the ruling of the first rule whose conditions all hold; without one, only what is read-only goes ahead."""
+    for rule in policy.rules:
+        if _holds(rule, call):
+            return rule.decision, rule.id, rule.reason
+    return _READ_ONLY if call.annotations.read_only else _ASK
+
+
+def _holds(rule: Rule, call: PolicyCall) -> bool:
+    return (
+        fnmatchcase(call.tool, rule.tool)
+        and fnmatchcase(call.agent, rule.agent)
+        and fnmatchcase(call.tenant, rule.tenant)
+        and (not rule.roles or not call.roles.isdisjoint(rule.roles))
+        and all(getattr(call.annotations, name) is wanted for name, wanted in rule.annotations.items())
+        and all(_argument_matches(call.arguments, path, glob) for path, glob in rule.arguments.items())
+    )
+
+
+def _argument_matches(arguments: dict[str, Any], path: str, glob: str) -> bool:
+    value: Any = arguments
+    for key in path.split("."):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return False
+    text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+    return fnmatchcase(text, glob)

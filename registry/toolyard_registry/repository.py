@@ -1,0 +1,134 @@
+"""An agent's repository on disk: reads agents/, prompts/ and policies/, and swaps a changed set in as a whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+from toolyard_sdk.errors import ConfigError
+
+from toolyard_registry.agents import read_agent
+from toolyard_registry.local_tools import local_files
+from toolyard_registry.located_toml import read_text
+from toolyard_registry.names import NameInvalid, check_name
+from toolyard_registry.policy import read_policy
+from toolyard_registry.prompts import Prompt, read_prompt
+from toolyard_registry.releases import AgentRelease, Policy
+from toolyard_registry.toolbox import Toolbox
+
+Read = TypeVar("Read")
+Stamp = tuple[int, int]
+"""A file's modification time in nanoseconds and its size."""
+
+_FOLDERS = (("agents", "*.toml"), ("prompts", "*.md"), ("policies", "*.toml"))
+
+
+class Repository(Struct, frozen=True):
+    """What the files say at one moment. `problems` name what could not be read; those agents are not in `agents`."""
+
+    agents: dict[str, AgentRelease]
+    prompts: dict[str, Prompt]
+    policies: dict[str, Policy]
+    toolbox: Toolbox
+    problems: tuple[ConfigError, ...] = ()
+
+
+def load_repository(root: Path, toolbox: Toolbox) -> Repository:
+    """Read the repository at `root`; never raises for what is in it: each mistake is one of `problems`.
+
+    An agent that names a prompt or policy that could not be read has a problem of its own, beside the file's.
+    """
+    problems: list[ConfigError] = list(toolbox.file_problems)
+    prompts = _read_each(root, "prompts", "*.md", problems, read_prompt)
+    policies = _read_each(root, "policies", "*.toml", problems, lambda text, _name, shown: read_policy(text, shown))
+
+    def agent(text: str, name: str, shown: str) -> AgentRelease:
+        return read_agent(text, name, shown, tools=toolbox.releases, prompts=prompts, policies=policies)
+
+    agents = _read_each(root, "agents", "*.toml", problems, agent)
+    return Repository(agents, prompts, policies, toolbox, tuple(problems))
+
+
+class Loader:
+    """Keeps the current repository; a set of files with a problem in it never replaces one without.
+
+    `open_toolbox` is called at first and whenever a file of tools/ has changed. The first set is taken as it is: what
+    is good of it is served, and `current.problems` says what is not. `refused` holds what the last reload found wrong.
+    """
+
+    def __init__(self, root: Path, open_toolbox: Callable[[], Toolbox]) -> None:
+        self._root = root
+        self._open_toolbox = open_toolbox
+        self._seen = _stamps(root)
+        self._toolbox = open_toolbox()
+        self._refused: tuple[ConfigError, ...] = ()
+        self._current = load_repository(root, self._toolbox)
+
+    @property
+    def current(self) -> Repository:
+        """The set that is served."""
+        return self._current
+
+    @property
+    def refused(self) -> tuple[ConfigError, ...]:
+        """Why the files as they are now are not served; empty when they are."""
+        return self._refused
+
+    def changed(self) -> bool:
+        """Tell whether a file was added, removed or written since it was last read, by time and size."""
+        return _stamps(self._root) != self._seen
+
+    def reload(self) -> tuple[ConfigError, ...]:
+        """Read all files again; without a problem they become `current`, else the problems are returned."""
+        stamps = _stamps(self._root)  # before reading: what is written meanwhile counts as changed
+        before, self._seen = self._seen, stamps
+        toolbox = self._toolbox
+        if _tools(stamps) != _tools(before) or toolbox.file_problems:
+            toolbox = self._open_toolbox()
+        found = load_repository(self._root, toolbox)
+        self._refused = found.problems
+        self._toolbox = toolbox
+        if not found.problems:
+            self._current = found
+        return found.problems
+
+
+def _read_each(
+    root: Path,
+    folder: str,
+    pattern: str,
+    problems: list[ConfigError],
+    read: Callable[[str, str, str], Read],
+) -> dict[str, Read]:
+    """Read the files of a folder by name; what cannot be read becomes a problem."""
+    found: dict[str, Read] = {}
+    for path in _files(root, folder, pattern):
+        shown = f"{folder}/{path.name}"
+        try:
+            check_name(path.stem, "file name here")
+            found[path.stem] = read(read_text(path, shown=shown), path.stem, shown)
+        except NameInvalid as error:
+            problems.append(ConfigError(str(error), path=shown))
+        except ConfigError as error:
+            problems.append(error)
+    return found
+
+
+def _files(root: Path, folder: str, pattern: str) -> list[Path]:
+    return sorted(path for path in (root / folder).glob(pattern) if not path.name.startswith("."))
+
+
+def _stamps(root: Path) -> dict[Path, Stamp]:
+    paths = [path for folder, pattern in _FOLDERS for path in _files(root, folder, pattern)]
+    stamps: dict[Path, Stamp] = {}
+    for path in (*paths, *local_files(root)):
+        try:
+            status = path.stat()
+        except OSError:  # gone between listing and looking
+            continue
+        stamps[path] = (status.st_mtime_ns, status.st_size)
+    return stamps
+
+
+def _tools(stamps: dict[Path, Stamp]) -> dict[Path, Stamp]:
+    return {path: stamp for path, stamp in stamps.items() if path.suffix == ".py"}
