@@ -1,25 +1,26 @@
 """The window: which of a session's items a model is shown; pure, over encoded fragments and token counts.
 
 The window is a suffix of the item chain that begins at a user message, so it holds whole exchanges and never an
-orphaned tool result. It moves in large steps (down to half the budget when the budget is passed), because every move
+orphaned tool result. It moves in large steps (down to half the budget once the budget is passed), because every move
 costs the model server its cached prefix. The same items and budget always give the same window.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
 from toolyard_sdk.events import ItemRef
 
-Kind = Literal["user", "system", "assistant", "tool"]
+Kind = Literal["user", "assistant", "tool"]
 
 
 class Item(Struct, frozen=True):
-    """One item as the window needs it: `fragment` is its encoded message, `tokens` an estimate or a count."""
+    """One item as the window needs it: `tokens` is an estimate or a count, `position` its depth in the session."""
 
     ref: ItemRef
     kind: Kind
-    fragment: bytes
     tokens: int
+    position: int
 
 
 def estimate_tokens(fragment: bytes) -> int:
@@ -28,54 +29,55 @@ def estimate_tokens(fragment: bytes) -> int:
 
 
 class Window:
-    """A chain of items, oldest first, and where the view of it begins; grows, and never looks back."""
+    """The items a model is shown, oldest first; what it has let go of it no longer holds.
 
-    __slots__ = ("_kept", "budget", "fragments", "refs", "start", "tokens", "users")
+    `fragments` are the encoded messages, in step with `items`; a fragment may be filled in after its item.
+    """
 
-    def __init__(self, budget: int, items: tuple[Item, ...] = ()) -> None:
+    __slots__ = ("_users", "budget", "fragments", "items", "moves", "tokens")
+
+    def __init__(self, budget: int, items: Iterable[Item] = ()) -> None:
         self.budget = budget
+        self.items: list[Item] = []
         self.fragments: list[bytes] = []
-        self.refs: list[ItemRef] = []
-        self.tokens: list[int] = []
-        self.users: list[int] = []
-        self.start = 0
-        self._kept = 0
+        self.tokens = 0
+        self.moves = 0
+        self._users: list[int] = []
         for item in items:
-            self.add(item.ref, item.kind, item.fragment, item.tokens)
+            self.add(item, b"")
 
-    def __len__(self) -> int:
-        return len(self.refs)
+    @property
+    def next_position(self) -> int:
+        """The depth of the item that would come next."""
+        return self.items[-1].position + 1 if self.items else 0
 
     @property
     def size(self) -> int:
-        """Bytes held: what a cache of windows counts."""
-        return sum(map(len, self.fragments)) + 200 * len(self.refs)
+        """About how many bytes it holds: what a cache of windows counts."""
+        return sum(map(len, self.fragments)) + 300 * len(self.items)
 
-    def add(self, ref: ItemRef, kind: Kind, fragment: bytes, tokens: int) -> None:
-        """Append one item; the view's start moves only here, and only when a user message opens an exchange."""
-        if kind == "user" and (not self.users or self.users[-1] != len(self.refs) - 1):
-            self.users.append(len(self.refs))
-        self.refs.append(ref)
+    def add(self, item: Item, fragment: bytes) -> None:
+        """Append one item; the view moves only here, and only when the budget is passed."""
+        if item.kind == "user" and not (self.items and self.items[-1].kind == "user"):
+            self._users.append(len(self.items))
+        self.items.append(item)
         self.fragments.append(fragment)
-        self.tokens.append(tokens)
-        self._kept += tokens
-        if self._kept > self.budget:
+        self.tokens += item.tokens
+        if self.tokens > self.budget:
             self._move()
 
     def _move(self) -> None:
-        """Drop whole exchanges until half the budget is left, or only the last exchange."""
-        for user in self.users:
-            if user <= self.start:
+        """Let whole exchanges go until half the budget is left, or only the last exchange."""
+        kept, cut = self.tokens, 0
+        for user in self._users:
+            if user == 0:
                 continue
-            self._kept -= sum(self.tokens[self.start : user])
-            self.start = user
-            if self._kept <= self.budget // 2:
-                return
-
-    def view(self) -> list[bytes]:
-        """Return the fragments a model is shown, oldest first."""
-        return self.fragments[self.start :] if self.start else self.fragments
-
-    def view_from(self, start: ItemRef) -> list[bytes]:
-        """Return the fragments from a recorded start on: how a past request is rebuilt."""
-        return self.fragments[self.refs.index(start) :]
+            kept -= sum(item.tokens for item in self.items[cut:user])
+            cut = user
+            if kept <= self.budget // 2:
+                break
+        if cut:
+            del self.items[:cut], self.fragments[:cut]
+            self._users = [user - cut for user in self._users if user >= cut]
+            self.tokens = kept
+            self.moves += 1

@@ -88,6 +88,8 @@ class Doubt(Struct, frozen=True):
 class RunState(Struct, frozen=True):
     """Everything the loop knows of a run; ordinals are those of the journal's heads.
 
+    `active_us` sums the time before the last wait, `active_since` is when the present stretch began: the wall time budget
+    does not count waiting for people.
     `items` are the payload ordinals of the run's session items in window order; `repeats` counts the calls by
     commitment to (tool, arguments); `closing` is set once the run can only end.
     """
@@ -119,6 +121,8 @@ class RunState(Struct, frozen=True):
     cancel: str = ""
     parked: ParkReason | None = None
     wake_at: int = 0
+    active_since: int = 0
+    active_us: int = 0
     finish: RunFinished | None = None
 
 
@@ -321,6 +325,7 @@ def _on_started(state: RunState, event: RunStarted) -> RunState:
         started=event,
         limits=event.limits,
         epoch=event.epoch,
+        active_since=event.at,
         items=tuple(content.n for content in event.inputs),
     )
 
@@ -515,7 +520,7 @@ def _on_parked(state: RunState, event: RunParked) -> RunState:
     if state.phase in ("new", "finished"):
         return state
     resting = state.resting if state.phase == "parked" else state.phase
-    return msgspec.structs.replace(state, phase="parked", resting=resting, parked=event.why, wake_at=event.until)
+    return msgspec.structs.replace(state, phase="parked", resting=resting, parked=event.why, wake_at=event.until, active_us=state.active_us + event.at - state.active_since)
 
 
 def _on_resumed(state: RunState, event: RunResumed) -> RunState:
@@ -537,6 +542,7 @@ def _on_resumed(state: RunState, event: RunResumed) -> RunState:
         segment=state.segment + (1 if state.phase == "parked" and state.parked != "shutdown" else 0),
         parked=None,
         wake_at=0,
+        active_since=event.at,
     )
 
 

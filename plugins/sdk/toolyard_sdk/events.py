@@ -132,7 +132,9 @@ class RunStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
     mode: Mode = "foreground"
     base: ItemRef | None = None
     end_user: bytes | None = None
+    instructions: Content | None = None
     client_tools: Content | None = None
+    sampling: Content | None = None
     parent: bytes | None = None
     epoch: int = 1
 

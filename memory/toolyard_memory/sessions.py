@@ -1,0 +1,120 @@
+"""Sessions in SQL: written within the run's own transaction, read back as chains of items; knows no payload."""
+
+import hashlib
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlalchemy import bindparam, insert, select, update
+from toolyard_sdk.events import ItemRef
+from toolyard_sdk.ports import Database, Transaction
+
+from toolyard_memory.tables import ContinuationRow, ItemRow, SessionRow
+from toolyard_memory.window import Item
+
+_session = SessionRow.__table__  # type: ignore[attr-defined]
+_item = ItemRow.__table__  # type: ignore[attr-defined]
+_continuation = ContinuationRow.__table__  # type: ignore[attr-defined]
+
+OPEN = insert(_session)
+ADD = insert(_item)
+REMEMBER = insert(_continuation)
+MOVE_HEAD = (
+    update(_session)
+    .where(_session.c.tenant == bindparam("of_tenant"), _session.c.id == bindparam("of_id"))
+    .values(updated_at=bindparam("at"), head_run=bindparam("run"), head_n=bindparam("n"))
+)
+FIND = select(_session).where(_session.c.tenant == bindparam("of_tenant"), _session.c.id == bindparam("of_id"))
+CHAIN = (
+    select(_item)
+    .where(_item.c.session == bindparam("of_session"), _item.c.position <= bindparam("up_to"))
+    .order_by(_item.c.position.desc())
+)
+PLACE = select(_item.c.position).where(
+    _item.c.session == bindparam("of_session"), _item.c.run == bindparam("of_run"), _item.c.n == bindparam("of_n")
+)
+RECALL = select(_continuation).where(_continuation.c.key == bindparam("of_key"))
+
+
+class Session(Struct, frozen=True):
+    """A conversation and its newest item."""
+
+    tenant: str
+    id: bytes
+    caller: str
+    end_user: str | None
+    agent: str
+    head: ItemRef | None
+
+
+class Continuation(Struct, frozen=True):
+    """Where a resent conversation goes on."""
+
+    session: bytes
+    item: ItemRef
+
+
+def continuation_key(tenant: str, caller: str, end_user: str | None, agent: str, visible: Sequence[bytes]) -> bytes:
+    """Return the 32-byte digest of a visible conversation, bound to who may continue it."""
+    hasher = hashlib.sha256()
+    for part in (tenant.encode(), caller.encode(), (end_user or "").encode(), agent.encode(), *visible):
+        hasher.update(len(part).to_bytes(8))
+        hasher.update(part)
+    return hasher.digest()
+
+
+class Sessions:
+    """The store of sessions; writes join a transaction, reads see what was committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, tx: Transaction, session: Session, at: int) -> None:
+        """Add a new session; times are UTC microseconds."""
+        tx.write(
+            OPEN, (session.tenant, session.id, session.caller, session.end_user, session.agent, at, at, None, None)
+        )
+
+    def add(self, tx: Transaction, session: bytes, item: Item, parent: ItemRef | None, encoder: int) -> None:
+        """Add one immutable item below `parent`."""
+        run, n = (parent.run, parent.n) if parent is not None else (None, None)
+        tx.write(ADD, (session, item.position, item.ref.run, item.ref.n, run, n, item.kind, item.tokens, encoder))
+
+    def move_head(self, tx: Transaction, tenant: str, session: bytes, head: ItemRef, at: int) -> None:
+        """Name the session's newest item."""
+        tx.write(MOVE_HEAD, (at, head.run, head.n, tenant, session))
+
+    def remember(self, tx: Transaction, key: bytes, tenant: str, session: bytes, item: ItemRef) -> None:
+        """Let the conversation with this digest go on at `item`."""
+        tx.write(REMEMBER, (key, tenant, session, item.run, item.n))
+
+    async def recall(self, tenant: str, key: bytes) -> Continuation | None:
+        """Return where the conversation with this digest goes on; None when it is not known."""
+        rows = await self._database.read(RECALL, {"of_key": key})
+        if not rows or rows[0][1] != tenant:
+            return None
+        return Continuation(rows[0][2], ItemRef(rows[0][3], rows[0][4]))
+
+    async def find(self, tenant: str, session: bytes) -> Session | None:
+        """Return a session of this tenant, or None."""
+        rows = await self._database.read(FIND, {"of_tenant": tenant, "of_id": session})
+        if not rows:
+            return None
+        of_tenant, id_, caller, end_user, agent, _created, _updated, run, n = rows[0]
+        return Session(of_tenant, id_, caller, end_user, agent, ItemRef(run, n) if run is not None else None)
+
+    async def chain(self, session: bytes, head: ItemRef) -> list[Item]:
+        """Return the items from the session's beginning to `head`, oldest first; other branches are left out."""
+        place = await self._database.read(
+            PLACE, {"of_session": session, "of_run": head.run, "of_n": head.n}
+        )
+        if not place:
+            return []
+        rows = await self._database.read(CHAIN, {"of_session": session, "up_to": place[0][0]})
+        found: list[Item] = []
+        wanted: tuple[bytes | None, int | None] = (head.run, head.n)
+        for _session_id, position, run, n, parent_run, parent_n, kind, tokens, _encoder in rows:
+            if (run, n) == wanted:
+                found.append(Item(ItemRef(run, n), kind, tokens, position))
+                wanted = (parent_run, parent_n)
+        found.reverse()
+        return found
