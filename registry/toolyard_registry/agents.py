@@ -177,6 +177,10 @@ def _pinned(release: ToolRelease, pin: ToolPin) -> ToolRelease:
     if told.get("read_only"):
         told.setdefault("destructive", False)
         told.setdefault("idempotent", True)
+    elif told.get("read_only") is False and release.spec.annotations.read_only:
+        # A read-only tool is called harmless and repeatable because it is read-only; without that nothing is known.
+        told.setdefault("destructive", True)
+        told.setdefault("idempotent", False)
     annotations = msgspec.structs.replace(release.spec.annotations, **told)
     spec = msgspec.structs.replace(release.spec, description=description, annotations=annotations)
     return tool_release(spec, release.source, release.version)

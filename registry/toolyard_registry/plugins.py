@@ -24,7 +24,8 @@ class PluginProblem(Struct, frozen=True):
 
     def __str__(self) -> str:
         of = f" (of {self.distribution})" if self.distribution else ""
-        return f"plugin {self.plugin}{of}: {self.error}. {self.advice}"
+        stop = "" if self.error.endswith(("?", ".", "!")) else "."
+        return f"plugin {self.plugin}{of}: {self.error}{stop} {self.advice}"
 
 
 class Plugin(Struct, frozen=True):

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ConfigError
@@ -46,7 +47,7 @@ class FrontMatter(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prompt(Struct, frozen=True, omit_defaults=True):
-    """A prompt at one version. `path` and `first_line` (of the text in its file) place errors and are not digested."""
+    """A prompt at one version; its digest is over all but `path` and `first_line` (of the text in its file)."""
 
     name: str
     text: str
@@ -73,16 +74,8 @@ def read_prompt(source: str, name: str, path: str) -> Prompt:
     text = "".join(lines).rstrip()
     if not text:
         raise ConfigError("the prompt has no text", path=path, line=first_line)
-    prompt = Prompt(
-        name=name,
-        text=text,
-        description=front.description,
-        variables=front.variables,
-        settings=front.model_settings,
-        digest=digest([name, text, front.description, front.variables, front.model_settings]),
-        path=path,
-        first_line=first_line,
-    )
+    bare = Prompt(name, text, front.description, front.variables, front.model_settings)
+    prompt = msgspec.structs.replace(bare, digest=digest(bare), path=path, first_line=first_line)
     _check(prompt)
     return prompt
 
@@ -102,11 +95,11 @@ def render(prompt: Prompt, values: Mapping[str, Value]) -> str:
         if not name:
             pieces.append("{{")
             continue
-        value = values[name] if name in values else prompt.variables[name].default
-        if value is None:
+        filled = values[name] if name in values else prompt.variables[name].default
+        if filled is None:
             message = f"the variable `{name}` has no value: give it one under [variables], or a `default` here"
             raise ConfigError(message, path=prompt.path, line=_line(prompt, match.start()))
-        pieces.append(_written(value))
+        pieces.append(_written(filled))
     pieces.append(prompt.text[at:])
     return "".join(pieces)
 

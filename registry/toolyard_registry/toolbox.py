@@ -139,10 +139,11 @@ class _Collecting:
             spec = taken.spec
         except Exception as error:  # noqa: BLE001 - a property or a signature of a stranger
             return f"{_called(offer)} is no tool: {told(error)}"
-        if not (isinstance(spec, ToolSpec) and callable(getattr(taken, "check", None))):
-            return f"{_called(offer)} is no tool: it has no ToolSpec as `spec`, or no `check`"
-        if not inspect.iscoroutinefunction(getattr(taken, "call", None)):
-            return f"{_called(offer)} is no tool: its `call` is not an async method"
+        if not isinstance(spec, ToolSpec):
+            return f"{_called(offer)} is no tool: its `spec` is no ToolSpec"
+        for method in ("check", "call"):
+            if not callable(getattr(taken, method, None)):
+                return f"{_called(offer)} is no tool: it has no method `{method}`"
         if not _NAME.match(spec.name):
             return f"{spec.name!r} is no tool name: use 1 to 64 letters, digits, '_' or '-'"
         if spec.name in self._tools:
