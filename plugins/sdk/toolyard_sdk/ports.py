@@ -29,7 +29,9 @@ class Transaction(Protocol):
     """One atomic unit of writes, collected and made durable together; stores add to it and never commit it.
 
     `statement` is a SQLAlchemy Core statement made once at import; a row gives its bind parameters in the order of
-    the statement's own parameters. With `expect`, the commit is refused (`Conflict`) unless exactly that many rows
+    the statement's own parameters (`insert(table)`: the table's columns; else as they appear in the SQL), or in the
+    order the statement pins with `.execution_options(row=("status", "id"))`. Within a transaction, rows are applied
+    statement by statement, in the order of each statement's first use. With `expect`, the commit is refused (`Conflict`) unless exactly that many rows
     were changed.
     """
 
@@ -50,19 +52,36 @@ class Database(Protocol):
         ...
 
     async def read(self, statement: Any, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
-        """Return the rows of a SQLAlchemy Core select over what has been committed."""
+        """Return the rows of a SQLAlchemy Core select over what has been committed: for reads by key."""
         ...
+
+    async def scan(self, statement: Any, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a select that may look at many, without holding up the event loop."""
+        ...
+
+
+class Tail(Struct, frozen=True):
+    """Where a run's journal ends: the next number, the owner's epoch, and the hash of the last event."""
+
+    run: bytes
+    seq: int
+    epoch: int
+    hash: bytes
 
 
 class Journal(Protocol):
     """The append-only log of runs."""
 
-    def append(self, tx: Transaction, run: bytes, expected_seq: int, epoch: int, events: Iterable[RunEvent]) -> None:
-        """Add events at `expected_seq` and after; the commit is refused when another owner has moved on."""
+    def append(self, tx: Transaction, tail: Tail, events: Iterable[RunEvent]) -> Tail:
+        """Add events after `tail` and return the new one; the commit is refused when another owner has moved on."""
         ...
 
     async def load(self, run: bytes) -> tuple[RunEvent, ...]:
         """Return the run's events in order; raises UnknownEvent when one cannot be read by this version."""
+        ...
+
+    async def resume(self, run: bytes) -> tuple[tuple[RunEvent, ...], Tail]:
+        """Return the run's events and the tail to append after; raises UnknownEvent."""
         ...
 
 
