@@ -66,21 +66,16 @@ class Assembly:
             choice = choices[0]
             piece = choice.delta or choice.message
             if piece is not None:
-                content = piece.content or piece.refusal
-                if content:
-                    texts.append(content)
-                thought = piece.reasoning or piece.reasoning_content
-                if thought:
-                    thoughts.append(thought)
+                texts.append(piece.content or piece.refusal or "")
+                thoughts.append(piece.reasoning or piece.reasoning_content or "")
                 if piece.tool_calls:
                     self._write_calls(piece.tool_calls)
             if choice.finish_reason or choice.logprobs is not None:
                 self._note(choice)
         if chunks:
             self._source(chunks[-1])
-        if not texts and not thoughts:
-            return None
-        return self._show("".join(texts), "".join(thoughts))
+        text, thought = "".join(texts), "".join(thoughts)
+        return self._show(text, thought) if text or thought else None
 
     def turn(self) -> tuple[Turn, Delta | None]:
         """Return the finished turn, and what had been held back and may be shown after all."""
@@ -98,7 +93,7 @@ class Assembly:
             reasoning="".join(self._reasoning),
             calls=calls,
             finish=self.finish_reason,
-            usage=_usage(self._usage),
+            usage=read_usage(self._usage),
             model=self.model,
             fingerprint=self.fingerprint,
             malformed=self._filter.malformed,
@@ -166,17 +161,16 @@ def _is_another(call: _Call, identity: str | None, name: str) -> bool:
     return bool(name and call.arguments and name != call.name)
 
 
-def _usage(piece: UsagePiece | None) -> Usage:
+def read_usage(piece: UsagePiece | None) -> Usage:
+    """Return token counts in our words; what was not reported, or is less than nothing, is 0."""
     if piece is None:
         return Usage()
     inputs, outputs = piece.prompt_tokens_details, piece.completion_tokens_details
-    cached = inputs.cached_tokens if inputs is not None else piece.prompt_cache_hit_tokens
-    reasoning = outputs.reasoning_tokens if outputs is not None else 0
     return Usage(
         max(piece.prompt_tokens or 0, 0),
         max(piece.completion_tokens or 0, 0),
-        max(cached or 0, 0),
-        max(reasoning or 0, 0),
+        max((inputs.cached_tokens if inputs is not None else piece.prompt_cache_hit_tokens) or 0, 0),
+        max((outputs.reasoning_tokens if outputs is not None else 0) or 0, 0),
     )
 
 

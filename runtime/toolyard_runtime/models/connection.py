@@ -21,6 +21,7 @@ Sink = Callable[[bytes], bool]
 
 _KEEP_IDLE = 55.0
 _GRACE = 0.25
+_WATCH = 0.1
 
 
 class LineError(Exception):
@@ -50,13 +51,9 @@ class _Exchange:
         "deadline",
         "done",
         "ended",
-        "feed",
         "headers",
-        "idle",
         "keep",
-        "limit",
         "line",
-        "loop",
         "on_body",
         "open_ended",
         "parser",
@@ -65,37 +62,20 @@ class _Exchange:
         "size",
         "status",
         "streaming",
-        "timer",
     )
 
-    def __init__(
-        self,
-        line: "_Line",
-        loop: asyncio.AbstractEventLoop,
-        sink: Sink | None,
-        *,
-        deadline: float,
-        idle: float,
-        limit: int,
-    ) -> None:
+    def __init__(self, line: "_Line", sink: Sink | None, deadline: float) -> None:
         self.line = line
-        self.loop = loop
         self.sink = sink
         self.deadline = deadline
-        self.idle = idle
-        self.limit = limit
         self.body: list[bytes] = []
         self.on_body = self.body.append
         self.headers: dict[bytes, bytes] = {}
-        self.status = 0
-        self.size = 0
+        self.status = self.size = 0
         self.seen_at = 0.0
         self.complete = self.ended = self.keep = self.open_ended = self.streaming = False
-        self.done: asyncio.Future[Answer] = loop.create_future()
-        self.timer = loop.call_at(min(deadline, loop.time() + idle), self._tick)
-        parser = httptools.HttpResponseParser(self)
-        self.parser: httptools.HttpResponseParser | None = parser
-        self.feed = parser.feed_data
+        self.done: asyncio.Future[Answer] = line.loop.create_future()
+        self.parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.lower()] = value
@@ -123,24 +103,23 @@ class _Exchange:
     def receive(self, data: bytes) -> None:
         self.size += len(data)
         try:
-            self.feed(data)
+            self.parser.feed_data(data)  # type: ignore[union-attr] # only gone once the exchange is over
         except httptools.HttpParserError as error:
             if not self.complete:
                 self.fail(LineError("bad_answer", f"the answer is not HTTP/1.1 ({error})"))
                 return
             self.keep = False
-        if self.size > self.limit:
-            self.fail(LineError("bad_answer", f"the answer is larger than {self.limit} bytes"))
+        if self.size > self.line.limit:
+            self.fail(LineError("bad_answer", f"the answer is larger than {self.line.limit} bytes"))
             return
-        if self.body:
-            self.seen_at = self.loop.time()
-            if self.streaming and not self._pour():
-                return
+        if self.streaming and self.body and not self._pour():
+            return
         if self.complete:
             self.succeed()
 
     def _pour(self) -> bool:
-        body = self.body
+        loop, body = self.line.loop, self.body
+        self.seen_at = loop.time()
         data = body[0] if len(body) == 1 else b"".join(body)
         body.clear()
         try:
@@ -152,9 +131,7 @@ class _Exchange:
             self.ended = True
             if not self.complete:
                 # Some servers keep the body open after the last event: wait a little for a reusable connection.
-                self.timer.cancel()
-                self.deadline = self.loop.time() + _GRACE
-                self.timer = self.loop.call_at(self.deadline, self._tick)
+                loop.call_later(_GRACE, self._enough)
         return True
 
     def lost(self, error: Exception | None) -> None:
@@ -182,32 +159,33 @@ class _Exchange:
             self.done.set_exception(error)
 
     def _finish(self) -> None:
-        self.timer.cancel()
         self.parser = None  # the parser holds our methods: break the cycle
         line = self.line
         line.exchange = None
         if not self.keep:
             line.drop()
 
-    def _tick(self) -> None:
-        now = self.loop.time()
-        if self.ended:
+    def _enough(self) -> None:
+        if not self.done.done():
             self.keep = False
             self.succeed()
-        elif now >= self.deadline:
+
+    def check(self, now: float, idle: float) -> None:
+        """Fail when it is too late; called from time to time."""
+        if now >= self.deadline:
             self.fail(LineError("timeout", "no whole answer within the time allowed"))
-        elif self.seen_at and now - self.seen_at >= self.idle:
-            self.fail(LineError("timeout", f"the answer began and then fell silent for {self.idle:g} s"))
-        else:
-            self.timer = self.loop.call_at(min(self.deadline, (self.seen_at or now) + self.idle), self._tick)
+        elif self.seen_at and now - self.seen_at >= idle and not self.ended:
+            self.fail(LineError("timeout", f"the answer began and then fell silent for {idle:g} s"))
 
 
 class _Line(asyncio.Protocol):
     """One connection; between two exchanges it must stay silent to stay usable."""
 
-    __slots__ = ("alive", "exchange", "freed_at", "lines", "transport")
+    __slots__ = ("alive", "exchange", "freed_at", "limit", "lines", "loop", "transport")
 
-    def __init__(self, lines: "set[_Line]") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lines: "set[_Line]", limit: int) -> None:
+        self.loop = loop
+        self.limit = limit
         self.alive = False
         self.exchange: _Exchange | None = None
         self.freed_at = 0.0
@@ -267,6 +245,7 @@ class Origin:
         self._max_idle = max_idle
         self._free: list[_Line] = []
         self._lines: set[_Line] = set()
+        self._watching = False
         own = (("Host", parts.netloc), ("Accept", "application/json, text/event-stream"), *headers)
         for name, value in own:
             if not (name + value).isascii() or not (name + value).isprintable():
@@ -302,11 +281,11 @@ class Origin:
         line = self._take(loop.time())
         if line is not None:
             try:
-                return await self._exchange(line, loop, request, sink, deadline)
+                return await self._exchange(line, request, sink, deadline)
             except LineError as error:
                 if not error.silent:
                     raise
-        return await self._exchange(await self._connect(loop, deadline), loop, request, sink, deadline)
+        return await self._exchange(await self._connect(loop, deadline), request, sink, deadline)
 
     def _take(self, now: float) -> _Line | None:
         free = self._free
@@ -318,13 +297,12 @@ class Origin:
                 line.drop()
         return None
 
-    async def _exchange(
-        self, line: _Line, loop: asyncio.AbstractEventLoop, request: bytes, sink: Sink | None, deadline: float
-    ) -> Answer:
-        exchange = line.exchange = _Exchange(
-            line, loop, sink, deadline=deadline, idle=self._idle_timeout, limit=self._max_bytes
-        )
+    async def _exchange(self, line: _Line, request: bytes, sink: Sink | None, deadline: float) -> Answer:
+        exchange = line.exchange = _Exchange(line, sink, deadline)
         line.transport.write(request)
+        if not self._watching:
+            self._watching = True
+            line.loop.call_later(_WATCH, self._watch, line.loop)
         try:
             answer = await exchange.done
         except BaseException:
@@ -334,11 +312,20 @@ class Origin:
             raise
         if line.alive:
             if len(self._free) < self._max_idle:
-                line.freed_at = loop.time()
+                line.freed_at = line.loop.time()
                 self._free.append(line)
             else:
                 line.drop()
         return answer
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at the clock for all requests in flight: a timer for each would be the dearest part of a call."""
+        now = loop.time()
+        for line in [line for line in self._lines if line.exchange is not None]:
+            line.exchange.check(now, self._idle_timeout)  # type: ignore[union-attr] # nothing runs in between
+        self._watching = any(line.exchange is not None for line in self._lines)
+        if self._watching:
+            loop.call_later(_WATCH, self._watch, loop)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, deadline: float) -> _Line:
         limit = min(self._connect_timeout, deadline - loop.time())
@@ -348,7 +335,10 @@ class Origin:
         try:
             async with asyncio.timeout(limit):
                 _, line = await loop.create_connection(
-                    lambda: _Line(self._lines), self._host, self._port, ssl=self._ssl if self._tls else None
+                    lambda: _Line(loop, self._lines, self._max_bytes),
+                    self._host,
+                    self._port,
+                    ssl=self._ssl if self._tls else None,
                 )
         except TimeoutError as error:
             raise LineError("connect", f"no connection within {max(limit, 0):.3g} s") from error
