@@ -89,7 +89,7 @@ def _syntax_error(error: tomllib.TOMLDecodeError, text: str, path: str, first_li
     message = str(error)
     position = _POSITION.search(message)
     # Where the text ends too early, tomllib names no line: the last one that holds something is the place to look.
-    line = int(position.group(1)) if position else max(1, len(text.rstrip().splitlines()))
+    line = int(position.group(1)) if position else text.rstrip().count("\n") + 1
     words = _AT_END.sub(": the file ends here", _POSITION.sub("", message))
     return ConfigError(f"not valid TOML: {words}", path=path, line=line + first_line - 1)
 

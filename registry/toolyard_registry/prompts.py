@@ -21,7 +21,7 @@ from msgspec import Struct
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ConfigError
 
-from toolyard_registry.located_toml import decode, did_you_mean
+from toolyard_registry.located_toml import decode, did_you_mean, line_of
 from toolyard_registry.releases import ModelSettings
 
 _FENCE = "+++"
@@ -61,22 +61,24 @@ class Prompt(Struct, frozen=True, omit_defaults=True):
 
 def read_prompt(source: str, name: str, path: str) -> Prompt:
     """Read a prompt's file; raises ConfigError for bad front matter and for variables nobody declared."""
-    lines = source.splitlines(keepends=True)
+    lines = source.replace("\r\n", "\n").split("\n")
     front, first_line = FrontMatter(), 1
     if lines and lines[0].rstrip() == _FENCE:
         end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
         if end is None:
             raise ConfigError(f"the front matter has no closing `{_FENCE}` line", path=path, line=1)
-        front = decode("".join(lines[1:end]), FrontMatter, path, first_line=2)
+        header = "\n".join(lines[1:end])
+        front = decode(header, FrontMatter, path, first_line=2)
+        _check_defaults(front, header, path)
         lines, first_line = lines[end + 1 :], end + 2
     while lines and not lines[0].strip():
         lines, first_line = lines[1:], first_line + 1
-    text = "".join(lines).rstrip()
+    text = "\n".join(lines).rstrip()
     if not text:
-        raise ConfigError("the prompt has no text", path=path, line=first_line)
+        raise ConfigError("the prompt has no text", path=path, line=1)
     bare = Prompt(name, text, front.description, front.variables, front.model_settings)
     prompt = msgspec.structs.replace(bare, digest=digest(bare), path=path, first_line=first_line)
-    _check(prompt)
+    _check_places(prompt)
     return prompt
 
 
@@ -116,11 +118,14 @@ def check_value(prompt: Prompt, name: str, value: Value) -> None:
         raise ConfigError(f"the variable `{name}` of prompt `{prompt.name}` must be of type {wanted}")
 
 
-def _check(prompt: Prompt) -> None:
-    for name, variable in prompt.variables.items():
+def _check_defaults(front: FrontMatter, header: str, path: str) -> None:
+    for name, variable in front.variables.items():
         if variable.default is not None and not _is(variable.default, variable.type):
-            message = f"the default of `{name}` must be of type {variable.type}"
-            raise ConfigError(message, path=prompt.path, line=2)
+            line = line_of(header, "variables", name, "default", first_line=2)
+            raise ConfigError(f"the default of `{name}` must be of type {variable.type}", path=path, line=line)
+
+
+def _check_places(prompt: Prompt) -> None:
     for match in _PLACE.finditer(prompt.text):
         if match.group("stray"):
             message = "`{{` begins no variable: write {{name}}, or \\{{ for the two characters themselves"

@@ -20,7 +20,7 @@ _PLACE = "@NAME@"
 
 
 def scaffold(target: Path, name: str) -> tuple[Path, ...]:
-    """Write the repository `name` into `target` and return its files; raises ConfigError unless that is a free place."""
+    """Write the repository `name` into `target` and return its files; raises ConfigError unless that is free."""
     try:
         check_name(name)
     except NameInvalid as error:
