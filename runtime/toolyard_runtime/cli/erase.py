@@ -1,0 +1,28 @@
+"""`toolyard erase`: delete what one end user said and was told; the server does it, this asks first."""
+
+import click
+
+from toolyard_runtime.cli.asking import connected
+from toolyard_runtime.cli.connection import Connection
+from toolyard_runtime.cli.screen import clean
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--tenant", help="The end user's tenant, where it is not the key's own.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connected
+def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> None:
+    """Erase what the end user SUBJECT said and was told.
+
+    Their open runs are cancelled, then the content of all their runs is deleted for good. The records that something
+    happened remain, without content.
+    """
+    if not yes:
+        click.echo(f"This cancels the open runs of {clean(subject)} and deletes the content of all their runs.")
+        click.confirm("It cannot be undone. Erase?", abort=True)
+    body = {"subject": subject} if tenant is None else {"subject": subject, "tenant": tenant}
+    answer = server.post("/api/v1/erasures", body)
+    counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}
+    told = ", ".join(f"{value} {clean(name.replace('_', ' '))}" for name, value in counted.items())
+    click.echo(f"Erased {clean(subject)}{': ' + told if told else ''}.")

@@ -1,0 +1,135 @@
+"""`toolyard runs`: what ran, what one run gave, and ending one; reads the server's routes only."""
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from toolyard_runtime.cli.asking import connected, json_option, run_named
+from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.screen import (
+    ago,
+    call_line,
+    clean,
+    console,
+    day_and_clock,
+    now,
+    print_json,
+    print_table,
+    took,
+)
+
+
+@click.group()
+def runs() -> None:
+    """List, show and cancel runs."""
+
+
+@runs.command("list")
+@click.option("--agent", help="Only runs of this agent.")
+@click.option("--status", help="Only runs in this state.")
+@click.option("--session", help="Only runs of this session.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--after", metavar="RUN", help="Runs that come after this one in the list.")
+@json_option
+@connected
+def list_runs(
+    server: Connection,
+    agent: str | None,
+    status: str | None,
+    session: str | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """List runs, the newest first."""
+    answer = server.get("/api/v1/runs", agent=agent, status=status, session=session, limit=limit, after=after)
+    if as_json:
+        print_json(answer)
+        return
+    reference = now()
+    rows = [
+        (
+            run["id"],
+            run["agent"],
+            run["status"],
+            ago(run.get("started_at"), reference),
+            took(run.get("started_at"), run.get("finished_at")),
+            run.get("turns", ""),
+            run.get("calls", ""),
+            _tokens(run),
+            _remark(run),
+        )
+        for run in answer["data"]
+    ]
+    columns = ("RUN", "AGENT", "STATUS", "STARTED", "TOOK", "TURNS", "CALLS", "TOKENS", "")
+    print_table(columns, rows, empty="No runs. `toolyard chat` starts one.")
+    if answer.get("next"):
+        console(stderr=True).print(Text(f"More: toolyard runs list --after {clean(answer['next'])}", style="dim"))
+
+
+@runs.command()
+@click.argument("run")
+@json_option
+@connected
+def show(server: Connection, run: str, as_json: bool) -> None:
+    """Print one run with what it gave; RUN is an id or `last`."""
+    answer = server.get(f"/api/v1/runs/{part(run_named(server, run))}")
+    if as_json:
+        print_json(answer)
+        return
+    out = console()
+    facts = (
+        ("run", answer["id"]),
+        ("agent", answer["agent"]),
+        ("release", answer.get("release")),
+        ("session", answer.get("session")),
+        ("status", " ".join(filter(None, (answer["status"], answer.get("reason"), answer.get("error"))))),
+        ("started", day_and_clock(answer.get("started_at"))),
+        ("took", took(answer.get("started_at"), answer.get("finished_at"))),
+        ("turns", answer.get("turns")),
+        ("calls", answer.get("calls")),
+        ("tokens", _tokens(answer)),
+        ("in doubt", answer.get("doubts") or None),
+    )
+    for name, value in facts:
+        if value not in (None, ""):
+            out.print(Text.assemble((f"{name:<9}", "dim"), clean(value)))
+    for output in answer.get("outputs", ()):
+        out.print(output_text(output))
+    if _remark(answer):
+        out.print(Text(f"It {_remark(answer)}: toolyard approve {clean(answer['id'])}", style="yellow"))
+
+
+@runs.command()
+@click.argument("run")
+@connected
+def cancel(server: Connection, run: str) -> None:
+    """End a run before its next effect; RUN is an id or `last`."""
+    name = run_named(server, run)
+    server.post(f"/api/v1/runs/{part(name)}/cancel", {"reason": "operator"})
+    click.echo(f"Asked {clean(name)} to end. `toolyard why {clean(name)}` tells what had happened until then.")
+
+
+def output_text(output: dict[str, Any]) -> Text:
+    """Write one output of a run: text as it is, a call with its answer, a question with its state."""
+    if "text" in output:
+        return Text(clean(output["text"]))
+    line = Text.assemble(("→ ", "cyan"), call_line(output.get("name", "?"), output.get("arguments", "{}")))
+    if output.get("error"):
+        line.append(f"\n← {clean(output['error'])}", style="red")
+    elif output.get("output") is not None:
+        line.append(f"\n← {clean(output['output'])}", style="dim")
+    elif output.get("expires_at"):
+        line.append("\n? waits for approval", style="yellow")
+    return line
+
+
+def _tokens(run: dict[str, Any]) -> int:
+    usage = run.get("usage") or {}
+    return int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
+
+
+def _remark(run: dict[str, Any]) -> str:
+    waiting = [approval for approval in run.get("approvals") or () if approval.get("status", "pending") == "pending"]
+    return "needs approval" if waiting else ""

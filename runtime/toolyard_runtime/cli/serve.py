@@ -1,0 +1,84 @@
+"""`toolyard serve`: options become ServeOptions and the server takes over; says how when there is no model."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+from toolyard_sdk.errors import ConfigError
+
+from toolyard_runtime.cli.asking import Failed
+from toolyard_runtime.cli.surroundings import STATE_FOLDER, Surroundings, find_repository
+from toolyard_runtime.serving import LogLevel, NoModel, ServeOptions
+
+WAYS_TO_A_MODEL = """\
+Say where the model is:
+  vLLM          toolyard serve --model-url http://HOST:8000/v1
+  Ollama        toolyard serve --model-url http://127.0.0.1:11434/v1 --model qwen3:8b
+  llama-server  toolyard serve --model-url http://127.0.0.1:8080/v1
+  OpenAI        toolyard serve --model-url https://api.openai.com/v1 --model gpt-5.2
+
+No model server yet? `toolyard model serve PATH` prints the vLLM command with the flags an agent needs
+(and starts it with --start, after: pip install 'toolyard[vllm]'); `toolyard model check --url URL` says
+whether a server's tool calls work. To look around without any model: `toolyard serve --rehearsal` (it picks
+tools by words and understands nothing)."""
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. [default: toolyard.toml's, or 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 is any free one. [default: toolyard.toml's, or 8700]"
+)
+@click.option("--model-url", default="", metavar="URL", help="Address of an OpenAI-compatible model server (.../v1).")
+@click.option("--model", default="", help="Name of the model there. [default: the only one it serves]")
+@click.option("--rehearsal", is_flag=True, help="No model: rehearse, picking tools by words.")
+@click.option(
+    "--repo",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Agent repository. [default: here or the nearest folder above]",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Where the database lies. [default: {STATE_FOLDER} in the repository]",
+)
+@click.option("--log-level", type=click.Choice(get_args(LogLevel)), default="info", show_default=True)
+@click.pass_obj
+def serve(
+    surroundings: Surroundings,
+    *,
+    host: str | None,
+    port: int | None,
+    model_url: str,
+    model: str,
+    rehearsal: bool,
+    repo: Path | None,
+    state_dir: Path | None,
+    log_level: LogLevel,
+) -> None:
+    """Serve every agent of a repository.
+
+    Point any OpenAI client at http://HOST:PORT/v1; the agent's name is the model.
+    """
+    if rehearsal and (model_url or model):
+        raise click.UsageError("--rehearsal serves without a model: leave out --model-url and --model.")
+    repository = repo.resolve() if repo else find_repository(surroundings.cwd)
+    if repository is None:
+        raise Failed("There is no toolyard.toml here or above. `toolyard new NAME` makes an agent repository.")
+    options = ServeOptions(
+        repository=repository,
+        state_dir=(state_dir or repository / STATE_FOLDER).resolve(),
+        host=host,
+        port=port,
+        model_url=model_url,
+        model=model,
+        rehearsal=rehearsal,
+        log_level=log_level,
+    )
+    from toolyard_runtime.app import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
+
+    try:
+        start(options)
+    except NoModel as error:
+        raise Failed(f"no model is configured, so no agent could answer.\n\n{WAYS_TO_A_MODEL}") from error
+    except ConfigError as error:
+        raise Failed(str(error)) from error

@@ -1,0 +1,76 @@
+"""Where a command was called from, and which server it therefore means; opens no connection."""
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from toolyard_runtime.serving import ServerAddress
+
+REPOSITORY_FILE = "toolyard.toml"
+STATE_FOLDER = ".toolyard"
+ADDRESS_FILE = "server.json"
+
+
+class Surroundings(Struct, frozen=True):
+    """What the entry module read from the process, so that no command reads it by itself."""
+
+    cwd: Path
+    url: str = ""
+    key: str = ""
+    search_path: str = ""
+    python: Path = Path("python3")
+
+
+class NotRunning(Exception):
+    """No address of a live server was found; the message says where it was looked for."""
+
+
+def find_repository(start: Path) -> Path | None:
+    """Return the nearest folder at or above `start` that holds a `toolyard.toml`; None when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / REPOSITORY_FILE).is_file():
+            return folder
+    return None
+
+
+def read_address(state_dir: Path) -> ServerAddress | None:
+    """Return what the last server wrote into `state_dir`, running or not; None when nothing readable is there."""
+    try:
+        return msgspec.json.decode((state_dir / ADDRESS_FILE).read_bytes(), type=ServerAddress)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process with this id exists (signal 0 asks without touching it)."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def find_server(surroundings: Surroundings, url: str, key: str, repository: Path | None) -> tuple[str, str]:
+    """Return (url, key) of the server that is meant: options, then environment, then `server.json`.
+
+    A url that was given takes its key from the options or the environment only: a key is never sent to a server it
+    was not made by. Raises NotRunning.
+    """
+    url = url or surroundings.url
+    key = key or surroundings.key
+    if url:
+        return url, key
+    start = repository or surroundings.cwd
+    for folder in (start, *start.parents):
+        address = read_address(folder / STATE_FOLDER)
+        if address is not None:
+            if not is_alive(address.pid):
+                raise NotRunning(f"The server of {folder} is not running any more (its process {address.pid} is gone).")
+            return address.url, key or address.key
+    raise NotRunning(f"No server is running for {start} or a folder above it.")

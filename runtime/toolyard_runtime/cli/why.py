@@ -1,0 +1,68 @@
+"""`toolyard why`: a run's decisions, read from its journal, for a person; decides nothing about them."""
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from toolyard_runtime.cli.asking import connected, json_option, run_named
+from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.screen import clean, console, print_json
+
+_SECOND = 1_000_000
+
+
+@click.command()
+@click.argument("run")
+@json_option
+@connected
+def why(server: Connection, run: str, as_json: bool) -> None:
+    """Say why a run did what it did; RUN is an id or `last`.
+
+    Every line is one record of the run's journal. The end says whether the journal's hash chain holds; where it does
+    not, the exit code is 1.
+    """
+    answer = server.get(f"/api/v1/runs/{part(run_named(server, run))}/why")
+    if as_json:
+        print_json(answer)
+    else:
+        for line in why_lines(answer):
+            console().print(line)
+    if not answer.get("verified"):
+        raise SystemExit(1)
+
+
+def why_lines(answer: dict[str, Any]) -> list[Text]:
+    """Lay out the answer of `GET /api/v1/runs/{run}/why`."""
+    run = answer["run"]
+    lines = []
+    if isinstance(run, dict):
+        lines.append(Text.assemble((clean(run["id"]), "bold"), f"  {clean(run.get('agent', ''))}"))
+        if run.get("release"):
+            lines.append(Text(f"release {clean(run['release'])}", style="dim"))
+    else:
+        lines.append(Text(clean(run), style="bold"))
+    verified = bool(answer.get("verified"))
+    if not verified:
+        lines.append(
+            Text("The hash chain of this journal is BROKEN: records were changed after they were written.", "bold red")
+        )
+    begin = answer["lines"][0]["at"] if answer["lines"] else 0
+    width = max((len(str(line["kind"])) for line in answer["lines"]), default=0)
+    for line in answer["lines"]:
+        offset = (line["at"] - begin) / _SECOND
+        head = f"{line['seq']:>4}  {offset:+9.3f} s  {clean(line['kind']):<{width}}  "
+        lines.append(Text.assemble((head, "dim"), clean(line["text"])))
+        if line.get("detail"):
+            lines.extend(Text(" " * len(head) + clean(piece), "dim") for piece in _pieces(line["detail"]))
+    if verified:
+        lines.append(Text("The hash chain of this journal holds: these are the records as they were written.", "green"))
+    return lines
+
+
+def _pieces(detail: Any) -> list[str]:
+    if isinstance(detail, dict):
+        return [f"{name}: {value}" for name, value in detail.items()]
+    if isinstance(detail, list):
+        return [str(piece) for piece in detail]
+    return str(detail).splitlines()

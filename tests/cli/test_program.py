@@ -1,0 +1,131 @@
+"""The program as a whole: its help, its table of commands, its speed, and commands of plugins."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+from toolyard_runtime.cli.program import COMMANDS, program
+
+from tests.cli.running import environment, toolyard
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+def commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
+    """Return every command below a group with its full name."""
+    found = []
+    context = click.Context(group)
+    names = [entry.name for entry in COMMANDS] if group is program else group.list_commands(context)
+    for name in names:
+        command = group.get_command(context, name)
+        assert command is not None
+        found.append((f"{path} {name}", command))
+        if isinstance(command, click.Group):
+            found += commands(command, f"{path} {name}")
+    return found
+
+
+def test_help_answers_within_half_a_second() -> None:
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = toolyard("--help")
+        took.append(time.perf_counter() - start)
+        assert done.code == 0
+    assert min(took) < 0.5
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from toolyard_runtime.cli.program import program\n"
+        "program.main(['--help'], standalone_mode=False)\n"
+        "print('heavy:', sorted({'litestar', 'sqlalchemy', 'rich', 'uvicorn', 'sqlmodel', 'alembic'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, env=environment(), check=True
+    )
+    assert "heavy: []" in done.stdout
+
+
+def test_help_lists_every_command_under_a_heading() -> None:
+    out = toolyard("--help").out
+    for entry in COMMANDS:
+        assert f"{entry.section}:" in out
+        assert f"  {entry.name} " in out
+        assert entry.line in out
+
+
+def test_the_lines_of_the_table_are_those_of_the_commands() -> None:
+    for entry in COMMANDS:
+        command = program.get_command(click.Context(program), entry.name)
+        assert command is not None
+        assert command.get_short_help_str(200) == entry.line
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    for name, command in commands(program, "toolyard"):
+        assert command.get_short_help_str(), name
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.name != "help":
+                assert parameter.help or parameter.show_default, f"{name} {parameter.name}"
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    text = DOCS.read_text()
+    for name, command in commands(program, "toolyard"):
+        spoken = name.removeprefix("toolyard ")
+        assert spoken in text, f"docs/cli.md does not mention `{name}`"
+        for parameter in command.params:
+            for option in parameter.opts if isinstance(parameter, click.Option) else ():
+                assert option in text, f"docs/cli.md does not mention {option} of `{name}`"
+
+
+def test_every_command_in_the_documentation_exists() -> None:
+    known = {name for name, _ in commands(program, "toolyard")}
+    for line in DOCS.read_text().splitlines():
+        if not line.startswith("$ toolyard "):
+            continue
+        words = line.removeprefix("$ ").split()
+        candidates = {" ".join(words[:2]), " ".join(words[:3])}
+        assert candidates & known, line
+        _, command = max((len(name), name) for name in candidates & known)
+        done = toolyard(*command.split()[1:], "--help")
+        assert done.code == 0
+
+
+def test_a_misspelt_command_is_a_usage_error() -> None:
+    done = toolyard("serv")
+    assert done.code == 2
+    assert "serv" in done.err
+
+
+def test_a_command_of_a_plugin_appears_and_a_failing_plugin_is_named(tmp_path: Path) -> None:
+    (tmp_path / "greeter.py").write_text(
+        "import click\n"
+        "from toolyard_sdk import hookimpl\n"
+        "@click.command()\n"
+        "def greet():\n"
+        "    'Greet whoever reads this.'\n"
+        "    click.echo('hello from a plugin')\n"
+        "@click.command()\n"
+        "def serve():\n"
+        "    'Pretend to be the server.'\n"
+        "@hookimpl\n"
+        "def register_commands(register):\n"
+        "    register(greet)\n"
+        "    register(serve)\n"
+    )
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no such luck')\n")
+    info = tmp_path / "greeter-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[toolyard]\ngreeter = greeter\nbroken = broken\n")
+    shown = toolyard("--help", PYTHONPATH=str(tmp_path))
+    assert "Greet whoever reads this." in shown.out
+    assert "broken" in shown.out
+    assert "no such luck" in shown.out
+    assert toolyard("greet", PYTHONPATH=str(tmp_path)).out == "hello from a plugin\n"
+    assert "Serve every agent" in toolyard("serve", "--help", PYTHONPATH=str(tmp_path)).out
