@@ -27,9 +27,7 @@ MOST_TOKENS = 800
 CALL_SECONDS = 20.0
 STALL_SECONDS = 0.5
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
-_CHANGES = re.compile(
-    r"(add|book|buy|cancel|create|delete|drop|insert|pay|post|put|remove|send|set|update|write)(_|-|\Z)"
-)
+_CHANGES = re.compile(r"(book|buy|cancel|create|delete|drop|insert|pay|post|put|remove|send|set|update|write)(_|-|\Z)")
 
 
 async def _name(subject: Subject) -> Found:
