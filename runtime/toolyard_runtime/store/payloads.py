@@ -13,7 +13,10 @@ from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_runtime.store.tables import PAYLOAD
 
-PayloadKind = Literal["salt", "message", "result", "arguments", "text", "tools", "detail"]
+PayloadKind = Literal[
+    "salt", "user", "assistant", "tool", "instructions", "tools", "sampling", "raw", "detail", "reason", "leaked"
+]
+"""A session item's kind is the role of its message; `raw` are arguments that could not be read."""
 
 ADD_PAYLOAD = insert(PAYLOAD)
 SOME_OF_RUN = select(PAYLOAD.c.n, PAYLOAD.c.kind, PAYLOAD.c.data).where(

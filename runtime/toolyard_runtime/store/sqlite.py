@@ -25,11 +25,11 @@ from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
 from toolyard_runtime.store.statements import Statements
 
-WAL_LIMIT = 4 << 20
-"""Bytes of write-ahead log after which it is copied into the database, beside the commits that go on."""
+LOG_LIMIT = 16 << 20
+"""Bytes of write-ahead log after which it is copied into the database: the more at once, the fewer pages twice."""
 
-WAL_HARD_LIMIT = 4 * WAL_LIMIT
-"""Bytes after which commits wait for that copying: it has not caught up with a writer that never pauses."""
+LOG_PATIENCE_MS = 50
+"""How long commits are held back for readers when the log is to begin anew; then it goes on growing."""
 
 LOOK_EVERY = 64
 """Transactions between two looks at the size of the log."""
@@ -78,6 +78,8 @@ class SqliteDatabase:
         self._worker_has_it = False
         self._checkpoint: asyncio.Future[bool] | None = None
         self._log_restarts = path is not None
+        self._log_limit = LOG_LIMIT
+        self._rest_to_copy = False
         self._unlooked = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -113,6 +115,8 @@ class SqliteDatabase:
     def _flush(self) -> None:
         """Commit everything that waits, here if that cannot block, else in the thread."""
         self._scheduled = False
+        if self._worker_has_it or not self._waiting:
+            return  # whoever has the connection goes on with what waits
         batch, full = self._waiting, self._full
         self._waiting, self._full = [], False
         if full or self._log_restarts:
@@ -144,12 +148,7 @@ class SqliteDatabase:
         self._worker_has_it = False
         _tell(work.result())
         self._look_at_log()
-        if self._worker_has_it:
-            return
-        if self._waiting:
-            self._flush()
-        else:
-            self._idle.set()
+        self._go_on()
 
     def _write_patiently(self, batch: list[Waiting], full: bool) -> list[Outcome]:
         """Commit in the thread, where waiting for the disk or for another program's lock harms nobody."""
@@ -219,67 +218,81 @@ class SqliteDatabase:
     # The write-ahead log
 
     def _look_at_log(self) -> None:
-        """Start copying the log into the database when it has grown; the disk is waited for in a thread."""
-        if self._checkpoint is not None or self._worker_has_it or self.path is None:
-            return
+        """Begin to copy the log into the database when it has grown: first beside the commits, then the rest alone."""
         self._unlooked = 0
+        if self._checkpoint is not None or self.path is None:
+            return
         try:
             size = os.stat(f"{self.path}-wal").st_size
         except OSError:
             return
-        if size < WAL_LIMIT:
+        if size < self._log_limit:
             return
-        if size >= WAL_HARD_LIMIT:
-            self._pause("TRUNCATE")
-            return
-        self._checkpoint = self._loop.run_in_executor(self._other_threads, self._copy_log, "PASSIVE", None)
-        self._checkpoint.add_done_callback(self._log_copied)
+        self._log_limit = size + LOG_LIMIT
+        self._checkpoint = self._loop.run_in_executor(self._other_threads, self._copy_log_aside)
+        self._checkpoint.add_done_callback(self._mostly_copied)
 
-    def _pause(self, mode: str) -> asyncio.Future[bool]:
-        """Hold commits back while the thread copies the log on their connection."""
+    def _copy_log_aside(self) -> bool:
+        """Copy what is in the log now, while commits add to it; wait for the disk as often as that takes."""
+        try:
+            connection = connect(self.path, writes=True, patience_ms=0)
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                connection.close()
+        except (sqlite3.Error, StorageError):
+            return False  # nothing is lost: the log still holds it, and the next commit will name the trouble
+        return True
+
+    def _mostly_copied(self, work: asyncio.Future[bool]) -> None:
+        self._checkpoint = None
+        self._rest_to_copy = work.result()
+        if not self._worker_has_it:
+            self._go_on()
+
+    def _pause(self, patience_ms: int) -> asyncio.Future[bool]:
+        """Hold commits back while the thread copies the rest of the log and lets it begin anew."""
         self._worker_has_it = True
         self._idle.clear()
-        self._checkpoint = self._loop.run_in_executor(self._writer_thread, self._copy_log, mode, self._connection)
-        self._checkpoint.add_done_callback(self._log_copied)
-        return self._checkpoint
+        pause = self._loop.run_in_executor(self._writer_thread, self._empty_log, patience_ms)
+        pause.add_done_callback(self._log_emptied)
+        return pause
 
-    def _copy_log(self, mode: str, connection: sqlite3.Connection | None) -> bool:
-        """Checkpoint; returns whether all of the log is in the database, so that the next commit starts it afresh."""
-        own = connection or connect(self.path, writes=True, patience_ms=0)
+    def _empty_log(self, patience_ms: int) -> bool:
         try:
-            own.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
-            busy, in_log, copied = own.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            self._cursor.execute(f"PRAGMA busy_timeout={patience_ms}")
+            try:
+                busy, _, _ = self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._cursor.execute("PRAGMA busy_timeout=0")
         except sqlite3.Error:
-            return False  # nothing is lost: the log still holds it, and the next commit will name the trouble
-        else:
-            return busy == 0 and in_log == copied
-        finally:
-            if connection is None:
-                own.close()
-            else:
-                own.execute("PRAGMA busy_timeout=0")
+            return False
+        return busy == 0
 
-    def _log_copied(self, work: asyncio.Future[bool]) -> None:
-        paused = self._worker_has_it and work is self._checkpoint
-        self._checkpoint = None
+    def _log_emptied(self, work: asyncio.Future[bool]) -> None:
+        self._worker_has_it = False
         if work.result():
             self._log_restarts = True
-        if paused:
-            self._worker_has_it = False
-            if self._waiting:
-                self._flush()
-            else:
-                self._idle.set()
+            self._log_limit = LOG_LIMIT
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Give the connection to whoever waits for it: the log's rest, then the commits."""
+        if self._rest_to_copy:
+            self._rest_to_copy = False
+            self._pause(LOG_PATIENCE_MS)
+        elif self._waiting:
+            self._flush()
+        else:
+            self._idle.set()
 
     async def scrub(self) -> None:
         """Empty the write-ahead log into the database, so that no deleted content is left in it; raises StorageError."""
         if self.path is None:
             return
-        while self._worker_has_it or self._scheduled or self._checkpoint is not None:
+        while self._worker_has_it or self._scheduled:
             await self._idle.wait()
-            if self._checkpoint is not None:
-                await asyncio.wait([self._checkpoint])
-        if not await asyncio.shield(self._pause("TRUNCATE")):
+        if not await asyncio.shield(self._pause(PATIENCE_MS)):
             raise StorageError(f"{self.path}: a reader keeps the write-ahead log from being emptied")
 
     # Reading

@@ -63,7 +63,6 @@ class EventTable(RuntimeTable, table=True):
     """One head of a run's journal, linked to the one before by its hash."""
 
     __tablename__ = "event"
-    __table_args__ = LEAN
 
     run: bytes = Field(primary_key=True, sa_type=LargeBinary)
     seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
@@ -76,7 +75,6 @@ class PayloadTable(RuntimeTable, table=True):
     """Content that heads and session items refer to; its tenant and subject are those of its run."""
 
     __tablename__ = "payload"
-    __table_args__ = LEAN
 
     run: bytes = Field(primary_key=True, sa_type=LargeBinary)
     n: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
