@@ -572,7 +572,7 @@ def _closed(call: Call) -> Call:
 
 
 def _on_cancel(state: RunState, event: CancelRequested) -> RunState:
-    closed = _close(state, "cancelled")
+    closed = _close(state, "release_unavailable" if event.reason == "release_unavailable" else "cancelled")
     return msgspec.structs.replace(closed, cancel=closed.cancel or event.reason)
 
 

@@ -97,7 +97,7 @@ class OutputAdded(Struct, frozen=True):
 
 
 class TextDelta(Struct, frozen=True):
-    """More text of the output at `index`; its position counts the characters before it."""
+    """More text of the output at `index`; its position is that of its last character."""
 
     position: int
     index: int

@@ -32,6 +32,22 @@ Problem = Literal[
 AnswerSource = Literal["tool", "client", "check", "policy", "approval", "timeout", "cancelled", "doubt", "unavailable"]
 """Who answered a call: the tool itself, or the part of the server that kept it from running."""
 
+ResumeReason = Literal["approval", "client_tools", "input", "recovered", "cancel", "deadline", "started_again"]
+CancelReason = Literal[
+    "user",
+    "operator",
+    "disconnected",
+    "crashed",
+    "erased",
+    "superseded",
+    "stopped",
+    "shutdown",
+    "release_unavailable",
+]
+
+DoubtReason = Literal["crashed", "timeout", "cancelled", "connection_lost"]
+"""Why nobody knows whether a call happened."""
+
 ModelFault = Literal[
     "connect",
     "timeout",
@@ -136,6 +152,7 @@ class RunStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
     client_tools: Content | None = None
     sampling: Content | None = None
     parent: bytes | None = None
+    roles: tuple[str, ...] = ()
     epoch: int = 1
 
 
@@ -272,7 +289,7 @@ class ToolInDoubt(Struct, frozen=True, tag_field="event", omit_defaults=True):
 
     at: int
     call: int
-    why: Literal["crashed", "timeout", "cancelled", "connection_lost"]
+    why: DoubtReason
     result: Content
 
 
@@ -333,7 +350,7 @@ class RunResumed(Struct, frozen=True, tag_field="event", omit_defaults=True):
 
     at: int
     epoch: int
-    why: Literal["approval", "client_tools", "input", "recovered", "cancel", "deadline", "started_again"]
+    why: ResumeReason
 
 
 class DeadlineReached(Struct, frozen=True, tag_field="event", omit_defaults=True):
@@ -348,7 +365,7 @@ class CancelRequested(Struct, frozen=True, tag_field="event", omit_defaults=True
 
     at: int
     by: str
-    reason: Literal["user", "operator", "disconnected", "crashed", "erased", "superseded", "stopped", "shutdown"]
+    reason: CancelReason
 
 
 class MemoryWritten(Struct, frozen=True, tag_field="event", omit_defaults=True):

@@ -105,7 +105,7 @@ class Talk:
             waiting, end = self._show(self._conversation.ask(question))
             if waiting:
                 calls = ", ".join(call_line(each.name, each.arguments) for each in waiting)
-                raise Failed(f"{calls} waits for approval: toolyard approve last")
+                raise Failed(f"{calls} waits for approval: toolyard approve {self._run()}")
             if end.status != "completed":
                 raise Failed(f"The answer is {end.status}{': ' + clean(end.message) if end.message else ''}.")
 
@@ -186,13 +186,15 @@ class Talk:
         else:
             click.echo(_HELP)
 
+    def _run(self) -> str:
+        return run_of(self._conversation.response) if self._conversation.response else "last"
+
     def _why(self) -> None:
-        response = self._conversation.response
-        if response is None:
+        if self._conversation.response is None:
             click.echo("Nothing was asked yet.")
             return
         try:
-            for each in why_lines(self._server.get(f"/api/v1/runs/{run_of(response)}/why")):
+            for each in why_lines(self._server.get(f"/api/v1/runs/{part(self._run())}/why")):
                 self._out.print(each)
         except (Refused, Unreachable) as error:
             self._out.print(Text(clean(error), style="red"))

@@ -131,7 +131,7 @@ class Conversation:
             self._previous = response["id"]
         error = response.get("error") or {}
         details = response.get("incomplete_details") or {}
-        return Ended(status, str(error.get("message") or details.get("reason") or ""))
+        return Ended(status, str(error.get("message") or details.get("finish") or details.get("reason") or ""))
 
 
 def run_of(response: str) -> str:

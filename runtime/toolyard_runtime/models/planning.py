@@ -10,7 +10,15 @@ from typing import Any
 from msgspec import Struct
 
 _STOP = frozenset(
-    ["a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "by", "can", "could", "do", "does", "for", "from", "get", "give", "had", "has", "have", "help", "how", "i", "if", "in", "into", "is", "it", "its", "just", "know", "let", "like", "me", "my", "need", "no", "not", "of", "on", "one", "only", "or", "our", "out", "please", "shall", "should", "so", "some", "tell", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "tool", "up", "us", "use", "used", "want", "was", "we", "what", "when", "where", "which", "who", "will", "with", "would", "you", "your"]
+    re.findall(
+        r"\w+",
+        """
+        a about all an and any are as at be by can could do does for from get give had has have help how i if in into is
+        it its just know let like me my need no not of on one only or our out please shall should so some tell that the
+        their them then there these they this those to tool up us use used want was we what when where which who will
+        with would you your
+        """,
+    )
 )
 _ALIKE = {
     "save": "write",
@@ -138,7 +146,7 @@ def _best(clause: str, tools: list[dict[str, Any]], vocabulary: dict[str, dict[s
     for tool in sorted(tools, key=lambda tool: str(tool["name"])):
         weights = vocabulary[tool["name"]]
         score = 0.0
-        for word in wanted & weights.keys():
+        for word in sorted(wanted & weights.keys()):
             score += weights[word] / sum(word in others for others in vocabulary.values())
         if sums and {"expression", "calculate"} & weights.keys():
             score += 3.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import LargeBinary, Text, bindparam, insert, or_, select, update
+from sqlalchemy import LargeBinary, Text, bindparam, insert, or_, select, text, update
 from toolyard_sdk.events import ItemRef, Mode
 from toolyard_sdk.ids import uuid7_floor
 from toolyard_sdk.ports import Database, Transaction
@@ -45,6 +45,7 @@ UPDATE_RUN = (
 FIND_RUN = select(RUN).where(OF_TENANT, RUN.c.id == bindparam("of_id"))
 OPEN_RUNS = select(RUN).where(RUN.c.status.in_(("running", "parked")), RUN.c.status != "finished")
 OPEN_RUNS_OF_TENANT = OPEN_RUNS.where(OF_TENANT)
+IN_DOUBT = select(RUN.c.id).where(OF_TENANT, RUN.c.session == bindparam("of_session"), RUN.c.doubts > text("0"))
 FIND_REQUEST = (
     select(RUN)
     .where(
@@ -197,3 +198,8 @@ class Runs:
             {"of_tenant": tenant, "of_caller": caller, "digest": digest, "since": uuid7_floor(since)},
         )
         return RunRow(*rows[0]) if rows else None
+
+    async def in_doubt(self, tenant: str, session: bytes) -> Sequence[bytes]:
+        """Return the session's runs that hold a call in doubt."""
+        rows = await self._database.read(IN_DOUBT, {"of_tenant": tenant, "of_session": session})
+        return [row[0] for row in rows]

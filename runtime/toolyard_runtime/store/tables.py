@@ -28,6 +28,13 @@ class RunTable(RuntimeTable, table=True):
             sqlite_where=text("status <> 'finished'"),
             postgresql_where=text("status <> 'finished'"),
         ),
+        Index(
+            "ix_run_doubt",
+            "tenant",
+            "session",
+            sqlite_where=text("doubts > 0"),
+            postgresql_where=text("doubts > 0"),
+        ),
         LEAN,
     )
 

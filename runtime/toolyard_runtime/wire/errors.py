@@ -78,10 +78,8 @@ FAULTS: dict[str, tuple[int, str]] = {
     "bad_answer": (502, "The model server sent an answer that cannot be read."),
     "broken_stream": (502, "The model server's answer broke off."),
     "empty_response": (502, "The model answered with nothing, twice."),
-    "malformed": (502, "The model wrote tool calls into its text, twice."),
+    "malformed_turn": (502, "The model wrote tool calls into its text, twice."),
     # the run itself
-    "max_turns": (500, "The agent used up its turns without an answer."),
-    "budget": (500, "The agent used up its budget without an answer."),
     "cancelled": (410, "The run was cancelled."),
     "stopped": (503, "The agent is stopped by its operator."),
     "release_unavailable": (503, "The agent's release is no longer available."),

@@ -17,6 +17,12 @@ _encode = msgspec.json.Encoder().encode
 
 BETWEEN_TEXTS = "\n\n"
 
+ENDINGS = {
+    "max_turns": "The agent used up its turns before it came to an answer.",
+    "budget": "The agent used up its budget before it came to an answer.",
+}
+"""Segment.finish -> what is said where the agent said nothing."""
+
 
 class CalledFunction(Struct, frozen=True):
     """A function and its arguments, as JSON text."""
@@ -124,6 +130,11 @@ def approval_text(approval: ApprovalOut, run: bytes, public_url: str) -> str:
     )
 
 
+def closing_text(segment: Segment) -> str:
+    """Return words for a run that ended without a text of its own, so that a person is not left with nothing."""
+    return ENDINGS.get(segment.finish, "") if segment.status == "incomplete" else ""
+
+
 def visible_text(outputs: Sequence[Output], run: bytes, public_url: str) -> str:
     """Return all that a chat client is shown as text."""
     texts = []
@@ -144,7 +155,7 @@ def chat_completion(segment: Segment, public_url: str) -> bytes:
     if len(outputs) == 1 and isinstance(outputs[0], TextOut):
         text = outputs[0].text
     else:
-        text = visible_text(outputs, segment.run, public_url)
+        text = visible_text(outputs, segment.run, public_url) or closing_text(segment)
     return _encode(
         Completion(
             chat_id(segment.run, segment.index),

@@ -23,6 +23,7 @@ from toolyard_runtime.wire.chat.answer import (
     chat_call,
     chat_id,
     chat_usage,
+    closing_text,
     finish_reason,
 )
 from toolyard_runtime.wire.errors import openai_error, segment_fault
@@ -94,6 +95,10 @@ class ChatStream:
         if fault is not None:
             chunks += (b"data: ", openai_error(fault.message, fault.status, code=fault.code), b"\n\n", DONE)
             return
+        if self._shown is None:
+            words = closing_text(segment)
+            if words:
+                chunks += (self._text, _encode(words), self._text_end)
         reason = "tool_calls" if self._calls else finish_reason(segment)
         chunks += (self._choice, b'{},"logprobs":null,"finish_reason":"', reason.encode(), b'"', self._last_end)
         if self._include_usage:

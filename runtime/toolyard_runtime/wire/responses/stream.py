@@ -2,13 +2,12 @@
 
 One `StreamEvent` makes up to four wire events. A wire event's sequence number is
 
-    place * 8 + sub        sub: its ordinal (0-7) among the wire events of one StreamEvent
+    position * 8 + sub     sub: its ordinal (0-7) among the wire events of one StreamEvent
 
-where `place` is the event's position, and for text the position of its last character (position + length - 1): the
-positions of a delta's characters follow one another. So numbers grow strictly, do not depend on how text was cut into
-deltas, and name the last thing a client has seen. A client that comes back with `starting_after=N` gets exactly what
-follows: the engine is asked for the events after `position_of(N)` (and for a delta that only begins before it), and
-the encoder leaves out what the client has seen, inside a delta as well.
+A delta's position is that of its last character, and its characters' positions follow one another. So numbers grow
+strictly, do not depend on how text was cut into deltas, and name the last thing a client has seen. A client that comes
+back with `starting_after=N` gets exactly what follows: the encoder is fed everything past `position_of(N)` (a delta
+that reaches past it, too), and leaves out what the client has seen, inside a delta as well.
 """
 
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ _CLOSING = {
 
 
 def position_of(sequence_number: int) -> int:
-    """Return the stream position after which a client that has seen `sequence_number` may still miss something."""
+    """Return the stream position past which a client that has seen `sequence_number` may miss something."""
     return sequence_number // SUBS - 1
 
 
@@ -160,11 +159,12 @@ class ResponseStream:
 
     def _delta(self, event: TextDelta, chunks: list[bytes]) -> None:
         text = event.text
-        sequence = (event.position + len(text) - 1) * SUBS
+        sequence = event.position * SUBS
         if not text or sequence <= self._seen:
             return
-        if event.position * SUBS <= self._seen:  # the client has seen a part of it
-            text = text[self._seen // SUBS + 1 - event.position :]
+        seen = self._seen // SUBS - (event.position - len(text))
+        if seen > 0:  # the client has these of its characters
+            text = text[seen:]
         if self._message != (event.index, event.n):
             self._message = (event.index, event.n)
             self._prefix = (

@@ -1,0 +1,137 @@
+"""An agent release bound to what it runs on: tools that can be called, a model that can be asked, cached encodings."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from toolyard_registry.releases import AgentRelease, ToolRelease
+from toolyard_sdk.canonical import digest
+from toolyard_sdk.events import Candidate
+from toolyard_sdk.messages import Message, ToolSpec
+from toolyard_sdk.ports import Model, Tool
+
+from toolyard_runtime.models.encoder import Profile, encode_message, encode_tools, request_head
+from toolyard_runtime.segments import Sampling
+
+KEPT = 64
+"""How many encodings of one agent are kept: one for each set of stopped tools, variant and tenant in use."""
+
+
+class Offer(Struct, frozen=True):
+    """The tools of a turn: `server` by name, `client` the names the client executes, and their encoding."""
+
+    digest: str
+    candidates: tuple[Candidate, ...]
+    server: Mapping[str, ToolRelease]
+    client: frozenset[str]
+    encoded: bytes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted((*self.server, *self.client)))
+
+
+class ModelRoute(Struct, frozen=True):
+    """A model behind a provider: `name` is `provider/model`, `model` what the provider calls it."""
+
+    name: str
+    model: str
+    port: Model
+    profile: Profile
+
+
+class BoundAgent:
+    """A release that can run here and now."""
+
+    def __init__(self, release: AgentRelease, tools: Mapping[str, Tool], route: ModelRoute) -> None:
+        self.release = release
+        self.tools = tools
+        self.route = route
+        self._offers: dict[frozenset[str], Offer] = {}
+        self._prefixes: dict[tuple[str, bool, str, str], bytes] = {}
+        self._system = encode_message(Message("system", release.instructions)) if release.instructions else b""
+        self._sources = {tool.digest: tool.source for tool in release.tools}
+        self._sampling = Sampling(
+            temperature=release.settings.temperature,
+            top_p=release.settings.top_p,
+            max_output_tokens=release.settings.max_output_tokens,
+            seed=release.settings.seed,
+        )
+
+    def source_of(self, release: str) -> str:
+        """Return where a tool comes from, by its digest."""
+        return self._sources.get(release, "toolyard")
+
+    def offer(self, stopped: frozenset[str], client_tools: tuple[ToolSpec, ...] = ()) -> Offer:
+        """Return what the model may call: the granted tools that are not stopped, and the client's own."""
+        if client_tools:
+            return self._offer(stopped, client_tools)
+        made = self._offers.get(stopped)
+        if made is None:
+            if len(self._offers) >= KEPT:
+                self._offers.clear()
+            made = self._offers[stopped] = self._offer(stopped, ())
+        return made
+
+    def _offer(self, stopped: frozenset[str], client_tools: tuple[ToolSpec, ...]) -> Offer:
+        candidates = tuple(
+            Candidate(tool.spec.name, tool.digest, left_out="stopped" if tool.spec.name in stopped else "")
+            for tool in self.release.tools
+        )
+        server = {tool.spec.name: tool for tool in self.release.tools if tool.spec.name not in stopped}
+        specs = (*(tool.spec for tool in server.values()), *client_tools)
+        identity = [sorted(tool.digest for tool in server.values()), sorted(digest(spec) for spec in client_tools)]
+        return Offer(
+            digest=digest(identity),
+            candidates=candidates,
+            server=server,
+            client=frozenset(spec.name for spec in client_tools),
+            encoded=encode_tools(specs, self.route.profile.strict),
+        )
+
+    def prefix(
+        self, offer: Offer, *, stream: bool, variant: str, tenant: str, instructions: str = "", sampling: Sampling | None
+    ) -> bytes:
+        """Return a request's bytes before the session's items: the encoder's head and the system message."""
+        own = not instructions and sampling is None and not offer.client
+        key = (offer.digest, stream, variant, tenant)
+        if own and key in self._prefixes:
+            return self._prefixes[key]
+        head = request_head(
+            model=self.route.model,
+            tools=offer.encoded,
+            sampling=self._merged(sampling),
+            profile=self.route.profile,
+            stream=stream,
+            variant=variant,
+            cache_salt=digest(["cache", tenant])[-32:] if self.route.profile.cache_salt else None,
+        )
+        system = self._system
+        if instructions:
+            text = f"{self.release.instructions}\n\n{instructions}" if self.release.instructions else instructions
+            system = encode_message(Message("system", text))
+        prefix = head + system
+        if own:
+            if len(self._prefixes) >= KEPT:
+                self._prefixes.clear()
+            self._prefixes[key] = prefix
+        return prefix
+
+    def _merged(self, asked: Sampling | None) -> Sampling:
+        if asked is None:
+            return self._sampling
+        own = self._sampling
+        return Sampling(
+            temperature=own.temperature if asked.temperature is None else asked.temperature,
+            top_p=own.top_p if asked.top_p is None else asked.top_p,
+            max_output_tokens=_least(own.max_output_tokens, asked.max_output_tokens),
+            seed=own.seed if asked.seed is None else asked.seed,
+            stop=asked.stop,
+        )
+
+
+def _least(own: int | None, asked: int | None) -> int | None:
+    """An agent's bound on tokens is a bound: a request may ask for less, never for more."""
+    if own is None or asked is None:
+        return own if asked is None else asked
+    return min(own, asked)

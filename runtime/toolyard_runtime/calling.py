@@ -1,0 +1,75 @@
+"""Executes one call of a tool, whatever the tool does: time-out, exceptions, output cap; knows no run and no journal."""
+
+import asyncio
+import time
+from typing import Literal
+
+from msgspec import Struct
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.errors import CallInDoubt, ToolError
+from toolyard_sdk.ports import Tool
+
+DETAIL = 2_000
+"""Characters of an exception's text that a model is shown."""
+
+
+class Returned(Struct, frozen=True):
+    """The call is over; `cut` when the text was longer than allowed."""
+
+    text: str
+    is_error: bool = False
+    cut: bool = False
+    source: Literal["tool", "timeout"] = "tool"
+
+
+class InDoubt(Struct, frozen=True):
+    """Nobody knows whether the call took effect."""
+
+    why: Literal["timeout", "connection_lost"]
+
+
+async def execute(
+    tool: Tool, arguments: bytes, context: ToolContext, *, seconds: float, output_bytes: int, repeatable: bool
+) -> tuple[Returned | InDoubt, int]:
+    """Call the tool and return what became of it, with its duration in microseconds; raises only CancelledError.
+
+    A call that is not `repeatable` and timed out, or lost its connection on the way, is in doubt; other exceptions are
+    results.
+    """
+    began = time.perf_counter_ns()
+    outcome: Returned | InDoubt
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            result = await tool.call(arguments, context)
+            outcome = _capped(result.text, result.is_error, output_bytes)
+    except ToolError as error:
+        outcome = _capped(str(error), True, output_bytes)
+    except ConnectionRefusedError as error:
+        outcome = Returned(f"{tool.spec.name} failed: {error}"[:DETAIL], is_error=True)
+    except (CallInDoubt, ConnectionError) as error:
+        outcome = _failed(tool, error) if repeatable else InDoubt("connection_lost")
+    except TimeoutError as error:
+        if not repeatable:
+            outcome = InDoubt("timeout")
+        elif limit.expired():
+            text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
+            outcome = Returned(text, is_error=True, source="timeout")
+        else:
+            outcome = _failed(tool, error)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result for the model
+        outcome = _failed(tool, error)
+    return outcome, (time.perf_counter_ns() - began) // 1000
+
+
+def _failed(tool: Tool, error: Exception) -> Returned:
+    text = f"{tool.spec.name} failed: {type(error).__name__}: {error}"
+    return Returned(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
+
+
+def _capped(text: str, is_error: bool, limit: int) -> Returned:
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= limit:
+        return Returned(encoded.decode(), is_error)
+    kept = encoded[:limit].decode(errors="ignore")
+    return Returned(f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]", is_error, cut=True)

@@ -1,0 +1,80 @@
+"""`toolyard.toml`: what the operator says of the server, its store, its model servers and its plugins."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+from toolyard_registry.located_toml import load
+from toolyard_sdk.errors import ConfigError
+
+FILE = "toolyard.toml"
+
+ProfileName = Literal["vllm", "openai", "llama.cpp", "ollama", "generic"]
+
+
+class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[server]`: where to listen and how much at once. `public_url` stands in links; sizes are bytes, times seconds."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8700
+    max_runs: Annotated[int, Meta(ge=1)] = 64
+    public_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: Annotated[int, Meta(ge=1024)] = 8 * 1024 * 1024
+    drain_seconds: Annotated[float, Meta(ge=0)] = 20.0
+
+
+class StoreTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[store]`: the database; relative paths are relative to the repository."""
+
+    url: str = ""
+
+
+class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[providers.NAME]`: a model server. The key is read from the environment variable `api_key_env`."""
+
+    base_url: str
+    api_key_env: str = ""
+    profile: ProfileName | None = None
+    default_model: str = ""
+    client: Literal["thin", "openai"] = "thin"
+
+
+class ModelsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[models]`: which model answers for agents that name none, as `provider/model`."""
+
+    default: str = ""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    server: ServerTable = ServerTable()
+    store: StoreTable = StoreTable()
+    providers: dict[str, ProviderTable] = {}
+    models: ModelsTable = ModelsTable()
+    plugins: dict[str, Any] = {}
+
+    @property
+    def plugins_off(self) -> tuple[str, ...]:
+        """The plugins that are switched off."""
+        off = self.plugins.get("off", [])
+        return tuple(off) if isinstance(off, list) else ()
+
+    @property
+    def plugin_settings(self) -> dict[str, dict[str, Any]]:
+        """The `[plugins.NAME]` tables."""
+        return {name: table for name, table in self.plugins.items() if isinstance(table, dict)}
+
+
+def read_config(repository: Path) -> Config:
+    """Read a repository's toolyard.toml; raises ConfigError with the file, the line and the nearest valid key."""
+    path = repository / FILE
+    if not path.exists():
+        return Config()
+    config = load(path, Config, shown=FILE)
+    for name in config.providers:
+        if "/" in name:
+            raise ConfigError(f"the provider name {name!r} may not hold a '/': models are named provider/model", path=FILE)
+    return config

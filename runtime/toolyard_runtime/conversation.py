@@ -1,0 +1,53 @@
+"""A session's window as request bytes: fragments are spliced in as they are stored, and hashed once."""
+
+import hashlib
+
+from toolyard_memory.window import Window
+
+from toolyard_runtime.models.encoder import without_reasoning
+
+END = b"]}"
+
+
+class Conversation:
+    """A window, and the running SHA-256 of the request that ends with it.
+
+    A request is `prefix` (the encoder's head and the system message), the window's fragments with commas between
+    them, and `]}`. While the prefix and the window's beginning stay, only new fragments are hashed.
+    """
+
+    __slots__ = ("_hashed", "_hasher", "_moves", "_prefix", "window")
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._prefix = b""
+        self._hasher = hashlib.sha256()
+        self._hashed = 0
+        self._moves = -1
+
+    def request(self, prefix: bytes) -> tuple[bytes, bytes]:
+        """Return the request's bytes and their digest; `prefix` ends in `[` or in the system message."""
+        window = self.window
+        if self._prefix != prefix or self._moves != window.moves:
+            self._hasher = hashlib.sha256(prefix)
+            self._prefix, self._moves, self._hashed = prefix, window.moves, 0
+        if self._hashed < len(window.fragments):
+            if self._hashed or not prefix.endswith(b"["):
+                self._hasher.update(b",")
+            self._hasher.update(b",".join(window.fragments[self._hashed :]))
+            self._hashed = len(window.fragments)
+        whole = self._hasher.copy()
+        whole.update(END)
+        lead = b"" if prefix.endswith(b"[") or not window.fragments else b","
+        return b"".join((prefix, lead, b",".join(window.fragments), END)), whole.digest()
+
+    def settle(self, run: bytes) -> None:
+        """Forget the reasoning of a finished run: it helps inside a tool loop and is dropped at the next user turn."""
+        window = self.window
+        for index in range(len(window.items) - 1, -1, -1):
+            if window.items[index].ref.run != run:
+                break
+            fragment = window.fragments[index]
+            if b'"reasoning":' in fragment:
+                window.fragments[index] = without_reasoning(fragment)
+                self._moves = -1

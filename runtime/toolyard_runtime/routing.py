@@ -1,0 +1,106 @@
+"""Which model answers: `provider/model` names become model clients; knows no agent and no run."""
+
+from collections.abc import Mapping
+
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.ports import Model
+
+from toolyard_runtime.binding import ModelRoute
+from toolyard_runtime.config import Config, ProviderTable
+from toolyard_runtime.models.chat_client import ThinModel
+from toolyard_runtime.models.encoder import GENERIC, LLAMA_CPP, OLLAMA, OPENAI, VLLM, Profile
+
+PROFILES: dict[str, Profile] = {
+    "vllm": VLLM,
+    "openai": OPENAI,
+    "llama.cpp": LLAMA_CPP,
+    "ollama": OLLAMA,
+    "generic": GENERIC,
+}
+
+REHEARSAL = "rehearsal"
+"""The provider name and model name of the deterministic stand-in, chosen by name and never by itself."""
+
+
+class Routes:
+    """Model clients, one for each provider, made when first asked for."""
+
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], *, model_url: str = "", model: str = "", rehearsal: bool
+    ) -> None:
+        providers = dict(config.providers)
+        self.default = config.models.default
+        if model_url:
+            providers["model"] = ProviderTable(base_url=model_url, default_model=model, api_key_env="OPENAI_API_KEY")
+            self.default = f"model/{model}"
+        elif model and not rehearsal:
+            self.default = model
+        if not self.default and len(providers) == 1:
+            self.default = f"{next(iter(providers))}/"
+        self.rehearsal = rehearsal
+        self.providers = providers
+        self._environment = environment
+        self._clients: dict[str, Model] = {}
+        self._overridden = bool(model_url)
+
+    @property
+    def configured(self) -> bool:
+        """Whether any model can answer."""
+        return bool(self.providers) or self.rehearsal
+
+    def route(self, wanted: str) -> ModelRoute:
+        """Return the route of `provider/model` ("": the default); raises ConfigError when there is none."""
+        if self.rehearsal or wanted == REHEARSAL:
+            return ModelRoute(f"{REHEARSAL}/{REHEARSAL}", REHEARSAL, self._rehearsal(), GENERIC)
+        name = self.default if self._overridden or not wanted else wanted
+        provider, _, model = name.partition("/")
+        if provider not in self.providers:
+            known = ", ".join(sorted(self.providers)) or "none"
+            raise ConfigError(f"no provider is named {provider!r} (model {name!r}); configured are: {known}")
+        table = self.providers[provider]
+        model = model or table.default_model
+        if not model:
+            raise ConfigError(
+                f"[providers.{provider}] needs default_model, or the agent a model: which model of {table.base_url} answers?"
+            )
+        profile = PROFILES[table.profile or "generic"]
+        return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile)
+
+    def learn(self, provider: str, *, profile: str = "", model: str = "") -> None:
+        """Fill in what a provider said of itself: which kind of server it is and which model it serves."""
+        table = self.providers[provider]
+        self.providers[provider] = ProviderTable(
+            base_url=table.base_url,
+            api_key_env=table.api_key_env,
+            profile=table.profile or (profile if profile in PROFILES else None),  # type: ignore[arg-type]
+            default_model=table.default_model or model,
+            client=table.client,
+        )
+
+    def api_key(self, provider: str) -> str:
+        """Return a provider's key from the environment, "" where it needs none."""
+        table = self.providers[provider]
+        return self._environment.get(table.api_key_env, "") if table.api_key_env else ""
+
+    def _rehearsal(self) -> Model:
+        from toolyard_runtime.models.rehearsal import Rehearsal  # noqa: PLC0415 - only who asks for it pays for it
+
+        return self._clients.setdefault(REHEARSAL, Rehearsal())
+
+    def _client(self, provider: str, table: ProviderTable) -> Model:
+        client = self._clients.get(provider)
+        if client is None:
+            key = self.api_key(provider)
+            if table.client == "openai":
+                from toolyard_runtime.models.openai_sdk import OpenAIModel  # noqa: PLC0415 - an extra, and heavy
+
+                client = OpenAIModel(table.base_url, key)
+            else:
+                client = ThinModel(table.base_url, key)
+            self._clients[provider] = client
+        return client
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for client in self._clients.values():
+            await client.close()

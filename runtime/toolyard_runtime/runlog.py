@@ -1,0 +1,144 @@
+"""A live run's record: its journal's end, its open transaction, its contents and what is folded from them.
+
+Every event goes through `append`: folded by the loop, chained into the journal, shown in the stream, and its session
+items filed, all in one open transaction that `commit` makes durable. Nothing here decides or performs anything.
+"""
+
+from msgspec import Struct
+from toolyard_memory.window import Item, Kind, estimate_tokens
+from toolyard_sdk import events as e
+from toolyard_sdk.canonical import commit as commitment
+from toolyard_sdk.ports import Durability, Tail
+
+from toolyard_runtime import loop
+from toolyard_runtime.binding import BoundAgent
+from toolyard_runtime.conversation import Conversation
+from toolyard_runtime.feed import Feed
+from toolyard_runtime.models.encoder import ENCODER
+from toolyard_runtime.services import Services
+from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
+from toolyard_runtime.transcript import Transcript, stream_of
+
+class RunIdentity(Struct, frozen=True):
+    """Whose run it is and where it belongs."""
+
+    tenant: str
+    run: bytes
+    session: bytes
+    caller: str
+    agent: str
+    end_user: str | None = None
+
+
+class RunLog:
+    """The record of one live run; `state` is always the fold of everything appended."""
+
+    def __init__(
+        self, services: Services, agent: BoundAgent, identity: RunIdentity, tail: Tail, conversation: Conversation
+    ) -> None:
+        self.services = services
+        self.agent = agent
+        self.identity = identity
+        self.conversation = conversation
+        self.state = loop.RunState()
+        self.contents: dict[int, bytes] = {}
+        self.tx = services.database.begin()
+        self.transcript = Transcript(self.contents.get, agent.source_of)
+        self.feed = Feed()
+        self.complete = True
+        self.rulings: dict[int, e.PolicyDecided] = {}
+        self.verdicts: dict[int, e.ApprovalDecided] = {}
+        self._tail = tail
+        self._kinds: dict[int, str] = {}
+        self._next_n = 1
+        self._filed = 0
+        self._last: e.ItemRef | None = None
+        self._salt = b""
+
+    def begin(self, base: e.ItemRef | None) -> None:
+        """Make the run's salt; `base` is the session item it continues from."""
+        self._salt = self.services.entropy(SALT_SIZE)
+        self._last = base
+        self.tx.write(ADD_PAYLOAD, (self.identity.run, SALT_N, "salt", self._salt))
+
+    def restore(self, events: tuple[e.RunEvent, ...], payloads: dict[int, Payload]) -> None:
+        """Fold a journal and take its payloads, as they were committed: nothing is written."""
+        for n, payload in payloads.items():
+            self.contents[n] = payload.data
+            self._kinds[n] = payload.kind
+            self._next_n = max(self._next_n, n + 1)
+        self._salt = self.contents.pop(SALT_N, b"")
+        for event in events:
+            self.state, _ = loop.step(self.state, event)
+            self.transcript.fold(event)
+            self._note(event)
+            if isinstance(event, e.ModelCalled):
+                self._next_n = max(self._next_n, event.message + 1)
+        self._filed = len(self.state.items)
+        self._last = loop.last_item(self.state)
+        self.feed.publish(stream_of(events, self.contents.get, self.transcript.index))
+
+    def reserve(self) -> int:
+        """Return the ordinal of a payload that is yet to come."""
+        n = self._next_n
+        self._next_n += 1
+        return n
+
+    def put(self, kind: PayloadKind, data: bytes, n: int | None = None) -> e.Content:
+        """Write content once and return the reference that heads hold."""
+        if n is None:
+            n = self.reserve()
+        self.contents[n] = data
+        self._kinds[n] = kind
+        self.tx.write(ADD_PAYLOAD, (self.identity.run, n, kind, data))
+        return e.Content(n, commitment(self._salt, data))
+
+    def bind(self, content: bytes) -> bytes:
+        """Return the commitment to content that is not stored by itself."""
+        return commitment(self._salt, content)
+
+    def append(self, event: e.RunEvent) -> tuple[loop.Effect, ...]:
+        """Fold one event into everything that follows from it, and return what the loop wants next."""
+        self.state, effects = loop.step(self.state, event)
+        self._tail = self.services.journal.append(self.tx, self._tail, (event,))
+        self.feed.publish(self.transcript.fold(event))
+        self._note(event)
+        if len(self.state.items) > self._filed:
+            self._file()
+        return effects
+
+    def _note(self, event: e.RunEvent) -> None:
+        """Keep what was decided about a call: the words for the model are made of it."""
+        if isinstance(event, e.PolicyDecided) and event.call is not None:
+            self.rulings[event.call] = event
+        elif isinstance(event, e.ApprovalDecided):
+            self.verdicts[event.call] = event
+
+    def words(self, content: e.Content | None) -> str:
+        """Return a payload's text; "" where there is none or it was erased."""
+        return self.contents.get(content.n, b"").decode() if content is not None else ""
+
+    def show(self, text: str) -> None:
+        """Let readers see text of the turn under way."""
+        self.feed.publish(self.transcript.delta(text))
+
+    def _file(self) -> None:
+        """Write the run's new session items, each below the one before."""
+        window = self.conversation.window
+        for n in self.state.items[self._filed :]:
+            fragment = self.contents[n]
+            kind: Kind = self._kinds[n]  # type: ignore[assignment] - items are messages, whose kind is their role
+            item = Item(e.ItemRef(self.identity.run, n), kind, estimate_tokens(fragment), window.next_position)
+            self.services.sessions.add(self.tx, self.identity.session, item, self._last, ENCODER)
+            window.add(item, fragment)
+            self._last = item.ref
+        self._filed = len(self.state.items)
+
+    async def commit(self, durability: Durability = "normal") -> None:
+        """Make everything so far durable; raises Conflict when another owner has moved on."""
+        tx, self.tx = self.tx, self.services.database.begin()
+        await self.services.database.commit(tx, durability)
+
+    def now(self) -> int:
+        """Return UTC microseconds."""
+        return self.services.clock.now()

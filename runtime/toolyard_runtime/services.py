@@ -1,0 +1,38 @@
+"""What a run needs from the server around it, handed over in one record."""
+
+import random
+from collections.abc import Callable
+
+from msgspec import Struct
+from toolyard_memory.sessions import Sessions
+from toolyard_registry.releases import AgentRelease
+from toolyard_sdk.ids import NewId
+from toolyard_sdk.ports import Clock, Database, Journal
+
+from toolyard_runtime.meters import Meters
+from toolyard_runtime.segments import Segment
+from toolyard_runtime.stops import Stops
+from toolyard_runtime.store.approvals import Approvals
+from toolyard_runtime.store.runs import Runs
+
+
+class Services(Struct, frozen=True):
+    """The adapters behind the ports, made once by the application.
+
+    `entropy(n)` returns n random bytes, `current_release(agent)` what the agent's files say now,
+    `visible_text(segment)` what a Chat Completions client sees of an answer.
+    """
+
+    database: Database
+    journal: Journal
+    runs: Runs
+    approvals: Approvals
+    sessions: Sessions
+    clock: Clock
+    new_id: NewId
+    entropy: Callable[[int], bytes]
+    jitter: random.Random
+    stops: Stops
+    meters: Meters
+    current_release: Callable[[str], AgentRelease | None]
+    visible_text: Callable[[Segment], str]
