@@ -1,7 +1,6 @@
 """Collects the tools that plugins and a repository's own files offer; knows nothing of agents, policies and runs."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from toolyard_sdk.tools import tool as make_tool
 
 from toolyard_registry.local_tools import load_local, local_files, located, own_tools
 from toolyard_registry.located_toml import did_you_mean
+from toolyard_registry.names import check_name
 from toolyard_registry.plugins import Plugin, PluginProblem, Plugins, load_plugins, told
 from toolyard_registry.releases import ToolRelease, tool_release
 
 Settings = Mapping[str, Mapping[str, Any]]
 """The `[plugins.NAME]` tables of toolyard.toml by plugin name; of a local file, the name is its stem."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 _RESERVED = frozenset({"off"})
 
 
@@ -135,17 +134,10 @@ class _Collecting:
     def _take(self, offer: Any, origin: str, source: str, version: str) -> str:
         """Add one tool; return why not, in words, or nothing."""
         try:
-            taken: Any = offer if hasattr(offer, "spec") else make_tool(offer)
-            spec = taken.spec
-        except Exception as error:  # noqa: BLE001 - a property or a signature of a stranger
-            return f"{_called(offer)} is no tool: {told(error)}"
-        if not isinstance(spec, ToolSpec):
-            return f"{_called(offer)} is no tool: its `spec` is no ToolSpec"
-        for method in ("check", "call"):
-            if not callable(getattr(taken, method, None)):
-                return f"{_called(offer)} is no tool: it has no method `{method}`"
-        if not _NAME.match(spec.name):
-            return f"{spec.name!r} is no tool name: use 1 to 64 letters, digits, '_' or '-'"
+            taken, spec = _checked(offer)
+        except Exception as error:  # noqa: BLE001 - a stranger's property may raise anything
+            words = str(error) if isinstance(error, _NoTool) else told(error)
+            return f"{_called(offer)} is no tool: {words}"
         if spec.name in self._tools:
             return f"the tool {spec.name} is already there, from {self._releases[spec.name].source}"
         self._tools[spec.name] = taken
@@ -161,6 +153,25 @@ class _Collecting:
             error = f"toolyard.toml has settings for it, but no plugin has that name{did_you_mean(name, known)}"
             advice = f"Install it, or remove [plugins.{name}]."
             self._problems.append(PluginProblem(name, "", error, advice))
+
+
+class _NoTool(Exception):
+    """Something that was offered as a tool and is none, in words."""
+
+
+def _checked(offer: Any) -> tuple[Tool, ToolSpec]:
+    """Return an offer as a tool, with how it presents itself; raises _NoTool, or whatever the offer does."""
+    if not (callable(offer) or hasattr(type(offer), "spec")):
+        raise _NoTool("register a typed function, or an object with `spec`, `check` and `call`")
+    taken: Tool = offer if hasattr(offer, "spec") else make_tool(offer)
+    spec = taken.spec
+    if not isinstance(spec, ToolSpec):
+        raise _NoTool("its `spec` is no ToolSpec")
+    for method in ("check", "call"):
+        if not callable(getattr(taken, method, None)):
+            raise _NoTool(f"it has no method `{method}`")
+    check_name(spec.name, "tool name")
+    return taken, spec
 
 
 def _of_tool(plugin: Plugin, problem: str) -> PluginProblem:

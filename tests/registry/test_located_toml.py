@@ -123,12 +123,19 @@ def test_a_key_that_is_left_out_is_looked_for_at_its_table() -> None:
     assert line_of(text, "nothing") == 1
 
 
-@given(st.text(max_size=60))
-def test_no_text_raises_anything_but_a_config_error_with_a_line(text: str) -> None:
+def misfit(text: str) -> ConfigError | None:
+    """Return what is wrong with a text; any other exception is a failure."""
     try:
         decode(text, Config)
     except ConfigError as error:
-        assert 1 <= error.line <= text.count("\n") + 1
+        return error
+    return None
+
+
+@given(st.text(max_size=60))
+def test_no_text_raises_anything_but_a_config_error_with_a_line(text: str) -> None:
+    error = misfit(text)
+    assert error is None or 1 <= error.line <= text.count("\n") + 1
 
 
 @given(
@@ -152,9 +159,5 @@ def test_every_misfit_is_placed(value: object, key: str) -> None:
             return "[" + ", ".join(map(toml, value)) + "]"
         return repr(value)
 
-    try:
-        decode(f"\n{key} = {toml(value)}\n", Config, "f")
-    except ConfigError as error:
-        assert error.line == 2
-        assert error.message
-        assert "$" not in error.message
+    error = misfit(f"\n{key} = {toml(value)}\n")
+    assert error is None or (error.line == 2 and error.message and "$" not in error.message)
