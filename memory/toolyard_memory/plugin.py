@@ -9,6 +9,6 @@ from toolyard_sdk.hooks import hookimpl
 @hookimpl
 def register_tables(register: Callable[[Any], None]) -> None:
     """Contribute the tables of short-term memory."""
-    from toolyard_memory.tables import metadata  # noqa: PLC0415 - tables load SQLAlchemy; a listing of plugins need not
+    from toolyard_memory.tables import METADATA  # noqa: PLC0415 - tables load SQLAlchemy; a listing of plugins need not
 
-    register(metadata)
+    register(METADATA)

@@ -4,35 +4,32 @@ import hashlib
 from collections.abc import Sequence
 
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from toolyard_sdk.events import ItemRef
 from toolyard_sdk.ports import Database, Transaction
 
-from toolyard_memory.tables import ContinuationRow, ItemRow, SessionRow
+from toolyard_memory.tables import CONTINUATION, ITEM, SESSION
 from toolyard_memory.window import Item
 
-_session = SessionRow.__table__  # type: ignore[attr-defined]
-_item = ItemRow.__table__  # type: ignore[attr-defined]
-_continuation = ContinuationRow.__table__  # type: ignore[attr-defined]
-
-OPEN = insert(_session)
-ADD = insert(_item)
-REMEMBER = insert(_continuation)
+OPEN = insert(SESSION)
+ADD = insert(ITEM)
+REMEMBER = insert(CONTINUATION)
+FORGET = delete(CONTINUATION).where(CONTINUATION.c.key == bindparam("of_key"))
 MOVE_HEAD = (
-    update(_session)
-    .where(_session.c.tenant == bindparam("of_tenant"), _session.c.id == bindparam("of_id"))
+    update(SESSION)
+    .where(SESSION.c.tenant == bindparam("of_tenant"), SESSION.c.id == bindparam("of_id"))
     .values(updated_at=bindparam("at"), head_run=bindparam("run"), head_n=bindparam("n"))
 )
-FIND = select(_session).where(_session.c.tenant == bindparam("of_tenant"), _session.c.id == bindparam("of_id"))
+FIND = select(SESSION).where(SESSION.c.tenant == bindparam("of_tenant"), SESSION.c.id == bindparam("of_id"))
 CHAIN = (
-    select(_item)
-    .where(_item.c.session == bindparam("of_session"), _item.c.position <= bindparam("up_to"))
-    .order_by(_item.c.position.desc())
+    select(ITEM)
+    .where(ITEM.c.session == bindparam("of_session"), ITEM.c.position <= bindparam("up_to"))
+    .order_by(ITEM.c.position.desc())
 )
-PLACE = select(_item.c.position).where(
-    _item.c.session == bindparam("of_session"), _item.c.run == bindparam("of_run"), _item.c.n == bindparam("of_n")
+PLACE = select(ITEM.c.position).where(
+    ITEM.c.session == bindparam("of_session"), ITEM.c.run == bindparam("of_run"), ITEM.c.n == bindparam("of_n")
 )
-RECALL = select(_continuation).where(_continuation.c.key == bindparam("of_key"))
+RECALL = select(CONTINUATION).where(CONTINUATION.c.key == bindparam("of_key"))
 
 
 class Session(Struct, frozen=True):
@@ -84,7 +81,8 @@ class Sessions:
         tx.write(MOVE_HEAD, (at, head.run, head.n, tenant, session))
 
     def remember(self, tx: Transaction, key: bytes, tenant: str, session: bytes, item: ItemRef) -> None:
-        """Let the conversation with this digest go on at `item`."""
+        """Let the conversation with this digest go on at `item`; of two that read the same, the later one."""
+        tx.write(FORGET, (key,))
         tx.write(REMEMBER, (key, tenant, session, item.run, item.n))
 
     async def recall(self, tenant: str, key: bytes) -> Continuation | None:

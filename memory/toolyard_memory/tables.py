@@ -1,59 +1,64 @@
 """The tables of short-term memory: sessions, their items, and where a resent conversation goes on."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData
+from sqlalchemy import BigInteger, LargeBinary, MetaData, Text
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-metadata = MetaData()
+METADATA = MetaData()
+LEAN = {"sqlite_with_rowid": False}
 
 
-class Table(SQLModel):
-    """Binds this package's tables to its own metadata."""
-
-    metadata = metadata
+class MemoryTable(SQLModel, registry=registry(metadata=METADATA)):
+    """Ties a table to this package's metadata."""
 
 
-class SessionRow(Table, table=True):
+class SessionRow(MemoryTable, table=True):
     """A conversation of one caller and end user; `head_run`, `head_n` name its newest item."""
 
     __tablename__ = "session"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = LEAN
 
-    tenant: str = Field(primary_key=True)
-    id: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
-    caller: str
-    end_user: str | None = None
-    agent: str
+    tenant: str = Field(primary_key=True, sa_type=Text)
+    id: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    caller: str = Field(sa_type=Text)
+    end_user: str | None = Field(default=None, sa_type=Text)
+    agent: str = Field(sa_type=Text)
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
-    head_run: bytes | None = Field(default=None, sa_column=Column(LargeBinary(16)))
-    head_n: int | None = None
+    head_run: bytes | None = Field(default=None, sa_type=LargeBinary)
+    head_n: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class ItemRow(Table, table=True):
+class ItemRow(MemoryTable, table=True):
     """An immutable item of a session: content is payload `n` of `run`; a tree by `parent`, ordered by `position`."""
 
     __tablename__ = "item"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = LEAN
 
-    session: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
-    position: int = Field(primary_key=True)
-    run: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
-    n: int = Field(primary_key=True)
-    parent_run: bytes | None = Field(default=None, sa_column=Column(LargeBinary(16)))
-    parent_n: int | None = None
-    kind: str
-    tokens: int
-    encoder: int
+    session: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    position: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    run: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    n: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    parent_run: bytes | None = Field(default=None, sa_type=LargeBinary)
+    parent_n: int | None = Field(default=None, sa_type=BigInteger)
+    kind: str = Field(sa_type=Text)
+    tokens: int = Field(sa_type=BigInteger)
+    encoder: int = Field(sa_type=BigInteger)
 
 
-class ContinuationRow(Table, table=True):
+class ContinuationRow(MemoryTable, table=True):
     """The item at which a conversation that a client resends as visible text goes on: keyed by its digest."""
 
     __tablename__ = "continuation"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = LEAN
 
-    key: bytes = Field(sa_column=Column(LargeBinary(32), primary_key=True))
-    tenant: str
-    session: bytes = Field(sa_column=Column(LargeBinary(16)))
-    run: bytes = Field(sa_column=Column(LargeBinary(16)))
-    n: int
+    key: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    tenant: str = Field(sa_type=Text)
+    session: bytes = Field(sa_type=LargeBinary)
+    run: bytes = Field(sa_type=LargeBinary)
+    n: int = Field(sa_type=BigInteger)
+
+
+SESSION = METADATA.tables["session"]
+ITEM = METADATA.tables["item"]
+CONTINUATION = METADATA.tables["continuation"]
