@@ -309,7 +309,7 @@ def _history(messages: list[MessageIn]) -> _History:
     if history.messages[-1].role == "assistant":
         raise RequestRefused(
             "messages: the last message is the assistant's; end with a user message or the results of its calls.",
-            param=f"messages[{len(messages) - 1}].role",
+            param="messages",
         )
     return history
 

@@ -235,7 +235,7 @@ def _gather(items: list[ItemIn], gathered: _Gathered) -> None:
                 gathered.approvals.append(_approval(item, where))
             case "item_reference":
                 raise RequestRefused(
-                    f"{where}: items are not referred to one by one; send previous_response_id.",
+                    f"{where}.type: items are not referred to one by one; send previous_response_id.",
                     param=f"{where}.type",
                     code="unsupported_value",
                 )
@@ -247,7 +247,7 @@ def _gather(items: list[ItemIn], gathered: _Gathered) -> None:
     if last is not None and last.role == "assistant" and not gathered.approvals:
         raise RequestRefused(
             "input: the last item is the assistant's; end with a user message or the outputs of its calls.",
-            param=f"input[{len(items) - 1}]",
+            param="input",
         )
 
 
