@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from toolyard_registry.plugins import load_plugins
+from toolyard_registry.plugins import installed, load_plugins
 from toolyard_registry.repository import load_repository
 from toolyard_registry.scaffold import scaffold
 from toolyard_registry.toolbox import open_toolbox
@@ -15,14 +15,17 @@ async def test_a_new_repository_loads_without_a_problem_and_its_tool_works(tmp_p
     root = tmp_path / "deep" / "shop"
     written = scaffold(root, "shop")
     assert sorted(written) == sorted(path for path in root.rglob("*") if path.is_file())
-    repository = load_repository(root, open_toolbox(root, plugins=load_plugins(points=())))
+    plugins = load_plugins(points=[point for point in installed() if point.name in {"calculator", "clock"}])
+    repository = load_repository(root, open_toolbox(root, plugins=plugins))
     assert repository.problems == ()
     agent = repository.agents["assistant"]
     assert "assistant of shop" in agent.instructions
     assert [rule.decision for rule in agent.policy.rules] == ["reject"]
-    (tool,) = agent.tools
-    result = await repository.toolbox.tools[tool.spec.name].call(b'{"text": "a b c"}', ToolContext())
-    assert result.text == "0.0"
+    assert {tool.effect for tool in agent.tools} == {"read_only"}
+    result = await repository.toolbox.tools["reading_time"].call(
+        b'{"text": "a b", "words_per_minute": 4}', ToolContext()
+    )
+    assert result.text == "0.5"
     assert ".toolyard/" in (root / ".gitignore").read_text()
 
 
