@@ -101,11 +101,12 @@ class Terminal:
     def end(self, seconds: float = _SECONDS) -> int:
         """Wait for the command to leave and return its exit code."""
         deadline = time.monotonic() + seconds
-        while self._process.poll() is None and time.monotonic() < deadline:
+        while self._process.poll() is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it did not end; last seen: {self.seen[-500:]!r}")
             self._read(0.1)
-        while self._read(0.05):
-            pass
-        return self._process.wait(max(0.1, deadline - time.monotonic()))
+        self._read(0.0)
+        return self._process.returncode
 
     def _read(self, seconds: float) -> bool:
         ready, _, _ = select.select([self._ours], [], [], min(seconds, 1.0))

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 
 class Scripted:
-    """`answers` maps "METHOD /path" to (status, body); what was asked is kept in `asked`."""
+    """`answers` maps "METHOD /path" to (status, body); what was asked is kept in `asked`.
+
+    A body is bytes, JSON, an iterator of stream chunks, or a function of the request's body that returns one of these.
+    """
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
@@ -37,15 +40,23 @@ def scripted(answers: dict[str, Any]) -> Iterator[Scripted]:
             )
             if callable(answer):
                 answer = answer(body)
-            payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
-            streaming = isinstance(answer, bytes) and answer.startswith(b"event:")
-            self.send_header("Content-Type", "text/event-stream" if streaming else "application/json")
             self.send_header("Connection", "close")
-            if not streaming:
-                self.send_header("Content-Length", str(len(payload)))
+            if isinstance(answer, Iterator):
+                self.stream(answer)
+                return
+            payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)
+
+        def stream(self, chunks: Iterator[bytes]) -> None:
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            with suppress(ConnectionError):  # a client that has gone is part of what is tested
+                for chunk in chunks:
+                    self.wfile.write(chunk)
 
         do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names http.server looks for
 
@@ -62,8 +73,3 @@ def scripted(answers: dict[str, Any]) -> Iterator[Scripted]:
         server.shutdown()
         thread.join(10)
         server.server_close()
-
-
-def sse(*events: dict[str, Any]) -> bytes:
-    """Write events as the server's stream does."""
-    return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)

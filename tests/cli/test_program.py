@@ -10,6 +10,7 @@ from toolyard_runtime.cli.program import COMMANDS, program
 
 from tests.cli.running import environment, toolyard
 
+HEAVY = {"litestar", "sqlalchemy", "rich", "uvicorn", "sqlmodel", "alembic"}
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
@@ -42,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys\n"
         "from toolyard_runtime.cli.program import program\n"
         "program.main(['--help'], standalone_mode=False)\n"
-        "print('heavy:', sorted({'litestar', 'sqlalchemy', 'rich', 'uvicorn', 'sqlmodel', 'alembic'} & set(sys.modules)))\n"
+        f"print('heavy:', sorted({HEAVY} & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, env=environment(), check=True
