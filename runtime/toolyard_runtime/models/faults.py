@@ -8,6 +8,8 @@ import msgspec
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.events import ModelFault
 
+__all__ = ["ModelFault", "describe", "error", "of_object", "of_status", "retry_after"]
+
 _TOO_LONG = re.compile(
     r"context[ _]?(length|window|size)|maximum (model|context|input) len|max_model_len|too (long|many tokens)"
     r"|exceed\w* .{0,40}(context|token)|reduce the length",

@@ -117,10 +117,11 @@ def read_chunk(data: bytes) -> Chunk:
         raise msgspec.DecodeError("the answer is nested too deeply") from error
     if not isinstance(value, dict):
         raise msgspec.DecodeError("the answer is not a JSON object")
-    return _bend(value)
+    return bend(value)
 
 
-def _bend(value: dict[str, Any]) -> Chunk:
+def bend(value: dict[str, Any]) -> Chunk:
+    """Return untyped JSON as a chunk, whatever shapes it has; what cannot be understood is left out."""
     choices = [_choice(item) for item in _list(value.get("choices"))]
     return Chunk(
         choices=choices,
