@@ -46,8 +46,8 @@ FLOOR = Target(
     stream=Call("/stream", {"session": "{{sid}}", "text": TEXT}),
 )
 _SERVE = (
-    *(sys.executable, "-m", "toolyard_runtime", "serve", "--repository", str(AGENT), "--state", "$RUNDIR"),
-    *("--host", "127.0.0.1", "--port", "$PORT", "--model-url", "$MODEL"),
+    *(sys.executable, "-m", "toolyard_runtime.cli", "serve", "--repo", str(AGENT), "--state-dir", "$RUNDIR"),
+    *("--host", "127.0.0.1", "--port", "$PORT", "--log-level", "warning", "--model-url", "$MODEL"),
 )
 _HEADERS = {"authorization": f"Bearer {KEY}"}
 _MESSAGES: list[dict[str, object]] = [{"role": "user", "content": TEXT}]

@@ -1,7 +1,6 @@
 """Builds the distributions of this repository and installs them as a stranger would; knows nothing of what they do."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -27,12 +26,8 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 def build(into: Path) -> list[Path]:
     """Build the wheel of every distribution of the workspace and return them."""
-    source = into / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", ".toolyard", "*cache*", "node_modules")
-    )
-    run("uv", "build", "--all-packages", "--wheel", "--out-dir", into / "wheels", "--quiet", cwd=source)
-    return sorted((into / "wheels").glob("*.whl"))
+    run("uv", "build", "--all-packages", "--wheel", "--out-dir", into, "--quiet", cwd=ROOT)
+    return sorted(into.glob("*.whl"))
 
 
 class Environment:
