@@ -1,1 +1,1 @@
-"""Where the runtime keeps what happened: tables, the databases that hold them and the stores over them; knows no loop."""
+"""Where the runtime keeps what happened: tables, databases that hold them, stores over them; knows no loop."""

@@ -5,7 +5,7 @@ class StorageError(Exception):
     """The database could not do what it was asked (disk full, read-only, damaged, busy); nothing was written."""
 
 
-class OwnedElsewhere(StorageError):
+class OwnerError(StorageError):
     """Another process owns the database file; `pid` is who, 0 when it cannot be told."""
 
     def __init__(self, message: str, pid: int) -> None:

@@ -1,35 +1,52 @@
-"""From a URL to an open database whose schema is current; knows no table by name."""
+"""From a URL to an open database whose schema is current and that nobody else uses; knows no table by name."""
 
+import asyncio
 from pathlib import Path
 
+from toolyard_runtime.store.connect import PATIENCE_MS, connect, open_file
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
+from toolyard_runtime.store.schema import Schema, make_current
 from toolyard_runtime.store.sqlite import SqliteDatabase
-from toolyard_runtime.store.tables import METADATA
+
+SCHEMA = Schema()
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file a `sqlite:///file` URL names (None: memory); raises StorageError for any other."""
+    """Return the file that `sqlite:///relative.db` or `sqlite:////absolute.db` names, None for memory.
+
+    Raises StorageError for any other URL.
+    """
     scheme, _, rest = url.partition("://")
-    if scheme != "sqlite":
-        raise StorageError(f"cannot open {url}: this version stores in sqlite:///path/to/file.db")
-    if rest in {"", "/", "/:memory:"}:
-        return None
-    if not rest.startswith("/"):
+    if scheme != "sqlite" or (rest and not rest.startswith("/")):
         raise StorageError(f"cannot open {url}: write sqlite:///relative.db or sqlite:////absolute.db")
-    return Path(rest[1:])
+    name = rest[1:]
+    return None if name in {"", ":memory:"} else Path(name)
 
 
-async def open_database(url: str) -> SqliteDatabase:
-    """Open the database a URL names, as its only owner, with the current schema; raises StorageError."""
+async def open_database(url: str, schema: Schema = SCHEMA) -> SqliteDatabase:
+    """Open the database a URL names as its only owner, creating or migrating it first.
+
+    Raises OwnerError when another process has it, SchemaError when its schema cannot be used, StorageError.
+    """
     path = sqlite_path(url)
-    lock = OwnerLock(path.with_name(path.name + ".lock")) if path is not None else None
-    database = SqliteDatabase(path, lock)
-    from toolyard_memory.tables import METADATA as MEMORY
-    from sqlalchemy.schema import CreateTable,CreateIndex
-    from sqlalchemy.dialects import sqlite
-    for md in (METADATA,MEMORY):
-        for t in md.sorted_tables:
-            database._connection.execute(str(CreateTable(t,if_not_exists=True).compile(dialect=sqlite.dialect())))
-            for i in t.indexes: database._connection.execute(str(CreateIndex(i,if_not_exists=True).compile(dialect=sqlite.dialect())))
-    return database
+    if path is None:
+        database = SqliteDatabase(None)
+        make_current(database.connection, None, schema)
+        return database
+    lock = OwnerLock(path.with_name(path.name + ".lock"))
+    try:
+        await asyncio.to_thread(_prepare, path, schema)
+        return SqliteDatabase(path, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _prepare(path: Path, schema: Schema) -> None:
+    open_file(path)
+    connection = connect(path, writes=True, patience_ms=PATIENCE_MS)
+    try:
+        make_current(connection, path, schema)
+    finally:
+        connection.close()

@@ -8,7 +8,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from toolyard_runtime.store.errors import OwnedElsewhere, StorageError
+from toolyard_runtime.store.errors import OwnerError, StorageError
 
 
 class OwnerLock:
@@ -27,7 +27,7 @@ class OwnerLock:
             os.close(self._file)
             who = f"process {pid}" if pid else "another process"
             database = path.with_suffix("")
-            raise OwnedElsewhere(
+            raise OwnerError(
                 f"{database} is in use by {who}: a SQLite database has one owner. Stop it, or talk to it over HTTP.",
                 pid,
             ) from None

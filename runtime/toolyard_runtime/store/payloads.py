@@ -4,7 +4,7 @@ A payload's key is (run, n). Ordinal 0 is the run's salt, under which its commit
 of a payload are those of its run. Erasing deletes rows; whoever reads one afterwards gets `ERASED`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -14,7 +14,18 @@ from toolyard_sdk.ports import Database, Transaction
 from toolyard_runtime.store.tables import PAYLOAD
 
 PayloadKind = Literal[
-    "salt", "user", "assistant", "tool", "instructions", "tools", "sampling", "raw", "detail", "reason", "leaked"
+    "salt",
+    "user",
+    "assistant",
+    "tool",
+    "instructions",
+    "tools",
+    "sampling",
+    "raw",
+    "detail",
+    "reason",
+    "leaked",
+    "echo",
 ]
 """A session item's kind is the role of its message; `raw` are arguments that could not be read."""
 
@@ -66,9 +77,7 @@ async def load_all(database: Database, run: bytes) -> dict[int, Payload]:
     return {n: Payload(kind, data) for n, kind, data in rows}
 
 
-async def load_many(
-    database: Database, keys: Sequence[tuple[bytes, int]]
-) -> dict[tuple[bytes, int], Payload | Erased]:
+async def load_many(database: Database, keys: Iterable[tuple[bytes, int]]) -> dict[tuple[bytes, int], Payload | Erased]:
     """Return contents of several runs by (run, n), as `load` does."""
     by_run: dict[bytes, list[int]] = {}
     for run, n in keys:

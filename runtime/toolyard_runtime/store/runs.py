@@ -17,7 +17,6 @@ from toolyard_runtime.store.tables import RUN
 RunStatus = Literal["running", "parked", "finished"]
 
 MOVING = (
-    "session",
     "status",
     "reason",
     "error",
@@ -43,9 +42,9 @@ UPDATE_RUN = (
     .execution_options(row=(*("new_" + name for name in MOVING), "of_tenant", "of_id"))
 )
 FIND_RUN = select(RUN).where(OF_TENANT, RUN.c.id == bindparam("of_id"))
-OPEN_RUNS = select(RUN).where(RUN.c.status.in_(("running", "parked")), RUN.c.status != "finished")
+OPEN_RUNS = select(RUN).where(text("status <> 'finished'"))
 OPEN_RUNS_OF_TENANT = OPEN_RUNS.where(OF_TENANT)
-IN_DOUBT = select(RUN.c.id).where(OF_TENANT, RUN.c.session == bindparam("of_session"), RUN.c.doubts > text("0"))
+IN_DOUBT = select(RUN.c.id).where(OF_TENANT, RUN.c.session == bindparam("of_session"), text("doubts > 0"))
 FIND_REQUEST = (
     select(RUN)
     .where(
@@ -145,7 +144,7 @@ class Runs:
         tx.write(
             UPDATE_RUN,
             (
-                r.session, r.status, r.reason, r.error, r.finished_at, r.segment, r.epoch, r.wake_at, r.input_tokens,
+                r.status, r.reason, r.error, r.finished_at, r.segment, r.epoch, r.wake_at, r.input_tokens,
                 r.output_tokens, r.turns, r.calls, r.doubts, r.head_n, r.tenant, r.id,
             ),
             expect=1,
@@ -191,6 +190,11 @@ class Runs:
         rows = await self._database.scan(OPEN_RUNS_OF_TENANT, {"of_tenant": tenant})
         return [RunRow(*row) for row in rows if end_user is None or row[4] == end_user]
 
+    async def in_doubt(self, tenant: str, session: bytes) -> Sequence[bytes]:
+        """Return the session's runs that hold calls in doubt."""
+        rows = await self._database.read(IN_DOUBT, {"of_tenant": tenant, "of_session": session})
+        return [run for (run,) in rows]
+
     async def find_request(self, tenant: str, caller: str, digest: bytes, since: int) -> RunRow | None:
         """Return the newest run that this same request of this caller began since `since` (UTC microseconds)."""
         rows = await self._database.read(
@@ -198,8 +202,3 @@ class Runs:
             {"of_tenant": tenant, "of_caller": caller, "digest": digest, "since": uuid7_floor(since)},
         )
         return RunRow(*rows[0]) if rows else None
-
-    async def in_doubt(self, tenant: str, session: bytes) -> Sequence[bytes]:
-        """Return the session's runs that hold a call in doubt."""
-        rows = await self._database.read(IN_DOUBT, {"of_tenant": tenant, "of_session": session})
-        return [row[0] for row in rows]

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import sqlite as dialects
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ports import Durability, Transaction
 
-from toolyard_runtime.store.connect import PATIENCE_MS, connect, in_words, only_its_own_fault, open_file, primary_code
+from toolyard_runtime.store.connect import PATIENCE_MS, connect, in_words, only_its_own_fault, primary_code
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
 from toolyard_runtime.store.statements import Statements
@@ -65,11 +65,9 @@ class SqliteDatabase:
         self.statements = Statements(dialects.dialect())
         self._lock = lock
         self._loop = asyncio.get_running_loop()
-        if path is not None:
-            open_file(path)
-        self._connection = connect(path, writes=True, patience_ms=0)
-        self._cursor = self._connection.cursor()
-        self._reader = self._connection if path is None else connect(path, writes=False, patience_ms=1000)
+        self.connection = connect(path, writes=True, patience_ms=0)
+        self._cursor = self.connection.cursor()
+        self._reader = self.connection if path is None else connect(path, writes=False, patience_ms=1000)
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-write")
         self._other_threads = ThreadPoolExecutor(2, "sqlite-read")
         self._waiting: list[Waiting] = []
@@ -180,8 +178,8 @@ class SqliteDatabase:
                     self._apply(waiting[0])
                 guilty = None
                 execute("COMMIT")
-            except Exception as error:  # noqa: BLE001 - a value no driver takes may raise anything; it is handed on
-                if self._connection.in_transaction:
+            except Exception as error:  # a value no driver takes may raise anything
+                if self.connection.in_transaction:
                     with contextlib.suppress(sqlite3.Error):  # an error of the disk may have rolled back already
                         execute("ROLLBACK")
                 if not patient and primary_code(error) == sqlite3.SQLITE_BUSY:
@@ -223,7 +221,7 @@ class SqliteDatabase:
         if self._checkpoint is not None or self.path is None:
             return
         try:
-            size = os.stat(f"{self.path}-wal").st_size
+            size = os.stat(f"{self.path}-wal").st_size  # noqa: PTH116 - on the hot path, where a Path costs more
         except OSError:
             return
         if size < self._log_limit:
@@ -267,7 +265,7 @@ class SqliteDatabase:
                 self._cursor.execute("PRAGMA busy_timeout=0")
         except sqlite3.Error:
             return False
-        return busy == 0
+        return bool(busy == 0)
 
     def _log_emptied(self, work: asyncio.Future[bool]) -> None:
         self._worker_has_it = False
@@ -287,7 +285,7 @@ class SqliteDatabase:
             self._idle.set()
 
     async def scrub(self) -> None:
-        """Empty the write-ahead log into the database, so that no deleted content is left in it; raises StorageError."""
+        """Copy the write-ahead log into the database, so that no deleted content stays in it; raises StorageError."""
         if self.path is None:
             return
         while self._worker_has_it or self._scheduled:
@@ -336,11 +334,11 @@ class SqliteDatabase:
             self._lock.release()
 
     def _shut(self) -> None:
-        if self._reader is not self._connection:
+        if self._reader is not self.connection:
             self._reader.close()
         with contextlib.suppress(sqlite3.Error):  # a full disk must not keep a server from stopping
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.connection.close()
 
 
 def _tell(outcomes: list[Outcome]) -> None:

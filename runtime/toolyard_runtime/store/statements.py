@@ -18,6 +18,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 KEEP = 512
 """How many compiled statements are kept: statements are made once at import, so more means a leak."""
 
+Plan = tuple[tuple[str, int | None], ...]
+"""Where each positional value of a select with lists comes from: a parameter's name, and the place in its list."""
+
 Pick = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -42,14 +45,14 @@ class Write:
 class Read:
     """A compiled select: its text, and how its named parameters become the driver's positional ones."""
 
-    __slots__ = ("_compiled", "_defaults", "_expanded", "_names", "_lists", "sql")
+    __slots__ = ("_compiled", "_defaults", "_expanded", "_lists", "_names", "sql")
 
     def __init__(self, compiled: SQLCompiler) -> None:
         self._compiled = compiled
         self._defaults = dict(compiled.params)
         self._lists = tuple(sorted(compiled.bind_names[p] for p in compiled.post_compile_params))
         self._names = tuple(compiled.positiontup or ())
-        self._expanded: dict[tuple[int, ...], tuple[str, tuple[tuple[str, int | None], ...]]] = {}
+        self._expanded: dict[tuple[int, ...], tuple[str, Plan]] = {}
         self.sql = compiled.string
 
     def bind(self, parameters: Mapping[str, Any] | None) -> tuple[str, Sequence[Any]]:
@@ -73,8 +76,10 @@ class Read:
         known = self._expanded.get(lengths)
         if known is None:
             state = self._compiled.construct_expanded_state(values)
-            origin = {new: (name, i) for name, news in state.parameter_expansion.items() for i, new in enumerate(news)}
-            plan = tuple(origin.get(name, (name, None)) for name in state.positiontup or ())
+            origin: dict[str, tuple[str, int | None]] = {
+                new: (name, i) for name, news in state.parameter_expansion.items() for i, new in enumerate(news)
+            }
+            plan: Plan = tuple(origin.get(name, (name, None)) for name in state.positiontup or ())
             if len(self._expanded) >= KEEP:
                 self._expanded.clear()
             known = self._expanded[lengths] = (state.statement, plan)

@@ -1,0 +1,99 @@
+"""Erasing an end user: content goes, heads stay and still prove what was decided; cancels no run itself.
+
+Content lies in payloads, so deleting those of the user's runs (salts included: without them no commitment can be
+tried against a guess) erases it. What is left of the name in rows that are listed is replaced by a pseudonym that
+nobody can compute from it. Tables of other packages are found by their columns in the schema: a table with `tenant`
+and `end_user` is pseudonymised, and one keyed by `session` that resent conversations are found by is emptied.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from sqlalchemy import MetaData, Table, Update, bindparam, delete, null, select, update
+from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.ports import Clock, Database, Transaction
+
+from toolyard_runtime.store import audit
+from toolyard_runtime.store.tables import PAYLOAD, RUN
+
+RUNS_OF_SUBJECT = select(RUN.c.id, RUN.c.session, RUN.c.status).where(
+    RUN.c.tenant == bindparam("of_tenant"), RUN.c.end_user == bindparam("subject")
+)
+ERASE_PAYLOADS = delete(PAYLOAD).where(PAYLOAD.c.run == bindparam("of_run"))
+LEFT = select(PAYLOAD.c.run, PAYLOAD.c.n).where(PAYLOAD.c.run.in_(bindparam("runs", expanding=True))).limit(1)
+AT_ONCE = 500
+
+
+class RunsOpenError(Exception):
+    """The subject still has runs that have not finished: cancel `runs` first."""
+
+    def __init__(self, runs: Sequence[bytes]) -> None:
+        super().__init__(f"{len(runs)} runs have not finished")
+        self.runs = runs
+
+
+class Erasure(Struct, frozen=True):
+    """What was erased: the runs whose payloads are gone, and the pseudonym that now stands for the subject."""
+
+    runs: tuple[bytes, ...]
+    pseudonym: str
+
+
+def _of_subject(table: Table) -> Update:
+    """Put a pseudonym for the subject; on a run, drop also what the client said and the digest of its request."""
+    dropped = ("metadata", "request") if table is RUN else ()
+    return (
+        update(table)
+        .where(table.c.tenant == bindparam("of_tenant"), table.c.end_user == bindparam("subject"))
+        .values(end_user=bindparam("pseudonym"), **{name: null() for name in dropped})
+        .execution_options(row=("pseudonym", "of_tenant", "subject"))
+    )
+
+
+class Eraser:
+    """Erases subjects from the tables of all packages; made once, over the metadata each of them registers."""
+
+    def __init__(
+        self, database: Database, clock: Clock, entropy: Callable[[int], bytes], metadata: Sequence[MetaData]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._entropy = entropy
+        tables = {table.name: table for one in metadata for table in one.sorted_tables}
+        self._named = [_of_subject(table) for table in tables.values() if {"tenant", "end_user"} <= set(table.c.keys())]
+        continuation = tables.get("continuation")
+        self._forget = (
+            delete(continuation).where(continuation.c.session == bindparam("of_session"))
+            if continuation is not None
+            else None
+        )
+
+    async def erase(self, tx: Transaction, tenant: str, subject: str, actor: str) -> Erasure:
+        """Erase one end user of a tenant; raises RunsOpenError while a run of theirs goes on.
+
+        After the commit call the database's `scrub`, so that the write-ahead log holds nothing of it either.
+        """
+        rows = await self._database.scan(RUNS_OF_SUBJECT, {"of_tenant": tenant, "subject": subject})
+        still_open = [run for run, _, status in rows if status != "finished"]
+        if still_open:
+            raise RunsOpenError(still_open)
+        pseudonym = "erased:" + self._entropy(16).hex()
+        for run, _, _ in rows:
+            tx.write(ERASE_PAYLOADS, (run,))
+        if self._forget is not None:
+            for session in {session for _, session, _ in rows}:
+                tx.write(self._forget, (session,))
+        for statement in self._named:
+            tx.write(statement, (pseudonym, tenant, subject))
+        entry = AuditRecord(self._clock.now(), tenant, actor, "subject.erase", pseudonym, detail={"runs": len(rows)})
+        await audit.record(self._database, tx, f"erasure:{tenant}", entry)
+        return Erasure(tuple(run for run, _, _ in rows), pseudonym)
+
+    async def verify_erased(self, tenant: str, pseudonym: str) -> bool:
+        """Tell whether no payload is left of any run that now stands under this pseudonym."""
+        rows = await self._database.scan(RUNS_OF_SUBJECT, {"of_tenant": tenant, "subject": pseudonym})
+        runs = [run for run, _, _ in rows]
+        for start in range(0, len(runs), AT_ONCE):
+            if await self._database.scan(LEFT, {"runs": runs[start : start + AT_ONCE]}):
+                return False
+        return True
