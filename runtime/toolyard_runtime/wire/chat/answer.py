@@ -126,7 +126,7 @@ def approval_text(approval: ApprovalOut, run: bytes, public_url: str) -> str:
     return (
         f"The call {approval.name}({approval.arguments}) waits for approval {shown_id}.{doubt}\n"
         f"To decide: `toolyard approve {ids.show('run', run)}`, or POST {public_url}/api/v1/approvals/{shown_id} "
-        'with {"approve": true} or {"approve": false}. Then write anything here to read the answer.'
+        'with {"decision": "approve"} or {"decision": "deny"}. Then write anything here to read the answer.'
     )
 
 
