@@ -89,12 +89,16 @@ class Keys:
         *,
         actor: str,
         expires_at: int | None = None,
+        secret: str = "",
     ) -> NewKey:
-        """Make a key of an existing tenant; raises ValueError for roles nobody knows."""
+        """Make a key of an existing tenant; raises ValueError for roles nobody knows.
+
+        `secret` is one the operator has provisioned; without it, it is made here.
+        """
         wanted = set(roles)
         if not wanted or not wanted <= set(ROLES):
             raise ValueError(f"roles are one or more of {', '.join(ROLES)}, not {sorted(wanted)}")
-        secret = SECRET_PREFIX + urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()
+        secret = secret or SECRET_PREFIX + urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()
         key, now = show("key", self._new_id()), self._clock.now()
         listed = [role for role in ROLES if role in wanted]
         tx.write(

@@ -43,7 +43,6 @@ UPDATE_RUN = (
 )
 FIND_RUN = select(RUN).where(OF_TENANT, RUN.c.id == bindparam("of_id"))
 OPEN_RUNS = select(RUN).where(text("status <> 'finished'"))
-OPEN_RUNS_OF_TENANT = OPEN_RUNS.where(OF_TENANT)
 IN_DOUBT = select(RUN.c.id).where(OF_TENANT, RUN.c.session == bindparam("of_session"), text("doubts > 0"))
 FIND_REQUEST = (
     select(RUN)
@@ -187,8 +186,8 @@ class Runs:
 
     async def open_of(self, tenant: str, end_user: str | None = None) -> Sequence[RunRow]:
         """Return the tenant's (or one end user's) runs that have not finished."""
-        rows = await self._database.scan(OPEN_RUNS_OF_TENANT, {"of_tenant": tenant})
-        return [RunRow(*row) for row in rows if end_user is None or row[4] == end_user]
+        found = await self.open_of_all_tenants()  # the index of open runs is small, a tenant's past is not
+        return [row for row in found if row.tenant == tenant and end_user in {None, row.end_user}]
 
     async def in_doubt(self, tenant: str, session: bytes) -> Sequence[bytes]:
         """Return the session's runs that hold calls in doubt."""

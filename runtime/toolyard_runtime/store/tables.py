@@ -33,8 +33,7 @@ class RunTable(RuntimeTable, table=True):
             postgresql_where=text("status <> 'finished'"),
         ),
         Index(
-            "ix_run_doubts",
-            "tenant",
+            "ix_run_doubts",  # a `tenant` in it would make SQLite's planner prefer the primary key
             "session",
             sqlite_where=text("doubts > 0"),
             postgresql_where=text("doubts > 0"),

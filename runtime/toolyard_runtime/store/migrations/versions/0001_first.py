@@ -133,11 +133,7 @@ def create_runtime() -> None:
         postgresql_where=sa.text("doubts > 0"),
     )
     op.create_index(
-        "ix_run_doubts",
-        "run",
-        ["tenant", "session"],
-        sqlite_where=sa.text("doubts > 0"),
-        postgresql_where=sa.text("doubts > 0"),
+        "ix_run_doubts", "run", ["session"], sqlite_where=sa.text("doubts > 0"), postgresql_where=sa.text("doubts > 0")
     )
     op.create_index(
         "ix_run_open",
