@@ -1,5 +1,6 @@
 """The servers that are compared, as data: how each is started, where it listens and what a run is for it."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -70,12 +71,15 @@ TARGETS = {"floor": FLOOR, "chat": CHAT, "responses": RESPONSES}
 
 
 def printed() -> str:
-    """Return the targets of Toolyard as JSON for a harness that gives the model server as OPENAI_BASE_URL."""
+    """Return the targets of Toolyard as JSON for a harness that gives the model server as OPENAI_BASE_URL.
+
+    A shell reads that variable where the server starts, and is then replaced by the server.
+    """
     entries = {}
     for number, name in enumerate(("chat", "responses")):
         target = TARGETS[name]
         port = 9201 + number
-        filled = {"$PORT": str(port), "$MODEL": "${OPENAI_BASE_URL}"}
-        command = tuple(filled.get(part, part) for part in target.cmd)
-        entries[f"toolyard-{name}"] = msgspec.structs.replace(target, cmd=command, port=port)
+        filled = {"$PORT": str(port), "$MODEL": '"$OPENAI_BASE_URL"', "$RUNDIR": '"$RUNDIR"'}
+        line = " ".join(filled.get(part) or shlex.quote(part) for part in target.cmd)
+        entries[f"toolyard-{name}"] = msgspec.structs.replace(target, cmd=("sh", "-c", f"exec {line}"), port=port)
     return msgspec.json.format(msgspec.json.encode(entries)).decode()

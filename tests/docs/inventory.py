@@ -1,0 +1,111 @@
+"""What the reference has to tell about, asked of the code itself; knows no page."""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+import click
+import msgspec
+from msgspec import Struct
+from toolyard_registry.agents import AgentFile
+from toolyard_registry.policy import PolicyFile
+from toolyard_registry.prompts import FrontMatter
+from toolyard_runtime.cli.program import COMMANDS, program
+from toolyard_runtime.config import Config
+from toolyard_runtime.meters import Meters
+from toolyard_sdk import hooks as sdk_hooks
+from toolyard_sdk.events import RunEvent
+
+from tests.house.sources import PACKAGES, sources
+
+FILES: dict[str, type[Struct]] = {
+    "toolyard.toml": Config,
+    "agents/NAME.toml": AgentFile,
+    "prompts/NAME.md": FrontMatter,
+    "policies/NAME.toml": PolicyFile,
+}
+"""The files a person writes, as the reference heads them, and the record each is read as."""
+
+_VARIABLE = re.compile(r"TOOLYARD_[A-Z_]+\Z")
+
+
+def hooks() -> dict[str, tuple[str, ...]]:
+    """Return the arguments of every hook by its name."""
+    marked = f"{sdk_hooks.GROUP}_spec"
+    return {
+        name: tuple(inspect.signature(function).parameters)
+        for name, function in inspect.getmembers(sdk_hooks, inspect.isfunction)
+        if hasattr(function, marked)
+    }
+
+
+def events() -> dict[str, tuple[str, ...]]:
+    """Return the fields of every kind of event by its name in the journal."""
+    kinds = get_args(RunEvent)
+    return {kind.__struct_config__.tag: kind.__struct_fields__ for kind in kinds}
+
+
+def settings() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield (file, table, keys) of every table a person can write; the table is "" at the top of a file."""
+    for file, record in FILES.items():
+        yield from _tables(file, "", record)
+
+
+def _tables(file: str, table: str, record: type[Struct]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    keys: list[str] = []
+    below: list[tuple[str, type[Struct]]] = []
+    for field in msgspec.structs.fields(record):
+        path = f"{table}.{field.encode_name}".lstrip(".")
+        inner = _record_in(field.type)
+        if inner is None:
+            keys.append(field.encode_name)
+        elif get_origin(field.type) is dict:
+            below.append((f"{path}.NAME", inner))
+        else:
+            below.append((path, inner))
+    yield file, table, tuple(keys)
+    for path, inner in below:
+        yield from _tables(file, path, inner)
+
+
+def _record_in(type_: Any) -> type[Struct] | None:
+    for candidate in (type_, *get_args(type_)):
+        if isinstance(candidate, type) and issubclass(candidate, Struct):
+            return candidate
+    return None
+
+
+def variables() -> set[str]:
+    """Return the environment variables of our own that any package names."""
+    return {
+        node.value
+        for _, tree in sources(PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _VARIABLE.match(node.value)
+    }
+
+
+def commands() -> dict[str, tuple[str, ...]]:
+    """Return the long options of every command by its full name, such as `runs list`."""
+    found: dict[str, tuple[str, ...]] = {}
+    with click.Context(program) as context:
+        for entry in COMMANDS:
+            command = program.get_command(context, entry.name)
+            assert command is not None
+            found |= dict(_commands(entry.name, command))
+    return found
+
+
+def _commands(name: str, command: click.Command) -> Iterator[tuple[str, tuple[str, ...]]]:
+    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    yield name, tuple(text for option in options for text in option.opts if text.startswith("--"))
+    if isinstance(command, click.Group):
+        for inner, each in command.commands.items():
+            yield from _commands(f"{name} {inner}", each)
+
+
+def metrics() -> set[str]:
+    """Return the names of all metrics, as Prometheus shows them."""
+    return {family.name + ("_total" if family.type == "counter" else "") for family in Meters().registry.collect()}

@@ -1,0 +1,149 @@
+"""Every block of code in README and docs is what it says: Python runs, files are accepted by the server that reads
+them, commands exist with the options they are shown with.
+
+A block whose first line is a comment with a path (`# agents/support.toml`) is that file of an agent repository; all
+files of one page make one repository. The address and the key in the pages are put in place of a live server's.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from msgspec import Struct
+from toolyard_runtime.cli.program import program
+
+from tests.docs.pages import ROOT, Block, all_pages, read
+from tests.vllm.serving import toolyard
+
+SHOWN_ADDRESS = "http://127.0.0.1:8700"
+SHOWN_KEYS = ("YOUR_KEY", "KEY")
+LANGUAGES = {"python", "toml", "json", "jsonl", "console", "javascript", "markdown", "text", "yaml", "sql", "mermaid"}
+DEADLINE = 60
+
+BLOCKS = [block for section in read(path for path in all_pages() if path.is_file()) for block in section.blocks]
+
+
+def _of(*languages: str) -> list[object]:
+    found = [block for block in BLOCKS if block.language in languages]
+    return [pytest.param(block, id=f"{block.page}:{block.line}") for block in found]
+
+
+def test_every_block_says_which_language_it_is() -> None:
+    odd = [f"{block.page}:{block.line} {block.language!r}" for block in BLOCKS if block.language not in LANGUAGES]
+    assert not odd, "\n".join(odd)
+
+
+def test_json_is_json() -> None:
+    for block in BLOCKS:
+        if block.language in ("json", "jsonl"):
+            for text in block.text.splitlines() if block.language == "jsonl" else [block.text]:
+                json.loads(text)
+
+
+def test_toml_is_toml() -> None:
+    for block in BLOCKS:
+        if block.language == "toml":
+            tomllib.loads(block.text)
+
+
+def _pages_with_files() -> list[str]:
+    return sorted({block.page for block in BLOCKS if block.file})
+
+
+@pytest.mark.parametrize("page", _pages_with_files())
+def test_the_files_of_a_page_make_a_repository_that_is_served(page: str, tmp_path: Path) -> None:
+    repository = _repository(page, tmp_path / "repository")
+    state = tmp_path / "state"
+    command = [sys.executable, "-m", "toolyard_runtime.cli", "serve", "--rehearsal", "--port", "0"]
+    log = tmp_path / "server.log"
+    with toolyard([*command, "--repo", str(repository), "--state-dir", str(state)], state, log) as address:
+        assert address.url
+    told = log.read_text()
+    wrong = [line for line in told.splitlines() if any(block.file and block.file in line for block in BLOCKS)]
+    assert not wrong, told
+
+
+def _repository(page: str, folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "toolyard.toml").touch()
+    for block in BLOCKS:
+        if block.page == page and block.file:
+            path = folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text + "\n")
+    return folder
+
+
+class _Place(Struct):
+    url: str
+    key: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
+    folder = tmp_path_factory.mktemp("docs")
+    base = [sys.executable, "-m", "toolyard_runtime.cli"]
+    subprocess.run([*base, "new", "shop"], cwd=folder, check=True, capture_output=True, timeout=DEADLINE)
+    state = folder / "state"
+    command = [*base, "serve", "--rehearsal", "--port", "0", "--repo", str(folder / "shop"), "--state-dir", str(state)]
+    with toolyard(command, state, folder / "server.log") as address:
+        yield _Place(address.url, address.key, folder / "shop")
+
+
+@pytest.mark.parametrize("block", _of("python"))
+def test_python_runs(block: Block, served: _Place, tmp_path: Path) -> None:
+    compile_only = bool(block.file)
+    text = block.text.replace(SHOWN_ADDRESS, served.url)
+    for key in SHOWN_KEYS:
+        text = text.replace(f'"{key}"', json.dumps(served.key))
+    script = tmp_path / "block.py"
+    script.write_text(text)
+    command = [sys.executable, *(["-m", "py_compile"] if compile_only else []), str(script)]
+    done = subprocess.run(command, cwd=served.folder, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", _of("console"))
+def test_the_commands_that_are_shown_exist_with_their_options(block: Block) -> None:
+    for line in _commands(block.text):
+        words = shlex.split(line, comments=True)
+        if "toolyard" in words[:4]:
+            _parse(words[words.index("toolyard") + 1 :], line)
+
+
+def _commands(text: str) -> Iterator[str]:
+    """Yield what follows each `$ `, with lines that end in a backslash joined."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("$ "):
+            yield line[2:].split(" | ")[0].split(" && ")[0]
+
+
+def _parse(words: list[str], line: str) -> None:
+    """Parse a command line as the program would, without running it; what is on this disk does not matter."""
+    command: click.Command = program
+    context: click.Context | None = None
+    try:
+        while True:
+            context = command.make_context(words[0] if words else "toolyard", list(words), parent=context)
+            if not isinstance(command, click.Group) or not (rest := [*context._protected_args, *context.args]):
+                return
+            _, found, words = command.resolve_command(context, rest)
+            assert found is not None, line
+            command = found
+    except click.exceptions.Exit:
+        return  # --help and --version end here
+    except click.UsageError as error:
+        if not (isinstance(error, click.BadParameter) and "exist" in error.message):
+            pytest.fail(f"{line}: {error.format_message()}")
+
+
+def test_the_blocks_of_the_pages_are_found() -> None:
+    assert {Path(block.page) for block in BLOCKS} & {Path("README.md"), Path("docs/cli.md")}
+    assert (ROOT / "README.md").is_file()
