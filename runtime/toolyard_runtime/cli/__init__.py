@@ -16,5 +16,6 @@ def main() -> None:
         key=os.environ.get("TOOLYARD_KEY", ""),
         search_path=os.environ.get("PATH", os.defpath),
         python=Path(sys.executable),
+        environment=dict(os.environ),
     )
     program.main(prog_name="toolyard", obj=surroundings)

@@ -1,6 +1,7 @@
 """Where a command was called from, and which server it therefore means; opens no connection."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,13 +15,17 @@ ADDRESS_FILE = "server.json"
 
 
 class Surroundings(Struct, frozen=True):
-    """What the entry module read from the process, so that no command reads it by itself."""
+    """What the entry module read from the process, so that no command reads it by itself.
+
+    `environment` is for what the operator names there, such as a provider's `api_key_env`.
+    """
 
     cwd: Path
     url: str = ""
     key: str = ""
     search_path: str = ""
     python: Path = Path("python3")
+    environment: Mapping[str, str] = {}
 
 
 class NotRunning(Exception):

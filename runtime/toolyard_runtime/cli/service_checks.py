@@ -1,0 +1,151 @@
+"""The doctor's checks of what a server needs around it: models, its address, its database and the disk under it."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
+from toolyard_runtime.cli.findings import Finding
+from toolyard_runtime.cli.surroundings import ADDRESS_FILE, is_alive, read_address
+from toolyard_runtime.config import Config, ProviderTable
+from toolyard_runtime.store.errors import StorageError
+from toolyard_runtime.store.opening import sqlite_path
+
+DATABASE_FILE = "toolyard.db"
+
+_PROBE_SECONDS = 5.0
+_LITTLE = 1_000_000_000
+_TOO_LITTLE = 100_000_000
+
+
+def model_servers(config: Config, environment: Mapping[str, str]) -> list[Finding]:
+    """Ask every configured model server for its list of models."""
+    if not config.providers:
+        return [
+            Finding(
+                "warn",
+                "Model server",
+                "none is configured",
+                "Name one under [providers.NAME] in toolyard.toml or with serve --model-url, or serve --rehearsal.",
+            )
+        ]
+    findings = [_model_server(name, provider, environment) for name, provider in config.providers.items()]
+    provider_name, slash, model = config.models.default.partition("/")
+    if config.models.default and (not slash or not model or provider_name not in config.providers):
+        known = ", ".join(sorted(config.providers))
+        findings.append(
+            Finding(
+                "broken",
+                "Default model",
+                f"{config.models.default!r} names no configured provider",
+                f'Write "provider/model" in [models], with one of: {known}.',
+            )
+        )
+    return findings
+
+
+def _model_server(name: str, provider: ProviderTable, environment: Mapping[str, str]) -> Finding:
+    subject = f"Model {name}"
+    if provider.api_key_env and not environment.get(provider.api_key_env):
+        return Finding(
+            "broken",
+            subject,
+            f"{provider.api_key_env} is not set",
+            f"Set it before serving: export {provider.api_key_env}=...",
+        )
+    key = environment.get(provider.api_key_env, "") if provider.api_key_env else ""
+    try:
+        path = "/v1/models" if provider.base_url.rstrip("/").endswith("/v1") else "/models"
+        answer = Connection(provider.base_url, key, seconds=_PROBE_SECONDS).get(path)
+        models = [str(model["id"]) for model in answer["data"]]
+    except Unreachable as error:
+        return Finding(
+            "broken", subject, str(error), "Start it, or correct base_url under [providers] in toolyard.toml."
+        )
+    except (Refused, ValueError, KeyError, TypeError) as error:
+        return Finding("broken", subject, f"{provider.base_url}: {error}", "`toolyard model check` tells more.")
+    if provider.default_model and provider.default_model not in models:
+        told = f"{provider.base_url} does not offer {provider.default_model}"
+        return Finding("broken", subject, told, f"It offers: {', '.join(models[:8]) or 'nothing'}.")
+    return Finding("ok", subject, f"{provider.base_url} offers {', '.join(models[:3])}{' ...' if models[3:] else ''}")
+
+
+def server(state_dir: Path) -> Finding:
+    """Look whether a server runs on this repository, and whether its key is kept from other users."""
+    path = state_dir / ADDRESS_FILE
+    address = read_address(state_dir)
+    if address is None:
+        return Finding("ok", "Server", "not running")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return Finding("broken", "Server", f"{path} holds a key and others can read it", f"chmod 600 {path}")
+    if not is_alive(address.pid):
+        return Finding("ok", "Server", f"not running (the last one was process {address.pid})")
+    try:
+        Connection(address.url, address.key, seconds=_PROBE_SECONDS).text("/readyz")
+    except (Refused, Unreachable) as error:
+        return Finding("broken", "Server", str(error), f"Process {address.pid} runs but is not ready: look at its log.")
+    return Finding("ok", "Server", f"{address.url} (process {address.pid})")
+
+
+def database(config: Config, repository: Path, state_dir: Path) -> Finding:
+    """Look whether the database can be read and who holds it; reads its header only."""
+    try:
+        path = sqlite_path(config.store.url) if config.store.url else state_dir / DATABASE_FILE
+    except StorageError as error:
+        return Finding("broken", "Database", str(error), "Correct url under [store] in toolyard.toml.")
+    if path is None:
+        return Finding(
+            "warn", "Database", "in memory", "Everything is lost when the server ends: set url under [store]."
+        )
+    return _file(repository / path)
+
+
+def disk(state_dir: Path) -> Finding:
+    """Look how much room is left where the database grows."""
+    nearest = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    told = f"{free / 1e9:.1f} GB free at {nearest}"
+    if free < _TOO_LITTLE:
+        return Finding("broken", "Disk", told, "Make room: when nothing can be written, no run can go on.")
+    if free < _LITTLE:
+        return Finding("warn", "Disk", told, "Journals only grow; make room before it is needed.")
+    return Finding("ok", "Disk", told)
+
+
+def _file(path: Path) -> Finding:
+    if not path.exists():
+        nearest = next(folder for folder in path.parents if folder.exists())
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            return Finding("broken", "Database", f"{path} cannot be made", f"Make {nearest} writable for this user.")
+        return Finding("ok", "Database", f"{path} (made when the server first starts)")
+    if not os.access(path, os.R_OK | os.W_OK):
+        return Finding("broken", "Database", f"{path} may not be written", "Correct its owner or mode.")
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_PROBE_SECONDS)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return Finding("broken", "Database", f"{path}: {error}", "Restore it from a backup.")
+    return Finding("ok", "Database", f"{path}, {path.stat().st_size / 1e6:.1f} MB{_held(path)}")
+
+
+def _held(path: Path) -> str:
+    """Say who owns the database: the lock beside it is tried, and let go again at once."""
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(lock, 32, 0).strip().decode("ascii", "replace")
+        return f", in use by process {holder}"
+    finally:
+        os.close(lock)
+    return ""
