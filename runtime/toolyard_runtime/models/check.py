@@ -252,6 +252,6 @@ def _advice(error: ModelError) -> str:
 def _json(answer: Answer) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's own errors and bad UTF-8 are ValueErrors
         return {}
     return value if answer.status == _OK and isinstance(value, dict) else {}

@@ -119,7 +119,7 @@ def describe(body: bytes) -> tuple[str, str]:
     """Return (text, code) of an error answer's body, whatever it is; HTML and noise give a few plain words."""
     try:
         value = msgspec.json.decode(body[:65536])
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's own errors and bad UTF-8 are ValueErrors
         plain = re.sub(r"<[^>]*>|\s+", " ", body[:2000].decode("utf-8", "replace"))
         return " ".join(plain.split())[:_SHORT], ""
     if not isinstance(value, dict):

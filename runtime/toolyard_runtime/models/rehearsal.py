@@ -64,7 +64,7 @@ def rehearse(body: bytes) -> Turn:
         request = msgspec.json.decode(body)
         messages = [message for message in request["messages"] if isinstance(message, dict)]
         offered = [tool["function"] for tool in request.get("tools") or () if isinstance(tool["function"]["name"], str)]
-    except (msgspec.DecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise ModelError("bad_request", "rehearsal: the request is no chat completion request", status=400) from error
     asked, since = _last_question(messages)
     turns = [message for message in since if message.get("role") == "assistant" and message.get("tool_calls")]

@@ -76,7 +76,7 @@ class TurnDecoder:
             # All events of one read are decoded as one JSON list: a raw line break cannot occur inside JSON.
             try:
                 chunks = decode_chunks(b"[%b]" % head[6:].replace(_BETWEEN, b","))
-            except (msgspec.DecodeError, RecursionError):
+            except (ValueError, RecursionError):  # msgspec's own errors and bad UTF-8 are ValueErrors
                 chunks = None
             if chunks is not None:
                 self.done = ended

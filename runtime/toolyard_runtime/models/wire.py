@@ -111,10 +111,14 @@ def read_chunk(data: bytes) -> Chunk:
         return decode_chunk(data)
     except (msgspec.ValidationError, RecursionError):
         pass
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("the answer is not UTF-8") from error
     try:
         value = _decode_any(data)
     except RecursionError as error:
         raise msgspec.DecodeError("the answer is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("the answer is not UTF-8") from error
     if not isinstance(value, dict):
         raise msgspec.DecodeError("the answer is not a JSON object")
     return bend(value)
