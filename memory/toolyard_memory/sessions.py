@@ -44,10 +44,11 @@ class Session(Struct, frozen=True):
 
 
 class Continuation(Struct, frozen=True):
-    """Where a resent conversation goes on."""
+    """Where a resent conversation goes on: after this item, written in this segment of its run."""
 
     session: bytes
     item: ItemRef
+    segment: int
 
 
 def continuation_key(tenant: str, caller: str, end_user: str | None, agent: str, visible: Sequence[bytes]) -> bytes:
@@ -80,17 +81,17 @@ class Sessions:
         """Name the session's newest item."""
         tx.write(MOVE_HEAD, (at, head.run, head.n, tenant, session))
 
-    def remember(self, tx: Transaction, key: bytes, tenant: str, session: bytes, item: ItemRef) -> None:
-        """Let the conversation with this digest go on at `item`; of two that read the same, the later one."""
+    def remember(self, tx: Transaction, key: bytes, tenant: str, place: Continuation) -> None:
+        """Let the conversation with this digest go on at `place`; of two that read the same, the later one."""
         tx.write(FORGET, (key,))
-        tx.write(REMEMBER, (key, tenant, session, item.run, item.n))
+        tx.write(REMEMBER, (key, tenant, place.session, place.item.run, place.item.n, place.segment))
 
     async def recall(self, tenant: str, key: bytes) -> Continuation | None:
         """Return where the conversation with this digest goes on; None when it is not known."""
         rows = await self._database.read(RECALL, {"of_key": key})
         if not rows or rows[0][1] != tenant:
             return None
-        return Continuation(rows[0][2], ItemRef(rows[0][3], rows[0][4]))
+        return Continuation(rows[0][2], ItemRef(rows[0][3], rows[0][4]), rows[0][5])
 
     async def find(self, tenant: str, session: bytes) -> Session | None:
         """Return a session of this tenant, or None."""

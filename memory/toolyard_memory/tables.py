@@ -57,6 +57,7 @@ class ContinuationRow(MemoryTable, table=True):
     session: bytes = Field(sa_type=LargeBinary)
     run: bytes = Field(sa_type=LargeBinary)
     n: int = Field(sa_type=BigInteger)
+    segment: int = Field(sa_type=BigInteger)
 
 
 SESSION = METADATA.tables["session"]

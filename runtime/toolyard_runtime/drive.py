@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from toolyard_memory.sessions import continuation_key
+from toolyard_memory.sessions import Continuation, continuation_key
 from toolyard_registry.policy import decide
 from toolyard_registry.releases import PolicyCall
 from toolyard_sdk import events as e
@@ -62,6 +62,7 @@ class Driver:
         self.log = log
         self.row = row
         self.context = context
+        self.gone = asyncio.Event()
         self._todo: deque[loop.Effect] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._here: int | str | None = None
@@ -83,6 +84,11 @@ class Driver:
             self._todo.remove(effect)
             self._abort(effect)
         self._rouse()
+
+    @property
+    def resting(self) -> bool:
+        """Whether the run has parked or finished under this driver."""
+        return self._resting
 
     async def run(self, effects: tuple[loop.Effect, ...]) -> None:
         """Perform effects until the run parks or finishes; raises what the stores raise."""
@@ -630,10 +636,11 @@ class Driver:
         if finish and last is not None:
             log.services.sessions.move_head(log.tx, identity.tenant, identity.session, last, now)
         if self.context.visible is not None and last is not None:
-            said = self.context.prologue + log.services.visible_text(log.transcript.segment())
-            parts = (*self.context.visible, b"assistant", said.encode(errors="replace"))
+            said = Message("assistant", self.context.prologue + log.services.visible_text(log.transcript.segment()))
+            parts = (*self.context.visible, encode_message(said))
             key = continuation_key(identity.tenant, identity.caller, identity.end_user, identity.agent, parts)
-            log.services.sessions.remember(log.tx, key, identity.tenant, identity.session, last)
+            place = Continuation(identity.session, last, log.transcript.index)
+            log.services.sessions.remember(log.tx, key, identity.tenant, place)
 
 
 def _misfit(tool: Tool, arguments: bytes) -> str:

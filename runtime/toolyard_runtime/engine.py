@@ -31,7 +31,7 @@ from toolyard_runtime.services import Services
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import beginning
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import call_id, segments_of
+from toolyard_runtime.transcript import Lookup, call_id, segments_of
 
 WINDOW_CACHE_BYTES = 16 * 1024 * 1024
 WINDOW_CACHE_ENTRIES = 512
@@ -67,7 +67,7 @@ class NewRun(Struct, frozen=True):
     sampling: Sampling | None = None
     stream: bool = False
     request: bytes | None = None
-    metadata: str | None = None
+    echo: bytes | None = None
     visible: tuple[bytes, ...] | None = None
     prologue: str = ""
     parent: bytes | None = None
@@ -81,6 +81,7 @@ class Engine:
         self.agents = agents
         self.max_runs = max_runs
         self.live: dict[bytes, Driver] = {}
+        self.started_at = services.clock.now()
         self.left_alone: dict[bytes, str] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
         self._windows: OrderedDict[tuple[bytes, int], tuple[Conversation, int]] = OrderedDict()
@@ -132,7 +133,6 @@ class Engine:
             request=new.request,
             base_run=new.base.run if new.base else None,
             base_n=new.base.n if new.base else None,
-            metadata=new.metadata,
         )
         services.runs.add(log.tx, row)
         context = RunContext(
@@ -184,6 +184,7 @@ class Engine:
         finally:
             self.live.pop(run, None)
             self._tasks.pop(run, None)
+            driver.gone.set()
             self.services.meters.runs_live.set(len(self.live))
 
     # --- windows ---
@@ -430,14 +431,40 @@ class Engine:
             with contextlib.suppress(Conflict):
                 await driver.park_for_shutdown()
 
+    async def unready(self) -> list[str]:
+        """Return why no run can be taken now; empty when one can."""
+        problems = []
+        if self._closing:
+            problems.append("the server is stopping")
+        elif len(self.live) >= self.max_runs:
+            problems.append(f"{self.max_runs} runs are live, which is the most")
+        await self.services.runs.find("", bytes(16))
+        return problems
+
+    def client_left(self, driver: Driver) -> None:
+        """Note that nobody waits for a foreground run any more: after its grace time the agent's `on_disconnect` holds."""
+        release = driver.log.agent.release
+        if driver.row.mode == "background" or release.on_disconnect == "continue":
+            return
+
+        def leave() -> None:
+            if self.live.get(driver.row.id) is driver and not driver.resting:
+                driver.deliver(e.CancelRequested(driver.log.now(), "server", "disconnected"))
+
+        asyncio.get_running_loop().call_later(release.grace_seconds, leave)
+
+    async def journal_of(self, run: bytes) -> tuple[tuple[e.RunEvent, ...], Lookup]:
+        """Return a run's events and a look-up of its payloads, as far as they are committed."""
+        events = await self.services.journal.load(run)
+        contents = await payloads.load_all(self.services.database, run)
+        return events, lambda n: contents[n].data if n in contents else None
+
     async def segment(self, row: RunRow, index: int | None = None) -> Segment | None:
         """Return a run's segment (None: the newest) as its journal, or its live driver, tells it."""
         driver = self.live.get(row.id)
         if driver is not None and index in (None, driver.log.transcript.index):
             return driver.log.transcript.segment()
-        events = await self.services.journal.load(row.id)
-        contents = await payloads.load_all(self.services.database, row.id)
-        found = segments_of(events, lambda n: contents[n].data if n in contents else None)
+        found = segments_of(*await self.journal_of(row.id))
         if index is None:
             return found[-1] if found else None
         return found[index] if 0 <= index < len(found) else None
@@ -462,6 +489,7 @@ def _started(log: RunLog, new: NewRun, now: int) -> e.RunStarted:
         instructions=log.put("instructions", new.instructions.encode()) if new.instructions else None,
         client_tools=log.put("tools", msgspec.json.encode(new.client_tools)) if new.client_tools else None,
         sampling=log.put("sampling", msgspec.json.encode(new.sampling)) if new.sampling is not None else None,
+        echo=log.put("echo", new.echo) if new.echo is not None else None,
         parent=new.parent,
         roles=tuple(sorted(new.roles)),
     )

@@ -83,9 +83,9 @@ class Routes:
         return self._environment.get(table.api_key_env, "") if table.api_key_env else ""
 
     def _rehearsal(self) -> Model:
-        from toolyard_runtime.models.rehearsal import Rehearsal  # noqa: PLC0415 - only who asks for it pays for it
+        from toolyard_runtime.models.rehearsal import RehearsalModel  # noqa: PLC0415 - only who asks for it pays for it
 
-        return self._clients.setdefault(REHEARSAL, Rehearsal())
+        return self._clients.setdefault(REHEARSAL, RehearsalModel())
 
     def _client(self, provider: str, table: ProviderTable) -> Model:
         client = self._clients.get(provider)

@@ -151,6 +151,7 @@ class RunStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
     instructions: Content | None = None
     client_tools: Content | None = None
     sampling: Content | None = None
+    echo: Content | None = None
     parent: bytes | None = None
     roles: tuple[str, ...] = ()
     epoch: int = 1

@@ -1,0 +1,249 @@
+"""Composes the server: the one place where adapters are chosen, the environment is read and everything is wired."""
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import uvicorn
+import uvloop
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from msgspec import Struct
+from toolyard_memory.sessions import Sessions
+from toolyard_registry.catalogue import Catalogue
+from toolyard_registry.plugins import load_plugins
+from toolyard_registry.repository import Loader
+from toolyard_registry.toolbox import open_toolbox
+from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.ids import uuid7
+from toolyard_sdk.ports import Transaction
+
+from toolyard_runtime.agents import Agents
+from toolyard_runtime.approving import Approving
+from toolyard_runtime.clocks import SystemClock
+from toolyard_runtime.config import Config, read_config
+from toolyard_runtime.desk import Desk
+from toolyard_runtime.engine import Engine
+from toolyard_runtime.http import openai_routes, probes
+from toolyard_runtime.http.access import Guard
+from toolyard_runtime.http.openai_routes import Front
+from toolyard_runtime.http.refusals import HANDLERS
+from toolyard_runtime.identity import ROLES
+from toolyard_runtime.logs import set_up
+from toolyard_runtime.meters import Meters
+from toolyard_runtime.routing import Routes
+from toolyard_runtime.segments import Segment
+from toolyard_runtime.services import Services
+from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
+from toolyard_runtime.stops import Stops
+from toolyard_runtime.store.approvals import Approvals
+from toolyard_runtime.store.journal import SqlJournal
+from toolyard_runtime.store.keys import Keys
+from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.runs import Runs
+from toolyard_runtime.store.tenants import Tenants
+from toolyard_runtime.wire.chat.answer import closing_text, visible_text
+
+DEFAULT_TENANT = "default"
+LOCAL_KEY = "local"
+BOOTSTRAP_KEY = "TOOLYARD_BOOTSTRAP_KEY"
+"""An environment variable that provisions the first key of a server that is set up by a machine."""
+
+TOOL_THREADS = 64
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Wiring(Struct, frozen=True):
+    """A composed server, open and ready to be served."""
+
+    app: Litestar
+    engine: Engine
+    keys: Keys
+    tenants: Tenants
+    agents: Agents
+    routes: Routes
+
+
+@contextlib.asynccontextmanager
+async def composed(
+    options: ServeOptions, config: Config, environment: Mapping[str, str], public_url: str, hosts: frozenset[str]
+) -> AsyncIterator[Wiring]:
+    """Open the stores, wire everything, take up what a former process left, and close it all again."""
+    routes = Routes(config, environment, model_url=options.model_url, model=options.model, rehearsal=options.rehearsal)
+    if not routes.configured:
+        raise NoModel
+    options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = await open_database(_store_url(options, config))
+    try:
+        clock = SystemClock()
+        stops = Stops()
+        await stops.load(database)
+        keys = Keys(database, clock, uuid7, os.urandom)
+        tenants = Tenants(database, clock, keys)
+        plugins = load_plugins(config.plugins_off)
+        loader = Loader(
+            options.repository,
+            lambda: open_toolbox(options.repository, settings=config.plugin_settings, plugins=plugins),
+        )
+
+        def audit(tx: Transaction, record: AuditRecord) -> None:
+            from toolyard_runtime.store.audit import record_first  # noqa: PLC0415
+
+            record_first(tx, f"{record.object}:{uuid7().hex()}", record)
+
+        agents = Agents(loader, routes, Catalogue(database, clock, audit), database)
+
+        def visible(segment: Segment) -> str:
+            return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)
+
+        services = Services(
+            database=database,
+            journal=SqlJournal(database),
+            runs=Runs(database),
+            approvals=Approvals(database),
+            sessions=Sessions(database),
+            clock=clock,
+            new_id=uuid7,
+            entropy=os.urandom,
+            jitter=random.SystemRandom(),
+            stops=stops,
+            meters=Meters(),
+            current_release=agents.release,
+            visible_text=visible,
+        )
+        engine = Engine(services, agents, max_runs=config.server.max_runs)
+        approving = Approving(engine)
+        front = Front(Desk(engine, approving), engine, public_url)
+        app = Litestar(
+            [*openai_routes.ROUTES, *probes.ROUTES],
+            guards=[Guard(keys, hosts)],
+            exception_handlers=HANDLERS,
+            state=State({"front": front}),
+            request_max_body_size=config.server.max_body_bytes,
+            cors_config=CORSConfig(allow_origins=list(config.server.cors_origins)) if config.server.cors_origins else None,
+            openapi_config=OpenAPIConfig(
+                "Toolyard", "0.1.0", path="/api/openapi", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            ),
+            logging_config=None,
+        )
+        await engine.recover()
+        try:
+            yield Wiring(app, engine, keys, tenants, agents, routes)
+        finally:
+            await engine.close(min(2.0, config.server.drain_seconds))
+            await routes.close()
+    finally:
+        await database.close()
+
+
+def _store_url(options: ServeOptions, config: Config) -> str:
+    if config.store.url:
+        scheme, _, rest = config.store.url.partition(":///")
+        path = Path(rest)
+        return f"{scheme}:///{path if path.is_absolute() else options.repository / path}"
+    return f"sqlite:///{options.state_dir / 'toolyard.db'}"
+
+
+async def first_key(wiring: Wiring, options: ServeOptions, environment: Mapping[str, str]) -> tuple[str, bool]:
+    """Return the key that commands on this machine use, and whether it was made just now.
+
+    A key is made at the first start, also on loopback; a later start finds it in the file beside the database.
+    """
+    database = wiring.engine.services.database
+    if await wiring.tenants.find(DEFAULT_TENANT) is None:
+        tx = database.begin()
+        wiring.tenants.create(tx, DEFAULT_TENANT, "server")
+        await database.commit(tx)
+    provisioned = environment.get(BOOTSTRAP_KEY, "")
+    if provisioned and await wiring.keys.verify(provisioned) is None:
+        tx = database.begin()
+        wiring.keys.create(tx, DEFAULT_TENANT, "bootstrap", ROLES, actor="server", secret=provisioned)
+        await database.commit(tx)
+    if provisioned:
+        return provisioned, False
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        known = msgspec.json.decode((options.state_dir / "server.json").read_bytes(), type=ServerAddress).key
+        if await wiring.keys.verify(known) is not None:
+            return known, False
+    tx = database.begin()
+    made = wiring.keys.create(tx, DEFAULT_TENANT, LOCAL_KEY, ROLES, actor="server")
+    await database.commit(tx)
+    return made.secret, True
+
+
+def _write_address(state_dir: Path, address: ServerAddress) -> None:
+    path = state_dir / "server.json"
+    fresh = state_dir / "server.json.new"
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.json.encode(address))
+    fresh.replace(path)
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve a repository until SIGTERM or SIGINT; raises NoModel, ConfigError and StorageError."""
+    set_up(options.log_level)
+    config = read_config(options.repository)
+    uvloop.run(_serve(options, config, dict(os.environ)))
+
+
+async def _serve(options: ServeOptions, config: Config, environment: Mapping[str, str]) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool"))
+    host = options.host or config.server.host
+    port = config.server.port if options.port is None else options.port
+    settings = uvicorn.Config(
+        "toolyard",
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, int(config.server.drain_seconds)),
+        backlog=1024,
+    )
+    socket = settings.bind_socket()
+    port = socket.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
+    url = f"http://{shown}:{port}"
+    public_url = (config.server.public_url or url).rstrip("/")
+    async with composed(options, config, environment, public_url, _hosts(host, config, public_url)) as wiring:
+        key, fresh = await first_key(wiring, options, environment)
+        _write_address(options.state_dir, ServerAddress(url, key, os.getpid()))
+        _greet(wiring, url, key if fresh else "")
+        settings.app = wiring.app
+        await uvicorn.Server(settings).serve(sockets=[socket])
+
+
+def _hosts(host: str, config: Config, public_url: str) -> frozenset[str]:
+    """Return the host names this server answers to; none named means any, which only an operator can ask for."""
+    if "*" in config.server.allowed_hosts:
+        return frozenset()
+    named = {host, urlsplit(public_url).hostname or "", *config.server.allowed_hosts}
+    return LOOPBACK | {name.lower() for name in named if name}
+
+
+def _greet(wiring: Wiring, url: str, key: str) -> None:
+    agents = ", ".join(wiring.agents.names()) or "none: put one into agents/"
+    print(f"Toolyard serves {url}/v1  (agents: {agents})")  # noqa: T201 - what the person at the terminal waits for
+    if wiring.routes.rehearsal:
+        print("The model is the rehearsal model: it picks tools by words and understands nothing.")  # noqa: T201
+    if key:
+        print(f"API key, shown once: {key}")  # noqa: T201
+    for problem in wiring.agents.problems:
+        print(f"! {problem}")  # noqa: T201
+    print("", end="", flush=True)  # noqa: T201
+
+

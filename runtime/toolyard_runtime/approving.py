@@ -1,0 +1,120 @@
+"""Who may decide about a waiting call, and what a decision does; knows no HTTP.
+
+By default the end user of a run decides for their own run; without one, whoever holds the key that started it. An
+operator of the tenant may decide for any. The model never can: it has no key.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from toolyard_sdk import events as e
+from toolyard_sdk.errors import Conflict
+from toolyard_sdk.ids import show
+
+from toolyard_runtime.drive import Driver
+from toolyard_runtime.engine import Engine
+from toolyard_runtime.identity import Caller
+from toolyard_runtime.runlog import RunLog
+from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.store.approvals import ApprovalRow
+from toolyard_runtime.store.runs import RunRow
+from toolyard_runtime.wire.errors import RequestRefused
+
+
+class Decision(Struct, frozen=True):
+    """A decision that may be recorded."""
+
+    row: ApprovalRow
+    verdict: e.Verdict
+    reason: str
+
+
+class Approving:
+    """Checks decisions and hands them to the runs that wait for them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._services = engine.services
+
+    async def run_of(self, caller: Caller, approval: bytes) -> bytes:
+        """Return the run an approval belongs to; raises RequestRefused (404) when it is not the caller's tenant's."""
+        return (await self._find(caller, approval)).run
+
+    async def _find(self, caller: Caller, approval: bytes) -> ApprovalRow:
+        row = await self._services.approvals.find(caller.tenant, approval)
+        if row is None:
+            name = show("approval", approval)
+            raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
+        return row
+
+    async def check(
+        self, caller: Caller, run: RunRow, answer: ApprovalAnswer, end_user: str | None
+    ) -> Decision:
+        """Return the decision when this caller may make it now; raises RequestRefused."""
+        row = await self._find(caller, answer.approval)
+        name = show("approval", answer.approval)
+        if row.run != run.id or not may_decide(caller, run, end_user):
+            raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
+        if row.status != "pending":
+            raise RequestRefused(
+                f"{name} is already decided ({row.status}); a decision is made once.",
+                param="id",
+                code="approval_decided",
+                status=409,
+            )
+        if row.expires_at <= self._services.clock.now():
+            raise RequestRefused(
+                f"{name} has expired; ask the agent again.", param="id", code="approval_expired", status=410
+            )
+        return Decision(row, "approve" if answer.approve else "deny", answer.reason or "")
+
+    def event(self, log: RunLog, caller: Caller, end_user: str | None, decision: Decision) -> e.ApprovalDecided:
+        """Write a decision into the run's open transaction; the commit is refused when somebody was faster."""
+        row = decision.row
+        request = log.state.approvals.get(row.id)
+        if request is None:
+            raise Conflict(f"{show('approval', row.id)} does not wait any more")
+        actor = f"{caller.key}/user" if end_user is not None else caller.key
+        self._services.approvals.decide(log.tx, row.id, decision.verdict, log.now(), actor)
+        return e.ApprovalDecided(
+            at=log.now(),
+            approval=row.id,
+            call=row.call,
+            verdict=decision.verdict,
+            by=actor,
+            saw=request.binding,
+            reason=log.put("reason", decision.reason.encode(errors="replace")) if decision.reason else None,
+        )
+
+    async def decide(self, caller: Caller, answer: ApprovalAnswer, end_user: str | None) -> Driver:
+        """Decide about one call and let its run go on in the background; raises RequestRefused."""
+        found = await self._find(caller, answer.approval)
+        run = await self._services.runs.find(caller.tenant, found.run)
+        if run is None:
+            raise RequestRefused("There is no such approval.", param="id", code="approval_not_found", status=404)
+        decision = await self.check(caller, run, answer, end_user)
+
+        def news(log: RunLog) -> Sequence[e.RunEvent]:
+            return (self.event(log, caller, end_user, decision),)
+
+        try:
+            return await self._engine.resume(run, "approval", news)
+        except Conflict as error:
+            name = show("approval", answer.approval)
+            raise RequestRefused(
+                f"{name} was decided by somebody else at the same moment.",
+                param="id",
+                code="approval_decided",
+                status=409,
+            ) from error
+
+
+def may_decide(caller: Caller, run: RunRow, end_user: str | None) -> bool:
+    """Tell whether a caller, speaking for `end_user`, may decide about the calls of a run."""
+    if run.tenant != caller.tenant:
+        return False
+    if "operator" in caller.roles:
+        return True
+    if run.end_user is not None:
+        return run.end_user == end_user
+    return run.caller == caller.key

@@ -1,0 +1,1 @@
+"""The HTTP server: litestar routes over the desk and the engine."""

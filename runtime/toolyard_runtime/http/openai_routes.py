@@ -1,0 +1,299 @@
+"""`/v1`: OpenAI's routes and nothing else. The agent is the model."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.response import Response, Stream
+from toolyard_sdk import events as e
+from toolyard_sdk.ids import show
+
+from toolyard_runtime.desk import Asked, Desk, Served
+from toolyard_runtime.engine import Engine
+from toolyard_runtime.http.access import caller_of, only
+from toolyard_runtime.identity import Caller
+from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta
+from toolyard_runtime.store.runs import RunRow
+from toolyard_runtime.transcript import stream_of
+from toolyard_runtime.wire import errors, models
+from toolyard_runtime.wire.chat.answer import chat_completion
+from toolyard_runtime.wire.chat.request import read_chat
+from toolyard_runtime.wire.chat.stream import ChatStream
+from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.responses.answer import Echo, echo_of, response_object
+from toolyard_runtime.wire.responses.ids import read_response_id, response_id
+from toolyard_runtime.wire.responses.request import read_responses
+from toolyard_runtime.wire.responses.stream import ResponseStream, position_of
+
+JSON = "application/json"
+EVENTS = "text/event-stream"
+USERS = only("user", "frontend", "author", "operator")
+WATCH_AFTER = 0.5
+"""Seconds after which a request that has not been answered is watched for its client's leaving."""
+
+NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+NO_ECHO = Echo()
+
+
+class Front(msgspec.Struct, frozen=True):
+    """What the routes stand on."""
+
+    desk: Desk
+    engine: Engine
+    public_url: str
+
+
+def front_of(state: State) -> Front:
+    """Return what `app.py` has put into the application's state."""
+    front: Front = state["front"]
+    return front
+
+
+def _headers(request: Request[Any, Any, Any]) -> dict[bytes, bytes]:
+    return dict(request.scope["headers"])
+
+
+def _asked(headers: dict[bytes, bytes], path: bytes, body: bytes, echo: bytes | None = None) -> Asked:
+    key = headers.get(b"idempotency-key")
+    digest = hashlib.sha256(path + b"\0" + (b"key\0" + key if key else body)).digest()
+    retried = key is not None or headers.get(b"x-stainless-retry-count", b"0") != b"0"
+    chat = headers.get(b"x-openwebui-chat-id") or headers.get(b"x-toolyard-chat-id") or b""
+    end_user = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
+    return Asked(
+        digest=digest,
+        retried=retried,
+        chat=chat.decode("latin-1"),
+        end_user=end_user.decode("latin-1") if end_user else None,
+        echo=echo,
+    )
+
+
+def _about(served: Served, run: bytes, session: bytes) -> dict[str, str]:
+    headers = {"x-toolyard-run": show("run", run), "x-toolyard-session": show("session", session)}
+    if served.warnings:
+        headers["x-toolyard-warning"] = "; ".join(served.warnings).encode("ascii", "replace").decode()[:2000]
+    return headers
+
+
+async def _settle(front: Front, request: Request[Any, Any, Any], served: Served) -> Segment:
+    """Wait for the answer; a client that leaves starts its agent's grace time."""
+    driver = served.driver
+    if driver is None:
+        if served.segment is None:
+            raise RequestRefused("There is no such run.", code="run_not_found", status=404)
+        return served.segment
+    loop = asyncio.get_running_loop()
+    watch: list[asyncio.Task[None]] = []
+    timer = loop.call_later(WATCH_AFTER, lambda: watch.append(loop.create_task(_watch(front, request, served))))
+    try:
+        await driver.log.feed.settled()
+    finally:
+        timer.cancel()
+        for task in watch:
+            task.cancel()
+    return driver.log.transcript.segment()
+
+
+async def _watch(front: Front, request: Request[Any, Any, Any], served: Served) -> None:
+    """Notice that a client has left while it waits."""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            if served.driver is not None:
+                front.engine.client_left(served.driver)
+            return
+
+
+@post("/v1/chat/completions", opt=USERS, status_code=200, summary="Ask an agent (Chat Completions)")
+async def chat_completions(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[Any]:
+    """Answer with a chat completion, whole or streamed."""
+    front = front_of(state)
+    ask = read_chat(body)
+    served = await front.desk.serve(caller_of(request), ask, _asked(_headers(request), b"chat", body))
+    if ask.stream:
+        return _chat_stream(front, ask, served)
+    segment = await _settle(front, request, served)
+    headers = _about(served, segment.run, segment.session)
+    fault = errors.segment_error(segment)
+    if fault is not None:
+        status, content = fault
+        return Response(content, status_code=status, media_type=JSON, headers=headers)
+    if served.prologue:
+        segment = _with_prologue(segment, served.prologue)
+    return Response(chat_completion(segment, front.public_url), media_type=JSON, headers=headers)
+
+
+def _with_prologue(segment: Segment, prologue: str) -> Segment:
+    from toolyard_runtime.segments import TextOut  # noqa: PLC0415
+
+    before = TextOut(-1, prologue.removesuffix("\n\n"))
+    return msgspec.structs.replace(segment, outputs=(before, *segment.outputs))
+
+
+def _chat_stream(front: Front, ask: Ask, served: Served) -> Stream:
+    opening = _opening(served)
+    encoder = ChatStream(opening, front.public_url, include_usage=ask.include_usage)
+    prologue = served.prologue.removesuffix("\n\n")
+
+    def encode(events: Sequence[StreamEvent]) -> bytes:
+        if prologue and events and isinstance(events[0], Opened):
+            return encoder.encode([events[0], TextDelta(events[0].position, -1, -1, prologue), *events[1:]])
+        return encoder.encode(events)
+
+    headers = {**NO_CACHE, **_about(served, opening.run, opening.session)}
+    return Stream(_events(front, served, encode), media_type=EVENTS, headers=headers)
+
+
+def _opening(served: Served) -> Segment:
+    if served.driver is not None:
+        return served.driver.log.transcript.segment()
+    if served.segment is None:
+        raise RequestRefused("There is no such run.", code="run_not_found", status=404)
+    return served.segment
+
+
+async def _events(front: Front, served: Served, encode: Any, after: int = -1) -> AsyncIterator[bytes]:
+    """Yield the stream's bytes, all that is ready in one piece; a client that leaves is noticed by its cancellation."""
+    driver = served.driver
+    if driver is None:
+        for events in await _replayed(front, served, after):
+            yield encode(events)
+        return
+    done = False
+    try:
+        async for events in driver.log.feed.follow(after):
+            ready = encode(events)
+            done = isinstance(events[-1], Closed)
+            if ready:
+                yield ready
+        done = True
+    finally:
+        if not done:
+            front.engine.client_left(driver)
+
+
+async def _replayed(front: Front, served: Served, after: int) -> list[list[StreamEvent]]:
+    segment = served.segment
+    if segment is None:
+        return []
+    events, lookup = await front.engine.journal_of(segment.run)
+    return [stream_of(events, lookup, segment.index, after)]
+
+
+@post("/v1/responses", opt=USERS, status_code=200, summary="Ask an agent (Responses)")
+async def create_response(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[Any]:
+    """Answer with a response object, whole, streamed or in background."""
+    front = front_of(state)
+    ask = read_responses(body)
+    echo = echo_of(ask)
+    stored = msgspec.json.encode(echo) if echo != NO_ECHO else None
+    served = await front.desk.serve(caller_of(request), ask, _asked(_headers(request), b"responses", body, stored))
+    if ask.stream:
+        opening = _opening(served)
+        encoder = ResponseStream(opening, echo)
+        headers = {**NO_CACHE, **_about(served, opening.run, opening.session)}
+        return Stream(_events(front, served, encoder.encode), media_type=EVENTS, headers=headers)
+    segment = _opening(served) if ask.background else await _settle(front, request, served)
+    headers = _about(served, segment.run, segment.session)
+    return Response(response_object(segment, echo), media_type=JSON, headers=headers)
+
+
+async def _row_of(front: Front, caller: Caller, name: str) -> tuple[RunRow, int]:
+    known = read_response_id(name)
+    row = await front.engine.services.runs.find(caller.tenant, known[0]) if known else None
+    visible = row is not None and (row.caller == caller.key or "operator" in caller.roles)
+    if row is None or known is None or not visible or known[1] > row.segment:
+        raise RequestRefused(
+            f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404
+        )
+    return row, known[1]
+
+
+async def _echo(front: Front, row: RunRow) -> Echo:
+    events, lookup = await front.engine.journal_of(row.id)
+    started = events[0] if events else None
+    stored = lookup(started.echo.n) if isinstance(started, e.RunStarted) and started.echo else None
+    return msgspec.json.decode(stored, type=Echo) if stored else Echo(background=row.mode == "background")
+
+
+@get("/v1/responses/{name:str}", opt=USERS, summary="Retrieve a response")
+async def retrieve_response(
+    request: Request[Any, Any, Any], name: str, state: State, stream: bool = False, starting_after: int = -1
+) -> Response[Any]:
+    """Return a response as it is now, or its stream from `starting_after` on."""
+    front = front_of(state)
+    row, index = await _row_of(front, caller_of(request), name)
+    echo = await _echo(front, row)
+    driver = front.engine.live.get(row.id)
+    live = driver if driver is not None and driver.log.transcript.index == index else None
+    segment = await front.engine.segment(row, index)
+    if segment is None:
+        raise RequestRefused(f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404)
+    served = Served(driver=live, segment=segment)
+    if not stream:
+        return Response(response_object(segment, echo), media_type=JSON)
+    encoder = ResponseStream(segment, echo, starting_after=starting_after)
+    after = position_of(starting_after) if starting_after >= 0 else -1
+    return Stream(_follow_only(front, served, encoder, after), media_type=EVENTS, headers=dict(NO_CACHE))
+
+
+async def _follow_only(front: Front, served: Served, encoder: ResponseStream, after: int) -> AsyncIterator[bytes]:
+    """Yield a stream to somebody who only watches: their leaving changes nothing."""
+    if served.driver is None:
+        for events in await _replayed(front, served, after):
+            yield encoder.encode(events)
+        return
+    async for events in served.driver.log.feed.follow(after):
+        ready = encoder.encode(events)
+        if ready:
+            yield ready
+
+
+@post("/v1/responses/{name:str}/cancel", opt=USERS, status_code=200, summary="Cancel a response")
+async def cancel_response(request: Request[Any, Any, Any], name: str, state: State) -> Response[bytes]:
+    """Cancel a running response and return it."""
+    front = front_of(state)
+    caller = caller_of(request)
+    row, index = await _row_of(front, caller, name)
+    await front.engine.cancel(row, caller.key, "user")
+    driver = front.engine.live.get(row.id)
+    if driver is not None:
+        await driver.gone.wait()
+    row = await front.engine.services.runs.find(caller.tenant, row.id) or row
+    segment = await front.engine.segment(row, index)
+    if segment is None:
+        raise RequestRefused(f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404)
+    return Response(response_object(segment, await _echo(front, row)), media_type=JSON)
+
+
+@get("/v1/models", opt=USERS, summary="List the agents")
+async def list_models(state: State) -> Response[bytes]:
+    """List the agents as models."""
+    front = front_of(state)
+    started = front.engine.started_at
+    return Response(models.models_list((name, started) for name in front.engine.agents.names()), media_type=JSON)
+
+
+@get("/v1/models/{name:str}", opt=USERS, summary="Show one agent")
+async def show_model(name: str, state: State) -> Response[bytes]:
+    """Show an agent as a model."""
+    front = front_of(state)
+    agents = front.engine.agents
+    if name not in agents.names():
+        raise models.unknown_model(name, agents.names())
+    return Response(models.model(name, front.engine.started_at), media_type=JSON)
+
+
+ROUTES = (
+    chat_completions,
+    create_response,
+    retrieve_response,
+    cancel_response,
+    list_models,
+    show_model,
+)
+

@@ -1,0 +1,34 @@
+"""Liveness, readiness and metrics."""
+
+from typing import Any
+
+from litestar import get
+from litestar.datastructures import State
+from litestar.response import Response
+
+from toolyard_runtime.http.access import ANYBODY, only
+from toolyard_runtime.http.openai_routes import front_of
+
+
+@get("/healthz", opt=ANYBODY, media_type="text/plain", summary="The process is alive")
+async def healthz() -> str:
+    """Say that the process is alive."""
+    return "ok"
+
+
+@get("/readyz", opt=ANYBODY, summary="The server takes runs")
+async def readyz(state: State) -> Response[dict[str, Any]]:
+    """Say whether runs are taken: the database answers and the server is not stopping or full."""
+    engine = front_of(state).engine
+    problems = await engine.unready()
+    return Response({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
+
+
+@get("/metrics", opt=only("operator", "auditor"), summary="Prometheus metrics")
+async def metrics(state: State) -> Response[bytes]:
+    """Return all metrics in the Prometheus text format."""
+    meters = front_of(state).engine.services.meters
+    return Response(meters.exposition(), media_type="text/plain; version=0.0.4")
+
+
+ROUTES = (healthz, readyz, metrics)
