@@ -28,6 +28,7 @@ FILES: dict[str, type[Struct]] = {
 }
 """The files a person writes, as the reference heads them, and the record each is read as."""
 
+_METHODS = ("get", "post", "put", "patch", "delete")
 _VARIABLE = re.compile(r"TOOLYARD_[A-Z_]+\Z")
 
 
@@ -75,6 +76,22 @@ def _record_in(type_: Any) -> type[Struct] | None:
         if isinstance(candidate, type) and issubclass(candidate, Struct):
             return candidate
     return None
+
+
+def routes() -> set[str]:
+    """Return every route as `METHOD /path/{name}`, as the handlers' decorators say it."""
+    return {
+        f"{node.func.id.upper()} {re.sub(r':[a-z]+}', '}', node.args[0].value)}"
+        for _, tree in sources(PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in _METHODS
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+        and node.args[0].value.startswith("/")
+    }
 
 
 def variables() -> set[str]:

@@ -37,6 +37,12 @@ def test_every_setting_is_explained_under_its_file_and_table() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_every_route_is_explained() -> None:
+    sections = reference()
+    missing = sorted(route for route in inventory.routes() if not mentions(sections, route))
+    assert not missing, "\n".join(missing)
+
+
 def test_every_environment_variable_is_explained() -> None:
     sections = reference()
     missing = sorted(name for name in inventory.variables() if not mentions(sections, name))
