@@ -223,3 +223,17 @@ async def test_the_asynchronous_client_reads_a_stream(running: Running) -> None:
         stream = await client.chat.completions.create(model=AGENT, messages=[user("say A b c.")], stream=True)
         pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
     assert "".join(pieces) == "A b c."
+
+
+def test_a_run_that_uses_up_its_turns_says_so(client: OpenAI) -> None:
+    endless = "\n\n".join(f'call add {{"a": {n}, "b": 1}}' for n in range(40))
+    (choice,) = say(client, user(endless)).choices
+    assert choice.finish_reason == "length"
+    assert "used up its turns" in (choice.message.content or "")
+
+
+def test_a_request_that_is_sent_again_finds_its_first_run(client: OpenAI) -> None:
+    asked = user(f"say {uuid.uuid4().hex}")
+    first = say(client, asked)
+    assert say(client, asked, extra_headers={"x-stainless-retry-count": "1"}).id == first.id
+    assert say(client, asked).id != first.id

@@ -242,3 +242,18 @@ def test_a_response_that_is_not_there_is_not_found(client: OpenAI) -> None:
             client.responses.retrieve(name)
         with pytest.raises(openai.NotFoundError):
             client.responses.cancel(name)
+
+
+def test_a_run_that_uses_up_its_turns_says_so(client: OpenAI) -> None:
+    response = ask(client, "\n\n".join(f'call add {{"a": {n}, "b": 1}}' for n in range(40)))
+    assert response.status == "incomplete"
+    assert response.incomplete_details is not None
+    assert response.incomplete_details.to_dict()["finish"] == "max_turns"
+
+
+def test_a_request_that_is_sent_again_finds_its_first_run(client: OpenAI) -> None:
+    asked = f"say {uuid.uuid4().hex}"
+    first = ask(client, asked)
+    again = ask(client, asked, extra_headers={"x-stainless-retry-count": "1"})
+    assert (again.id, again.output_text) == (first.id, first.output_text)
+    assert ask(client, asked).id != first.id
