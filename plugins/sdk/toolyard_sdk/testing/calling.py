@@ -1,4 +1,7 @@
-"""Calls one tool as the loop would: arguments checked, exceptions answered, time and output bounded; knows no run."""
+"""Calls one tool as the loop would: arguments checked, exceptions answered, time and output bounded; knows no run.
+
+The words are those a model is told by the server; a test of the server compares the two.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,13 +9,20 @@ from typing import Any
 
 import msgspec
 
+from toolyard_sdk.canonical import canonical
 from toolyard_sdk.context import ToolContext
-from toolyard_sdk.errors import CallInDoubt, ToolError
+from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult, effect_class
 from toolyard_sdk.ports import Tool
 
 Arguments = Mapping[str, Any] | str | bytes
 """Arguments as a dict, or as the JSON text a model wrote."""
+
+DETAIL = 2_000
+"""Characters of an exception's text that a model is shown."""
+
+MAX_ARGUMENTS = 1024 * 1024
+MAX_DEPTH = 64
 
 
 async def call(
@@ -26,34 +36,86 @@ async def call(
     """Call `tool` once and return what the model would be told; whatever the tool raises becomes an error result.
 
     `seconds` and `output_bytes` have the defaults of an agent release. No arguments, an empty text and `null` all mean
-    `{}`. A call with side effects that runs out of time is in doubt, and its result says so.
+    `{}`. A call with side effects that runs out of time, or loses its connection, is in doubt, and its result says so.
     """
+    name = tool.spec.name
+    encoded = _encoded(arguments)
+    if encoded is None:
+        text = f"The arguments of {name} are not a JSON object (invalid JSON). Call it again with valid JSON."
+        return ToolResult(text, is_error=True)
     try:
-        encoded = _encoded(arguments)
         tool.check(encoded)
-        async with asyncio.timeout(seconds):
-            result = await tool.call(encoded, context or ToolContext())
-    except (ToolError, CallInDoubt) as error:
+    except ArgumentsInvalid as error:
+        return ToolResult(f"The arguments do not fit {name}: {error}", is_error=True)
+    return _capped(await _executed(tool, encoded, context or ToolContext(), seconds), output_bytes)
+
+
+async def _executed(tool: Tool, arguments: bytes, context: ToolContext, seconds: float) -> ToolResult:
+    """Execute the call; raises nothing but what cancels the caller."""
+    name = tool.spec.name
+    repeatable = effect_class(tool.spec.annotations) != "side_effect"
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            result = await tool.call(arguments, context)
+    except ToolError as error:
         result = ToolResult(str(error), is_error=True)
-    except TimeoutError:
-        unsure = "" if effect_class(tool.spec.annotations) == "read_only" else " It may still have taken effect."
-        result = ToolResult(f"{tool.spec.name} did not answer within {seconds:g} s.{unsure}", is_error=True)
-    except Exception as error:  # noqa: BLE001 - a tool may raise anything, and none of it may end the run
-        result = ToolResult(f"{tool.spec.name} failed: {type(error).__name__}: {error}", is_error=True)
-    return _bounded(result, output_bytes)
+    except ConnectionRefusedError as error:  # nothing was sent
+        result = ToolResult(f"{name} failed: {error}"[:DETAIL], is_error=True)
+    except (CallInDoubt, ConnectionError) as error:
+        result = _failed(name, error) if repeatable else _in_doubt(name, "the connection was lost after it was sent")
+    except TimeoutError as error:
+        if not repeatable:
+            result = _in_doubt(name, "it did not return in time")
+        elif limit.expired():
+            result = ToolResult(f"{name} did not return within {seconds:g} seconds and was given up.", is_error=True)
+        else:
+            result = _failed(name, error)
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises is a result for the model
+        result = _failed(name, error)
+    return result
 
 
-def _encoded(arguments: Arguments) -> bytes:
-    if isinstance(arguments, Mapping):
-        return msgspec.json.encode(arguments)
-    raw = arguments if isinstance(arguments, bytes) else arguments.encode("utf-8", "surrogatepass")
-    return b"{}" if raw.strip() in (b"", b"null") else raw
+def _encoded(arguments: Arguments) -> bytes | None:
+    """Return canonical JSON of an object as the loop reads it; None for what is no object, too long or too deep."""
+    try:
+        if isinstance(arguments, Mapping):
+            return canonical(dict(arguments))
+        text = arguments.decode() if isinstance(arguments, bytes) else arguments
+        if len(text) > MAX_ARGUMENTS:
+            return None
+        value: Any = msgspec.json.decode(text) if text.strip() else None
+        if isinstance(value, str):  # an object inside a JSON string, as some models write it
+            value = msgspec.json.decode(value) if value.strip() else None
+        if value is None:
+            return b"{}"
+        return canonical(value) if isinstance(value, dict) and not _deeper(value, MAX_DEPTH) else None
+    except (ValueError, OverflowError, RecursionError):
+        return None
 
 
-def _bounded(result: ToolResult, output_bytes: int) -> ToolResult:
+def _deeper(value: Any, levels: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return parts is not None and (levels == 0 or any(_deeper(part, levels - 1) for part in parts))
+
+
+def _failed(name: str, error: Exception) -> ToolResult:
+    text = f"{name} failed: {type(error).__name__}: {error}"
+    return ToolResult(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
+
+
+def _in_doubt(name: str, why: str) -> ToolResult:
+    text = (
+        f"In doubt: nobody knows whether this call of {name} took effect, because {why}. "
+        "Tell the user so. Do not call it again with the same arguments unless a person has looked."
+    )
+    return ToolResult(text, is_error=True)
+
+
+def _capped(result: ToolResult, limit: int) -> ToolResult:
     """Cut text that is longer than the cap at a character's border, and say so; a cut result has no structure."""
-    raw = result.text.encode("utf-8", "backslashreplace")
-    if len(raw) <= output_bytes:
-        return result
-    kept = raw[:output_bytes].decode("utf-8", "ignore")
-    return ToolResult(f"{kept}\n[cut: {len(raw)} bytes, of which {output_bytes} are shown]", is_error=result.is_error)
+    encoded = result.text.encode(errors="replace")
+    if len(encoded) <= limit:
+        return msgspec.structs.replace(result, text=encoded.decode())
+    kept = encoded[:limit].decode(errors="ignore")
+    return ToolResult(f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]", is_error=result.is_error)
