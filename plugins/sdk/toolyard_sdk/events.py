@@ -433,5 +433,5 @@ def decode_head(head: bytes | str) -> RunEvent:
     """Decode a stored head; raises UnknownEvent for a kind or shape this version does not know."""
     try:
         return _decode(head)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise UnknownEvent(f"cannot read a journal head: {error}") from error
