@@ -73,6 +73,7 @@ class Assembly:
             if choice.finish_reason or choice.logprobs is not None:
                 self._note(choice)
         if chunks:
+            self._source(chunks[0])
             self._source(chunks[-1])
         text, thought = "".join(texts), "".join(thoughts)
         return self._show(text, thought) if text or thought else None

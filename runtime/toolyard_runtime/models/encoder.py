@@ -78,7 +78,7 @@ def encode_message(message: Message) -> bytes:
         )
     calls = message.tool_calls
     # Without calls OpenAI refuses null; with calls it is what OpenAI's own answers hold.
-    fragment = b'{"role":"assistant","content":%b' % _encode(content if content or not calls else None)
+    fragment = b'{"role":"assistant","content":%b' % _encode(content or (None if calls else ""))
     if calls:
         fragment += b',"tool_calls":[%b]' % b",".join([_encode_call(call) for call in calls])
     if message.reasoning:

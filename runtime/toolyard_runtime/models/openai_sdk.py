@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from toolyard_sdk.errors import ConfigError, ModelError
 from toolyard_sdk.ports import Delta, Turn
 
 from toolyard_runtime.models import faults
 from toolyard_runtime.models.assembly import Assembly
+from toolyard_runtime.models.stream import TurnDecoder
 from toolyard_runtime.models.turn import decode_turn
 from toolyard_runtime.models.wire import Chunk, bend
 
@@ -72,9 +72,7 @@ class OpenAiSdkModel:
             async with asyncio.timeout(timeout):
                 if streaming:
                     return await self._streamed(body, options, on_delta)
-                return _read(
-                    await self._client.post("/chat/completions", content=body, cast_to=object, options=options)
-                )
+                return _read(await self._client.post("/chat/completions", content=body, cast_to=str, options=options))
         except TimeoutError as error:
             raise self._error("timeout", "no whole answer within the time allowed") from error
         except ModelError as error:
@@ -139,9 +137,13 @@ class OpenAiSdkModel:
         await self._client.close()
 
 
-def _read(answer: object) -> Turn:
-    """Read what the SDK made of an answer in one piece: parsed JSON, or text when it was sent as something else."""
-    return decode_turn(answer.encode() if isinstance(answer, str) else msgspec.json.encode(answer))
+def _read(answer: str) -> Turn:
+    """Read an answer in one piece; some servers stream although nobody asked."""
+    if answer.startswith("data:"):
+        decoder = TurnDecoder()
+        decoder.feed(answer.encode())
+        return decoder.finish()[0]
+    return decode_turn(answer.encode())
 
 
 def _chunk(event: object) -> Chunk:

@@ -64,6 +64,8 @@ class TurnDecoder:
         if not self.done and not assembly.finish_reason:
             raise ModelError("broken_stream", "the stream ended in mid-answer")
         turn, last = assembly.turn()
+        if not (turn.finish or turn.text or turn.reasoning or turn.calls or turn.malformed):
+            raise ModelError("broken_stream", "the stream held no answer")
         return turn, _joined(delta, last)
 
     def _events(self, block: bytes) -> Delta | None:

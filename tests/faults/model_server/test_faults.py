@@ -24,8 +24,8 @@ def name(value: object) -> str:
     return getattr(value, "__name__", "") or (str(value) if isinstance(value, str | bool) else "turn")
 
 
-def thin(url: str, **options) -> ThinModel:
-    return ThinModel(url, KEY, max_bytes=8 * 1024 * 1024, **options)
+def thin(url: str, *, connect_timeout: float = 5.0, idle_timeout: float = 120.0) -> ThinModel:
+    return ThinModel(url, KEY, max_bytes=8 * 1024 * 1024, connect_timeout=connect_timeout, idle_timeout=idle_timeout)
 
 
 @pytest.mark.parametrize(("fault", "stream", "expected"), faults.FAILS, ids=name)
