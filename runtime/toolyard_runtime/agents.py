@@ -70,6 +70,16 @@ class Agents:
             and found.spec.input_schema == wanted.spec.input_schema
         )
 
+    async def reachable(self, name: str) -> BoundAgent | None:
+        """Return the agent, asking model servers that did not answer before what they serve; raises ConfigError."""
+        try:
+            return self.current(name)
+        except ConfigError:
+            problems = await self._routes.discover()
+            if problems:
+                raise ConfigError("; ".join(problems)) from None
+            return self.current(name)
+
     async def pinned(self, tenant: str, digest: str) -> tuple[BoundAgent | None, bool]:
         """Return the release a run was started with, and whether all of its tools are still there."""
         bound = self._bound.get(digest)

@@ -81,6 +81,7 @@ async def composed(
     routes = Routes(config, environment, model_url=options.model_url, model=options.model, rehearsal=options.rehearsal)
     if not routes.configured:
         raise NoModel
+    routes.notes += await routes.discover()
     options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = await open_database(_store_url(options, config))
     try:
@@ -242,7 +243,7 @@ def _greet(wiring: Wiring, url: str, key: str) -> None:
         print("The model is the rehearsal model: it picks tools by words and understands nothing.")  # noqa: T201
     if key:
         print(f"API key, shown once: {key}")  # noqa: T201
-    for problem in wiring.agents.problems:
+    for problem in (*wiring.routes.notes, *wiring.agents.problems):
         print(f"! {problem}")  # noqa: T201
     print("", end="", flush=True)  # noqa: T201
 

@@ -79,16 +79,16 @@ class Desk:
             continued = await self._continue(caller, ask, end_user)
             if continued is not None:
                 return msgspec.structs.replace(continued, warnings=warnings)
-        agent = self._agent(ask)
+        agent = await self._agent(ask)
         if ask.resends:
             served = await self._chat(caller, agent, ask, asked, end_user)
         else:
             served = await self._response(caller, agent, ask, asked, end_user)
         return msgspec.structs.replace(served, warnings=warnings)
 
-    def _agent(self, ask: Ask) -> BoundAgent:
+    async def _agent(self, ask: Ask) -> BoundAgent:
         agents = self._engine.agents
-        agent = agents.current(ask.agent)
+        agent = await agents.reachable(ask.agent)
         if agent is None:
             raise unknown_model(ask.agent, agents.names())
         taken = {tool.spec.name for tool in agent.release.tools} & {tool.name for tool in ask.client_tools}

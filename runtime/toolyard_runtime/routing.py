@@ -8,6 +8,8 @@ from toolyard_sdk.ports import Model
 from toolyard_runtime.binding import ModelRoute
 from toolyard_runtime.config import Config, ProviderTable
 from toolyard_runtime.models.chat_client import ThinModel
+from toolyard_runtime.models.connection import LineError
+from toolyard_runtime.models.discovery import discover
 from toolyard_runtime.models.encoder import GENERIC, LLAMA_CPP, OLLAMA, OPENAI, VLLM, Profile
 
 PROFILES: dict[str, Profile] = {
@@ -42,6 +44,7 @@ class Routes:
         self._environment = environment
         self._clients: dict[str, Model] = {}
         self._overridden = bool(model_url)
+        self.notes: list[str] = []
 
     @property
     def configured(self) -> bool:
@@ -66,16 +69,29 @@ class Routes:
         profile = PROFILES[table.profile or "generic"]
         return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile)
 
-    def learn(self, provider: str, *, profile: str = "", model: str = "") -> None:
-        """Fill in what a provider said of itself: which kind of server it is and which model it serves."""
-        table = self.providers[provider]
-        self.providers[provider] = ProviderTable(
-            base_url=table.base_url,
-            api_key_env=table.api_key_env,
-            profile=table.profile or (profile if profile in PROFILES else None),  # type: ignore[arg-type]
-            default_model=table.default_model or model,
-            client=table.client,
-        )
+    async def discover(self) -> list[str]:
+        """Ask the providers that the configuration leaves open what they serve; returns what went wrong, in words."""
+        problems = []
+        for name, table in list(self.providers.items()):
+            if self.rehearsal or (table.profile and table.default_model):
+                continue
+            try:
+                found = await discover(table.base_url, self.api_key(name))
+            except (LineError, ValueError) as error:
+                problems.append(f"the model server {table.base_url} does not answer yet: {error}")
+                continue
+            if not table.default_model and not found.models:
+                problems.append(f"{table.base_url} lists no model at /models: name one with --model or default_model")
+            elif not table.default_model and len(found.models) > 1:
+                self.notes.append(f"{table.base_url} serves {', '.join(found.models[:5])}: {found.models[0]} is used")
+            self.providers[name] = ProviderTable(
+                base_url=table.base_url,
+                api_key_env=table.api_key_env,
+                profile=table.profile or (found.profile if found.profile in PROFILES else None),  # type: ignore[arg-type]
+                default_model=table.default_model or (found.models[0] if found.models else ""),
+                client=table.client,
+            )
+        return problems
 
     def api_key(self, provider: str) -> str:
         """Return a provider's key from the environment, "" where it needs none."""

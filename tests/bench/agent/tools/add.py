@@ -4,6 +4,6 @@ from toolyard_sdk import tool
 
 
 @tool(read_only=True)
-def add(a: int, b: int) -> int:
+async def add(a: int, b: int) -> int:
     """Add two whole numbers."""
     return a + b
