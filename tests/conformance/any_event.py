@@ -1,7 +1,8 @@
-"""Events of every kind with every field filled by a seeded generator: for journals, which must not care what is in them."""
+"""Events of every kind, every field filled by a seeded generator: for journals, which do not care what is in them."""
 
 import random
 import types
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -24,7 +25,7 @@ def any_value(kind: Any, dice: random.Random) -> Any:
         return {any_value(inner[0], dice): any_value(inner[1], dice) for _ in range(dice.randrange(3))}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return any_record(kind, dice)
-    simple = {
+    simple: dict[Any, Callable[[], Any]] = {
         bool: lambda: dice.random() < 0.5,
         int: lambda: dice.randrange(1 << 50),
         float: lambda: dice.random() * 10 ** dice.randrange(-9, 9),

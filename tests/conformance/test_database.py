@@ -96,7 +96,7 @@ async def test_of_two_that_want_the_same_key_the_first_gets_it(adapter: Adapter)
     first, second = adapter.begin(), adapter.begin()
     first.write(ADD, row("a", "first"))
     second.write(ADD, row("a", "second"))
-    assert await asyncio.gather(outcome(adapter, first), outcome(adapter, second)) == ["committed", "conflict"]
+    assert [*await asyncio.gather(outcome(adapter, first), outcome(adapter, second))] == ["committed", "conflict"]
     assert await adapter.database.read(BY_NAME, {"of_name": "a"}) == [("first",)]
 
 
@@ -114,7 +114,7 @@ async def test_a_guard_that_is_not_met_refuses_the_whole_transaction_and_no_othe
     guilty.write(ADD, row("b"))
     guilty.write(RENAME_PINNED, ("missing", "me", 9), expect=1)
     innocent.write(RENAME_PINNED, ("a", "me", 9), expect=1)
-    assert await asyncio.gather(outcome(adapter, guilty), outcome(adapter, innocent)) == ["conflict", "committed"]
+    assert [*await asyncio.gather(outcome(adapter, guilty), outcome(adapter, innocent))] == ["conflict", "committed"]
     assert await names(adapter) == ["a"]
 
 

@@ -71,6 +71,7 @@ LIST_RUNS = (
         _filter("status", Text),  # type: ignore[arg-type]
         _filter("session", LargeBinary),  # type: ignore[arg-type]
         _filter("end_user", Text),  # type: ignore[arg-type]
+        _filter("caller", Text),  # type: ignore[arg-type]
     )
     .order_by(RUN.c.id.desc())
     .limit(bindparam("at_most"))
@@ -164,6 +165,7 @@ class Runs:
         status: RunStatus | None = None,
         session: bytes | None = None,
         end_user: str | None = None,
+        caller: str | None = None,
     ) -> Sequence[RunRow]:
         """Return at most `limit` (1 to 100) runs, newest first, that were started before run `after`."""
         rows = await self._database.scan(
@@ -175,6 +177,7 @@ class Runs:
                 "of_status": status,
                 "of_session": session,
                 "of_end_user": end_user,
+                "of_caller": caller,
                 "at_most": max(1, min(limit, 100)),
             },
         )

@@ -337,7 +337,8 @@ class SqliteDatabase:
         if self._reader is not self.connection:
             self._reader.close()
         with contextlib.suppress(sqlite3.Error):  # a full disk must not keep a server from stopping
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._cursor.close()  # it holds a statement, and a statement would hold the file
         self.connection.close()
 
 
