@@ -55,6 +55,8 @@ class Approving:
         name = show("approval", answer.approval)
         if row.run != run.id or not may_decide(caller, run, end_user):
             raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
+        if row.status == "expired":
+            raise _expired(name)
         if row.status != "pending":
             raise RequestRefused(
                 f"{name} is already decided ({row.status}); a decision is made once.",
@@ -63,9 +65,7 @@ class Approving:
                 status=409,
             )
         if row.expires_at <= self._services.clock.now():
-            raise RequestRefused(
-                f"{name} has expired; ask the agent again.", param="id", code="approval_expired", status=410
-            )
+            raise _expired(name)
         return Decision(row, "approve" if answer.approve else "deny", answer.reason or "")
 
     def event(self, log: RunLog, caller: Caller, end_user: str | None, decision: Decision) -> e.ApprovalDecided:
@@ -107,6 +107,10 @@ class Approving:
                 code="approval_decided",
                 status=409,
             ) from error
+
+
+def _expired(name: str) -> RequestRefused:
+    return RequestRefused(f"{name} has expired; ask the agent again.", param="id", code="approval_expired", status=410)
 
 
 def may_decide(caller: Caller, run: RunRow, end_user: str | None) -> bool:

@@ -228,6 +228,13 @@ class Engine:
             _, (_, dropped) = self._windows.popitem(last=False)
             self._cached_bytes -= dropped
 
+    def forget(self, runs: frozenset[bytes]) -> None:
+        """Drop the cached windows that hold an item of these runs: their content was erased."""
+        for key, (conversation, size) in list(self._windows.items()):
+            if any(item.ref.run in runs for item in conversation.window.items):
+                del self._windows[key]
+                self._cached_bytes -= size
+
     async def _session_doubts(self, tenant: str, session: bytes) -> frozenset[tuple[str, bytes]]:
         """Return the session's calls in doubt as (tool, canonical arguments)."""
         doubtful = await self.services.runs.in_doubt(tenant, session)

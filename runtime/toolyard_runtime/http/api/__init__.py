@@ -1,0 +1,19 @@
+"""Toolyard's own routes, under /api/v1: runs, approvals, doubts, stops, keys, tenants, erasures, agents, audit."""
+
+from toolyard_runtime.http.api import agents, approvals, audit, doubts, erasures, journals, keys, runs, stops, tenants
+from toolyard_runtime.http.api.admin import Admin
+
+API_ROUTES = (
+    *runs.ROUTES,
+    *journals.ROUTES,
+    *doubts.ROUTES,
+    *approvals.ROUTES,
+    *stops.ROUTES,
+    *keys.ROUTES,
+    *tenants.ROUTES,
+    *erasures.ROUTES,
+    *agents.ROUTES,
+    *audit.ROUTES,
+)
+
+__all__ = ["API_ROUTES", "Admin"]

@@ -1,0 +1,96 @@
+"""What Toolyard's own routes stand on, and who of its callers sees what; knows no single route."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+from msgspec import Struct
+from toolyard_sdk.ids import read
+
+from toolyard_runtime.agents import Agents
+from toolyard_runtime.approving import Approving, may_decide
+from toolyard_runtime.engine import Engine
+from toolyard_runtime.http.access import caller_of, only
+from toolyard_runtime.http.api.reading import not_found
+from toolyard_runtime.identity import Caller
+from toolyard_runtime.services import Services
+from toolyard_runtime.store.erasure import Eraser
+from toolyard_runtime.store.keys import Keys
+from toolyard_runtime.store.runs import RunRow
+from toolyard_runtime.store.tenants import Tenants
+
+HOUSE = "default"
+"""The tenant of whoever runs the server: its operators make tenants, and keys of other tenants."""
+
+EVERYBODY = only("user", "frontend", "author", "operator", "auditor")
+DECIDERS = only("user", "frontend", "author", "operator")
+OPERATORS = only("operator")
+WATCHERS = only("operator", "auditor")
+
+
+class Admin(Struct, frozen=True):
+    """The parts of the server that these routes use; `scrub` empties the database's log of deleted content."""
+
+    engine: Engine
+    approving: Approving
+    keys: Keys
+    tenants: Tenants
+    eraser: Eraser
+    agents: Agents
+    services: Services
+    scrub: Callable[[], Awaitable[None]]
+
+
+def admin_of(state: State) -> Admin:
+    """Return what `app.py` has put into the application's state."""
+    admin: Admin = state["admin"]
+    return admin
+
+
+def end_user_of(request: Request[Any, Any, Any], caller: Caller) -> str | None:
+    """Return whom the request is for: trusted only from keys with the role `frontend`."""
+    if "frontend" not in caller.roles:
+        return None
+    for name, value in request.scope["headers"]:
+        if name in (b"x-toolyard-end-user", b"x-openwebui-user-id"):
+            return value.decode("latin-1") or None
+    return None
+
+
+def sees_all(caller: Caller) -> bool:
+    """Tell whether a caller sees everything of its tenant, and not only what it started itself."""
+    return not caller.roles.isdisjoint({"operator", "auditor"})
+
+
+def in_house(caller: Caller) -> bool:
+    """Tell whether a caller may reach across tenants: an operator of the server itself."""
+    return caller.tenant == HOUSE and "operator" in caller.roles
+
+
+async def run_of(admin: Admin, request: Request[Any, Any, Any], name: str) -> RunRow:
+    """Return a run the caller may see; raises RequestRefused (404), the same for one that is not there."""
+    caller, run = caller_of(request), read("run", name)
+    row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
+    if row is None or not (sees_all(caller) or row.caller == caller.key):
+        raise not_found("run", name)
+    return row
+
+
+async def run_to_decide(admin: Admin, request: Request[Any, Any, Any], name: str) -> RunRow:
+    """Return a run whose calls the caller may decide about; raises RequestRefused (404)."""
+    caller, run = caller_of(request), read("run", name)
+    row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
+    if row is None or not may_decide(caller, row, end_user_of(request, caller)):
+        raise not_found("run", name)
+    return row
+
+
+async def tenant_named(admin: Admin, caller: Caller, name: str | None) -> str:
+    """Return the tenant a request is about; another one than the caller's own is not there, except for the house."""
+    if name is None or name == caller.tenant:
+        return caller.tenant
+    found = await admin.tenants.find(name) if in_house(caller) else None
+    if found is None or found.revoked_at is not None:
+        raise not_found("tenant", name, param="tenant")
+    return name

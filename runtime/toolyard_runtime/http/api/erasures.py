@@ -1,0 +1,88 @@
+"""`/api/v1/erasures`: deletes what one end user said and was told; what was decided stays provable."""
+
+import logging
+from typing import Any
+
+from litestar import Request, post
+from litestar.datastructures import State
+from litestar.response import Response
+from msgspec import Struct
+
+from toolyard_runtime.http.access import caller_of
+from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, tenant_named
+from toolyard_runtime.http.api.reading import answer
+from toolyard_runtime.http.api.runs import end
+from toolyard_runtime.store.erasure import Erasure, RunsOpenError
+from toolyard_runtime.store.errors import StorageError
+from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.reading import Reader
+
+ROUNDS = 5
+"""How often it is tried to find a subject without an open run: they may go on starting some."""
+
+_log = logging.getLogger("toolyard.erasure")
+
+
+class Erase(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to erase: an end user of the caller's tenant, or of the one an operator of the server names."""
+
+    subject: str
+    tenant: str | None = None
+
+
+_read_erase = Reader(Erase, frozenset(), {"subject": "send the end user's id as the frontend sends it"})
+
+
+@post("/api/v1/erasures", opt=OPERATORS, status_code=200, summary="Erase an end user")
+async def erase_subject(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[bytes]:
+    """Cancel the end user's open runs, delete the content of all their runs, and return counts."""
+    admin, caller = admin_of(state), caller_of(request)
+    wanted, _ = _read_erase.read(body)
+    if not wanted.subject:
+        raise RequestRefused("subject: it is empty; send the end user's id as the frontend sends it.", param="subject")
+    tenant = await tenant_named(admin, caller, wanted.tenant)
+    cancelled, erasure = await _erase(admin, tenant, wanted.subject, caller.key)
+    runs = set(erasure.runs)
+    subject = wanted.subject
+    while not await admin.eraser.verify_erased(tenant, erasure.pseudonym):  # a run began while the others went
+        more, again = await _erase(admin, tenant, erasure.pseudonym, caller.key, live_as=subject)
+        cancelled, erasure = cancelled + more, again
+        runs |= set(again.runs)
+    admin.engine.forget(frozenset(runs))
+    scrubbed = True
+    try:
+        await admin.scrub()
+    except StorageError:
+        _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
+        scrubbed = False
+    shown = {"runs": len(runs), "cancelled_runs": cancelled, "pseudonym": erasure.pseudonym, "log_emptied": scrubbed}
+    return answer(shown)
+
+
+async def _erase(admin: Admin, tenant: str, subject: str, actor: str, live_as: str = "") -> tuple[int, Erasure]:
+    """Cancel and erase until no run is open; return how many were cancelled. Raises RequestRefused (409)."""
+    cancelled = 0
+    for _ in range(ROUNDS):
+        for row in await admin.services.runs.open_of(tenant, subject):
+            await end(admin, row, actor, "erased")
+            cancelled += 1
+        for driver in [one for one in admin.engine.live.values() if one.log.identity.tenant == tenant]:
+            if driver.log.identity.end_user in (subject, live_as or subject):
+                await end(admin, driver.row, actor, "erased")
+                cancelled += 1
+        tx = admin.services.database.begin()
+        try:
+            erasure = await admin.eraser.erase(tx, tenant, subject, actor)
+        except RunsOpenError:
+            continue
+        await admin.services.database.commit(tx, "full")
+        return cancelled, erasure
+    raise RequestRefused(
+        "subject: they keep starting runs; revoke the key of their frontend or stop its agent, then erase again.",
+        param="subject",
+        code="runs_open",
+        status=409,
+    )
+
+
+ROUTES = (erase_subject,)

@@ -1,0 +1,93 @@
+"""`/api/v1/runs/{run}/events` and `/why`: a run's journal as it is, and in words."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.response import Response
+from toolyard_sdk import events as e
+from toolyard_sdk.ids import show
+
+from toolyard_runtime.http.api.admin import EVERYBODY, admin_of, run_of
+from toolyard_runtime.http.api.reading import MOST, Query, answer, listed
+from toolyard_runtime.store import payloads
+from toolyard_runtime.store.journal import SqlJournal
+from toolyard_runtime.store.payloads import Erased, Payload
+from toolyard_runtime.transcript import ERASED
+from toolyard_runtime.why import contents_hold, explain, references
+
+WRITTEN = frozenset({"instructions", "raw", "detail", "reason", "leaked"})
+"""Kinds of payload that are text; the others are JSON."""
+
+IDS = {"run": "run", "session": "session", "approval": "approval", "parent": "run"}
+ITEMS = ("base", "window_start", "window_end")
+
+
+def decoded(payload: Payload | Erased) -> Any:
+    """Return content as text or JSON, or `[erased]`."""
+    if isinstance(payload, Erased):
+        return ERASED
+    if payload.kind in WRITTEN:
+        return payload.data.decode(errors="replace")
+    return msgspec.json.decode(payload.data)
+
+
+def head_object(seq: int, event: e.RunEvent, found: dict[int, Payload | Erased]) -> dict[str, Any]:
+    """Return one head as it is shown: ids with their prefixes, bytes in base64, and the content it refers to."""
+    head: dict[str, Any] = {"seq": seq, **msgspec.to_builtins(event)}
+    for name, kind in IDS.items():
+        raw = getattr(event, name, None)
+        if isinstance(raw, bytes):
+            head[name] = show(kind, raw)
+    for name in ITEMS:
+        item = getattr(event, name, None)
+        if isinstance(item, e.ItemRef):
+            head[name] = [show("run", item.run), item.n]
+    head["content"] = {str(n): decoded(found[n]) for n in sorted({content.n for content in references(event)})}
+    return head
+
+
+@get("/api/v1/runs/{run:str}/events", opt=EVERYBODY, summary="Read a run's journal")
+async def list_events(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+    """List a run's events in order, with what they refer to; `after` is the `seq` of the last one seen."""
+    admin = admin_of(state)
+    row = await run_of(admin, request, run)
+    query = Query(request, "after", "limit")
+    limit, after = query.limit(MOST), query.number("after", 0)
+    events = await admin.services.journal.load(row.id)
+    begin = 0 if after is None else after + 1
+    page = events[begin : begin + limit]
+    found = await payloads.load(admin.services.database, row.id, _ordinals(page))
+    following = begin + len(page) - 1 if begin + len(page) < len(events) else None
+    return listed((head_object(begin + index, event, found) for index, event in enumerate(page)), following)
+
+
+def _ordinals(events: Iterable[e.RunEvent]) -> set[int]:
+    return {content.n for event in events for content in references(event)}
+
+
+@get("/api/v1/runs/{run:str}/why", opt=EVERYBODY, summary="Say why a run did what it did")
+async def why_run(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+    """Tell a run's decisions for a person, and whether its journal is as it was written."""
+    admin = admin_of(state)
+    row = await run_of(admin, request, run)
+    Query(request)
+    events, lookup = await admin.engine.journal_of(row.id)
+    told = explain(events, lookup, end_user=row.end_user)
+    chained = await SqlJournal(admin.services.database).verify(row.id) is None
+    return answer(
+        {
+            "run": show("run", row.id),
+            "agent": row.agent,
+            "release": row.release,
+            "question": told.question,
+            "answer": told.answer,
+            "lines": told.lines,
+            "verified": chained and contents_hold(events, lookup),
+        }
+    )
+
+
+ROUTES = (list_events, why_run)
