@@ -19,6 +19,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 from toolyard_memory.sessions import Sessions
+from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.catalogue import Catalogue
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
@@ -35,6 +36,7 @@ from toolyard_runtime.desk import Desk
 from toolyard_runtime.engine import Engine
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import Guard
+from toolyard_runtime.http.api import API_ROUTES, Admin
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.http.refusals import HANDLERS
 from toolyard_runtime.identity import ROLES
@@ -46,10 +48,12 @@ from toolyard_runtime.services import Services
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
 from toolyard_runtime.stops import Stops
 from toolyard_runtime.store.approvals import Approvals
+from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import Runs
+from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
@@ -124,11 +128,13 @@ async def composed(
         engine = Engine(services, agents, max_runs=config.server.max_runs)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
+        eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES))
+        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, database.scrub)
         app = Litestar(
-            [*openai_routes.ROUTES, *probes.ROUTES],
+            [*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES],
             guards=[Guard(keys, hosts)],
             exception_handlers=HANDLERS,
-            state=State({"front": front}),
+            state=State({"front": front, "admin": admin}),
             request_max_body_size=config.server.max_body_bytes,
             cors_config=CORSConfig(allow_origins=list(config.server.cors_origins)) if config.server.cors_origins else None,
             openapi_config=OpenAPIConfig(
