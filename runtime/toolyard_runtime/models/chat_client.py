@@ -47,7 +47,7 @@ class ThinModel:
         query = f"?{parts.query}" if parts.query else ""
         self._path = f"{parts.path.rstrip('/')}/chat/completions{query}".encode("ascii")
         self._where = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._key = api_key
+        self._secrets = faults.secrets(api_key, headers)
         self._now = now
 
     async def reply(
@@ -98,7 +98,7 @@ class ThinModel:
         return self._error(faults.of_status(answer.status, text, code), what, status=answer.status, retry_after=wait)
 
     def _error(self, fault: ModelFault, what: str, *, status: int = 0, retry_after: float | None = None) -> ModelError:
-        return faults.error(fault, self._where, what, status=status, retry_after=retry_after, secret=self._key)
+        return faults.error(fault, self._where, what, status=status, retry_after=retry_after, secrets=self._secrets)
 
     async def close(self) -> None:
         """Let go of connections."""

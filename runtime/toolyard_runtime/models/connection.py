@@ -328,7 +328,8 @@ class Origin:
             loop.call_later(_WATCH, self._watch, loop)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, deadline: float) -> _Line:
-        limit = min(self._connect_timeout, deadline - loop.time())
+        left = deadline - loop.time()
+        limit = min(self._connect_timeout, left)
         if self._tls and self._ssl is None:
             self._ssl = ssl.create_default_context()
             self._ssl.set_alpn_protocols(["http/1.1"])
@@ -341,7 +342,8 @@ class Origin:
                     ssl=self._ssl if self._tls else None,
                 )
         except TimeoutError as error:
-            raise LineError("connect", f"no connection within {max(limit, 0):.3g} s") from error
+            fault: Fault = "connect" if limit < left else "timeout"
+            raise LineError(fault, f"no connection within {max(limit, 0):.3g} s") from error
         except (OSError, ssl.CertificateError) as error:
             raise LineError("connect", f"no connection ({error.strerror or error})") from error
         return line

@@ -8,7 +8,7 @@ import msgspec
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.events import ModelFault
 
-__all__ = ["ModelFault", "describe", "error", "of_object", "of_status", "retry_after"]
+__all__ = ["ModelFault", "describe", "error", "of_object", "of_status", "retry_after", "secrets"]
 
 _TOO_LONG = re.compile(
     r"context[ _]?(length|window|size)|maximum (model|context|input) len|max_model_len|too (long|many tokens)"
@@ -58,19 +58,31 @@ _ADVICE: dict[ModelFault, str] = {
     "cancelled": "",
 }
 _SHORT = 240
+_SECRET = 6
 
 
 def error(
-    fault: ModelFault, where: str, what: str, *, status: int = 0, retry_after: float | None = None, secret: str = ""
+    fault: ModelFault,
+    where: str,
+    what: str,
+    *,
+    status: int = 0,
+    retry_after: float | None = None,
+    secrets: tuple[str, ...] = (),
 ) -> ModelError:
-    """Make a ModelError whose message says where, what and what to do, is short, and never holds `secret`."""
-    if secret:
+    """Make a ModelError whose message says where, what and what to do, is short, and never holds one of `secrets`."""
+    for secret in secrets:
         what = what.replace(secret, "[key]")
     what = " ".join(what.split())
     what = what if len(what) <= _SHORT else what[:_SHORT] + "..."
     advice = _ADVICE[fault]
     message = f"{where}: {what}" + (f"; {advice}" if advice else "")
     return ModelError(fault, message, status=status, retry_after=retry_after)
+
+
+def secrets(api_key: str, headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Return what must never be told: the key, and every header value long enough to be one."""
+    return tuple(value for value in (api_key, *(value for _, value in headers)) if len(value) >= _SECRET)
 
 
 def of_status(status: int, text: str, code: str = "") -> ModelFault:

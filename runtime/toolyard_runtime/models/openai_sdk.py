@@ -51,7 +51,7 @@ class OpenAiSdkModel:
             http_client=openai.DefaultAsyncHttpxClient(trust_env=False),
         )
         self._where = base_url.partition("?")[0].rstrip("/")
-        self._key = api_key
+        self._secrets = faults.secrets(api_key, headers)
         self._now = now
 
     async def reply(
@@ -130,7 +130,7 @@ class OpenAiSdkModel:
     def _error(
         self, fault: faults.ModelFault, what: str, *, status: int = 0, retry_after: float | None = None
     ) -> ModelError:
-        return faults.error(fault, self._where, what, status=status, retry_after=retry_after, secret=self._key)
+        return faults.error(fault, self._where, what, status=status, retry_after=retry_after, secrets=self._secrets)
 
     async def close(self) -> None:
         """Let go of connections."""
