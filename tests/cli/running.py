@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
-_SECONDS = 30.0
+_SECONDS = 60.0
 
 _WITH_THIS_TERMINAL = """
 import fcntl, runpy, sys, termios

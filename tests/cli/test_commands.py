@@ -15,7 +15,7 @@ SUMMARY: dict[str, Any] = {
     "session": "sess_" + "2" * 32,
     "agent": "support",
     "release": "sha256:abc",
-    "status": "waiting",
+    "status": "parked",
     "reason": None,
     "error": None,
     "started_at": AT,
@@ -43,14 +43,18 @@ DOUBT: dict[str, Any] = {"call": 2, "tool": "refund", "arguments": {"order": "A-
 
 
 def test_runs_in_a_pipe_are_lines_that_nothing_cuts_off() -> None:
-    with scripted({"GET /api/v1/runs": (200, {"data": [SUMMARY], "next": RUN})}) as server:
+    answers = {
+        "GET /api/v1/runs": (200, {"data": [SUMMARY], "next": RUN}),
+        "GET /api/v1/approvals": (200, {"data": [APPROVAL]}),
+    }
+    with scripted(answers) as server:
         done = toolyard("runs", "list", "--agent", "support", "--limit", "5", "--url", server.url, COLUMNS="20")
         assert done.code == 0
         assert server.asked[0][1] == "/api/v1/runs?agent=support&limit=5"
     header, row = done.out.splitlines()
     assert header.split("\t")[:3] == ["RUN", "AGENT", "STATUS"]
-    assert row.split("\t")[:3] == [RUN, "support", "waiting"]
-    assert row.split("\t")[5:] == ["2", "3", "1204", "needs approval"]
+    assert row.split("\t")[:3] == [RUN, "support", "parked"]
+    assert row.split("\t")[6:] == ["2", "3", "1204", "needs approval"]
     assert f"--after {RUN}" in done.err
 
 

@@ -146,9 +146,7 @@ def test_a_damaged_database_is_broken(repository: Path) -> None:
 def test_who_holds_the_database_is_named_and_nothing_is_taken_from_them(repository: Path) -> None:
     state = repository / ".toolyard"
     state.mkdir()
-    connection = sqlite3.connect(state / "toolyard.db")
-    connection.execute("CREATE TABLE t (x)")
-    connection.close()
+    sqlite3.connect(state / "toolyard.db").close()
     lock = os.open(state / "toolyard.db.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.write(lock, b"4711\n")
@@ -163,3 +161,20 @@ def test_a_missing_uv_is_only_worth_a_hint(repository: Path) -> None:
     done = toolyard("doctor", cwd=repository, PATH="/nowhere")
     assert done.code == 0
     assert line(done, "uv").startswith("warn")
+
+
+@pytest.mark.parametrize(("revision", "state"), [("0000-of-the-future", "broken"), (None, "broken")])
+def test_a_database_of_another_version_or_program_is_broken(repository: Path, revision: str | None, state: str) -> None:
+    folder = repository / ".toolyard"
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "toolyard.db")
+    connection.execute("CREATE TABLE somebody_elses (x)")
+    if revision is not None:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    connection.commit()
+    connection.close()
+    done = toolyard("doctor", cwd=repository)
+    assert done.code == 1
+    assert line(done, "Database").startswith(state)
+    assert ("does not know" if revision else "not one of Toolyard's") in line(done, "Database")

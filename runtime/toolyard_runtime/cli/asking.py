@@ -9,7 +9,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
-from toolyard_runtime.cli.surroundings import NotRunning, Surroundings, find_server
+from toolyard_runtime.cli.surroundings import NotRunning, Surroundings, Target, find_server
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +35,8 @@ def json_option(function: Callable[P, R]) -> Callable[P, R]:
     return click.option("--json", "as_json", is_flag=True, help="Print what the server answered, as JSON.")(function)
 
 
-def connected(function: Callable[Concatenate[Connection, P], R]) -> Callable[..., R]:
-    """Add --url, --key and --repo, hand the command a Connection, and put its failures into words."""
+def server_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the options that name a server, and hand the command what was said as `target`."""
 
     @click.option("--url", default="", metavar="URL", help="Address of the server. [env: TOOLYARD_URL]")
     @click.option("--key", default="", metavar="KEY", help="API key. [env: TOOLYARD_KEY]")
@@ -45,25 +45,47 @@ def connected(function: Callable[Concatenate[Connection, P], R]) -> Callable[...
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Agent repository whose server is meant. [default: here or above]",
     )
+    @click.option(
+        "--state-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="State directory of the server that is meant, where it is not in the repository.",
+    )
     @functools.wraps(function)
-    def command(*args: Any, url: str, key: str, repo: Path | None, **kwargs: Any) -> R:
-        surroundings = click.get_current_context().find_object(Surroundings)
-        if surroundings is None:
-            raise TypeError("the program was started without its surroundings")
-        with failures_in_words():
-            return function(connect(surroundings, url, key, repo), *args, **kwargs)
+    def command(*args: Any, url: str, key: str, repo: Path | None, state_dir: Path | None, **kwargs: Any) -> R:
+        kwargs["target"] = Target(url, key, repo, state_dir)
+        return function(*args, **kwargs)
 
     return command
 
 
-def connect(surroundings: Surroundings, url: str, key: str, repository: Path | None) -> Connection:
+def connected(function: Callable[Concatenate[Connection, P], R]) -> Callable[..., R]:
+    """Add the options that name a server, hand the command a Connection, and put its failures into words."""
+
+    @server_options
+    @functools.wraps(function)
+    def command(*args: Any, target: Target, **kwargs: Any) -> R:
+        with failures_in_words():
+            return function(connect(here(), target), *args, **kwargs)
+
+    return command
+
+
+def here() -> Surroundings:
+    """Return what the entry module read from the process."""
+    surroundings = click.get_current_context().find_object(Surroundings)
+    if surroundings is None:
+        raise TypeError("the program was started without its surroundings")
+    return surroundings
+
+
+def connect(surroundings: Surroundings, target: Target) -> Connection:
     """Return a connection to the server that is meant; raises Failed when there is none."""
     try:
-        found_url, found_key = find_server(surroundings, url, key, repository and repository.resolve())
+        url, key = find_server(surroundings, target)
     except NotRunning as error:
         raise Failed(f"{error}\n{HOW_TO_START}") from error
     try:
-        return Connection(found_url, found_key)
+        return Connection(url, key)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -1,11 +1,12 @@
-"""`toolyard key`: API keys over the server's routes; a secret is shown once, when it is made."""
+"""`toolyard key`: API keys of a server, running or not; a secret is shown once, when it is made."""
 
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from toolyard_runtime.cli.asking import connected, json_option
-from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.administering import administering
+from toolyard_runtime.cli.asking import json_option
+from toolyard_runtime.cli.keybook import KeyBook
 from toolyard_runtime.cli.screen import clean, day_and_clock, print_json, print_table
 
 ROLES = ("user", "frontend", "author", "operator", "auditor")
@@ -22,17 +23,15 @@ def key() -> None:
 @click.option("--tenant", help="Whose data the key reaches. [default: that of your own key]")
 @click.option("--days", type=click.IntRange(min=1), help="After how many days it expires. [default: never]")
 @json_option
-@connected
+@administering
 def create(
-    server: Connection, name: str, roles: tuple[str, ...], tenant: str | None, days: int | None, as_json: bool
+    book: KeyBook, name: str, roles: tuple[str, ...], tenant: str | None, days: int | None, as_json: bool
 ) -> None:
     """Make a key; its secret is printed once."""
-    body: dict[str, object] = {"name": name, "roles": list(roles) or ["user"]}
-    if tenant is not None:
-        body["tenant"] = tenant
+    expires_at = None
     if days is not None:
-        body["expires_at"] = int((datetime.now(UTC) + timedelta(days=days)).timestamp() * 1_000_000)
-    answer = server.post("/api/v1/keys", body)
+        expires_at = int((datetime.now(UTC) + timedelta(days=days)).timestamp() * 1_000_000)
+    answer = book.create_key(name, roles or ("user",), tenant, expires_at)
     if as_json:
         print_json(answer)
         return
@@ -44,13 +43,14 @@ def create(
 
 
 @key.command("list")
+@click.option("--tenant", help="Whose keys. [default: those of your own key's tenant]")
 @json_option
-@connected
-def list_keys(server: Connection, as_json: bool) -> None:
+@administering
+def list_keys(book: KeyBook, tenant: str | None, as_json: bool) -> None:
     """List keys, without their secrets."""
-    answer = server.get("/api/v1/keys")
+    keys = book.list_keys(tenant)
     if as_json:
-        print_json(answer)
+        print_json({"data": keys})
         return
     rows = [
         (
@@ -61,15 +61,15 @@ def list_keys(server: Connection, as_json: bool) -> None:
             day_and_clock(each.get("created_at")),
             "revoked" if each.get("revoked_at") else day_and_clock(each.get("expires_at")) or "never",
         )
-        for each in answer["data"]
+        for each in keys
     ]
     print_table(("KEY", "NAME", "TENANT", "ROLES", "CREATED", "EXPIRES"), rows, empty="No keys.")
 
 
 @key.command()
 @click.argument("key_id", metavar="KEY_ID")
-@connected
-def revoke(server: Connection, key_id: str) -> None:
+@administering
+def revoke(book: KeyBook, key_id: str) -> None:
     """End a key: its next request is refused."""
-    server.delete(f"/api/v1/keys/{part(key_id)}")
+    book.revoke_key(key_id)
     click.echo(f"Revoked {clean(key_id)}.")

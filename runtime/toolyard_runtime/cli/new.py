@@ -13,7 +13,10 @@ from toolyard_runtime.cli.surroundings import Surroundings
 @click.argument("name")
 @click.pass_obj
 def new(surroundings: Surroundings, name: str) -> None:
-    """Make an agent repository that runs at once, in a new folder NAME."""
+    """Make an agent repository that runs at once.
+
+    NAME is the new folder, and the name the agent knows the house by.
+    """
     from toolyard_registry.scaffold import scaffold  # noqa: PLC0415 - the registry is heavy; --help must not wait
 
     target = surroundings.cwd / name

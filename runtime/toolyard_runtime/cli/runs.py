@@ -27,7 +27,7 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--agent", help="Only runs of this agent.")
-@click.option("--status", help="Only runs in this state.")
+@click.option("--status", type=click.Choice(("running", "parked", "finished")), help="Only runs in this state.")
 @click.option("--session", help="Only runs of this session.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--after", metavar="RUN", help="Runs that come after this one in the list.")
@@ -48,21 +48,23 @@ def list_runs(
         print_json(answer)
         return
     reference = now()
+    waiting = _waiting(server) if any(run["status"] == "parked" for run in answer["data"]) else frozenset()
     rows = [
         (
             run["id"],
             run["agent"],
             run["status"],
+            " ".join(filter(None, (run.get("reason"), run.get("error")))),
             ago(run.get("started_at"), reference),
             took(run.get("started_at"), run.get("finished_at")),
-            run.get("turns", ""),
-            run.get("calls", ""),
+            run["turns"],
+            run["calls"],
             _tokens(run),
-            _remark(run),
+            "needs approval" if run["id"] in waiting else "in doubt" if run["doubts"] else "",
         )
         for run in answer["data"]
     ]
-    columns = ("RUN", "AGENT", "STATUS", "STARTED", "TOOK", "TURNS", "CALLS", "TOKENS", "")
+    columns = ("RUN", "AGENT", "STATUS", "REASON", "STARTED", "TOOK", "TURNS", "CALLS", "TOKENS", "")
     print_table(columns, rows, empty="No runs. `toolyard chat` starts one.")
     if answer.get("next"):
         console(stderr=True).print(Text(f"More: toolyard runs list --after {clean(answer['next'])}", style="dim"))
@@ -97,8 +99,10 @@ def show(server: Connection, run: str, as_json: bool) -> None:
             out.print(Text.assemble((f"{name:<9}", "dim"), clean(value)))
     for output in answer.get("outputs", ()):
         out.print(output_text(output))
-    if _remark(answer):
-        out.print(Text(f"It {_remark(answer)}: toolyard approve {clean(answer['id'])}", style="yellow"))
+    if answer.get("approvals"):
+        out.print(Text(f"It needs approval: toolyard approve {clean(answer['id'])}", style="yellow"))
+    if answer.get("doubts"):
+        out.print(Text(f"A call is in doubt: toolyard doubt list {clean(answer['id'])}", style="bold red"))
 
 
 @runs.command()
@@ -130,6 +134,7 @@ def _tokens(run: dict[str, Any]) -> int:
     return int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
 
 
-def _remark(run: dict[str, Any]) -> str:
-    waiting = [approval for approval in run.get("approvals") or () if approval.get("status", "pending") == "pending"]
-    return "needs approval" if waiting else ""
+def _waiting(server: Connection) -> frozenset[str]:
+    """Return the runs of which a call waits for a person."""
+    pending = server.get("/api/v1/approvals", status="pending", limit=100)["data"]
+    return frozenset(str(approval["run"]) for approval in pending)

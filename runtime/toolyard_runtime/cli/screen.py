@@ -25,11 +25,11 @@ _HOUR = 3600
 _DAY = 86_400
 
 STATUS_STYLE = {
-    "completed": "green",
-    "done": "green",
+    "stop": "green",
     "running": "cyan",
-    "waiting": "yellow",
     "parked": "yellow",
+    "needs approval": "yellow",
+    "in doubt": "bold red",
     "failed": "red",
     "cancelled": "magenta",
 }

@@ -75,10 +75,11 @@ def serve(
         log_level=log_level,
     )
     from toolyard_runtime.app import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
+    from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
     try:
         start(options)
     except NoModel as error:
         raise Failed(f"no model is configured, so no agent could answer.\n\n{WAYS_TO_A_MODEL}") from error
-    except ConfigError as error:
+    except (ConfigError, StorageError) as error:
         raise Failed(str(error)) from error

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
 from toolyard_runtime.cli.findings import Finding
+from toolyard_runtime.cli.stored_keybook import database_path
 from toolyard_runtime.cli.surroundings import ADDRESS_FILE, is_alive, read_address
 from toolyard_runtime.config import Config, ProviderTable
 from toolyard_runtime.store.errors import StorageError
-from toolyard_runtime.store.opening import sqlite_path
-
-DATABASE_FILE = "toolyard.db"
+from toolyard_runtime.store.schema import HISTORY, version_of
 
 _PROBE_SECONDS = 5.0
 _LITTLE = 1_000_000_000
@@ -92,16 +91,16 @@ def server(state_dir: Path) -> Finding:
 
 
 def database(config: Config, repository: Path, state_dir: Path) -> Finding:
-    """Look whether the database can be read and who holds it; reads its header only."""
+    """Look whether the database can be read and who holds it; changes nothing."""
     try:
-        path = sqlite_path(config.store.url) if config.store.url else state_dir / DATABASE_FILE
+        path = database_path(config, repository, state_dir)
     except StorageError as error:
         return Finding("broken", "Database", str(error), "Correct url under [store] in toolyard.toml.")
     if path is None:
         return Finding(
             "warn", "Database", "in memory", "Everything is lost when the server ends: set url under [store]."
         )
-    return _file(repository / path)
+    return _file(path)
 
 
 def disk(state_dir: Path) -> Finding:
@@ -127,12 +126,22 @@ def _file(path: Path) -> Finding:
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_PROBE_SECONDS)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            revision = version_of(connection)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StorageError) as error:
         return Finding("broken", "Database", f"{path}: {error}", "Restore it from a backup.")
-    return Finding("ok", "Database", f"{path}, {path.stat().st_size / 1e6:.1f} MB{_held(path)}")
+    return _schema(f"{path}, {path.stat().st_size / 1e6:.1f} MB{_held(path)}", revision)
+
+
+def _schema(told: str, revision: str | None) -> Finding:
+    """Judge the schema of a database that can be read."""
+    if revision is not None and revision not in HISTORY:
+        newer = f"{told}, schema {revision}, which this version does not know"
+        return Finding("broken", "Database", newer, "Install the version of Toolyard that wrote it, or a newer one.")
+    if revision not in (None, HISTORY[-1]):
+        return Finding("ok", "Database", f"{told}, schema {revision}: the next start copies it aside and migrates it")
+    return Finding("ok", "Database", told)
 
 
 def _held(path: Path) -> str:

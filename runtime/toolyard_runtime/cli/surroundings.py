@@ -61,21 +61,39 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def find_server(surroundings: Surroundings, url: str, key: str, repository: Path | None) -> tuple[str, str]:
+class Target(Struct, frozen=True):
+    """Which server a command means, as the person said it: everything may be left out."""
+
+    url: str = ""
+    key: str = ""
+    repository: Path | None = None
+    state_dir: Path | None = None
+
+
+def find_server(surroundings: Surroundings, target: Target) -> tuple[str, str]:
     """Return (url, key) of the server that is meant: options, then environment, then `server.json`.
 
     A url that was given takes its key from the options or the environment only: a key is never sent to a server it
     was not made by. Raises NotRunning.
     """
-    url = url or surroundings.url
-    key = key or surroundings.key
+    url = target.url or surroundings.url
+    key = target.key or surroundings.key
     if url:
         return url, key
-    start = repository or surroundings.cwd
-    for folder in (start, *start.parents):
-        address = read_address(folder / STATE_FOLDER)
+    start = target.state_dir or target.repository or surroundings.cwd
+    for state_dir in state_dirs(surroundings, target):
+        address = read_address(state_dir)
         if address is not None:
             if not is_alive(address.pid):
-                raise NotRunning(f"The server of {folder} is not running any more (its process {address.pid} is gone).")
+                raise NotRunning(f"The server of {start} is not running any more (its process {address.pid} is gone).")
             return address.url, key or address.key
-    raise NotRunning(f"No server is running for {start} or a folder above it.")
+    above = "" if target.state_dir else " or a folder above it"
+    raise NotRunning(f"No server is running for {start}{above}.")
+
+
+def state_dirs(surroundings: Surroundings, target: Target) -> tuple[Path, ...]:
+    """Return the folders in which a server may have left its address, the nearest first."""
+    if target.state_dir:
+        return (target.state_dir.resolve(),)
+    start = target.repository.resolve() if target.repository else surroundings.cwd
+    return tuple(folder / STATE_FOLDER for folder in (start, *start.parents))

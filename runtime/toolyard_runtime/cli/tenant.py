@@ -1,9 +1,10 @@
-"""`toolyard tenant`: whose data is whose, over the server's routes."""
+"""`toolyard tenant`: the tenants of a server, running or not: who shares nothing with anybody else."""
 
 import click
 
-from toolyard_runtime.cli.asking import connected, json_option
-from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.administering import administering
+from toolyard_runtime.cli.asking import json_option
+from toolyard_runtime.cli.keybook import KeyBook
 from toolyard_runtime.cli.screen import clean, day_and_clock, print_json, print_table
 
 
@@ -14,26 +15,26 @@ def tenant() -> None:
 
 @tenant.command()
 @click.argument("name")
-@connected
-def create(server: Connection, name: str) -> None:
+@administering
+def create(book: KeyBook, name: str) -> None:
     """Make a tenant; `toolyard key create --tenant NAME` lets somebody in."""
-    server.post("/api/v1/tenants", {"id": name})
+    book.create_tenant(name)
     click.echo(f"Made the tenant {clean(name)}.")
     click.echo(f"Next: toolyard key create NAME --tenant {clean(name)} --role operator")
 
 
 @tenant.command("list")
 @json_option
-@connected
-def list_tenants(server: Connection, as_json: bool) -> None:
+@administering
+def list_tenants(book: KeyBook, as_json: bool) -> None:
     """List tenants."""
-    answer = server.get("/api/v1/tenants")
+    tenants = book.list_tenants()
     if as_json:
-        print_json(answer)
+        print_json({"data": tenants})
         return
     rows = [
         (each["id"], day_and_clock(each.get("created_at")), "revoked" if each.get("revoked_at") else "")
-        for each in answer["data"]
+        for each in tenants
     ]
     print_table(("TENANT", "CREATED", ""), rows, empty="No tenants.")
 
@@ -41,10 +42,10 @@ def list_tenants(server: Connection, as_json: bool) -> None:
 @tenant.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@connected
-def revoke(server: Connection, name: str, yes: bool) -> None:
+@administering
+def revoke(book: KeyBook, name: str, yes: bool) -> None:
     """Shut a tenant out: none of its keys works any more."""
     if not yes:
         click.confirm(f"Every key of the tenant {clean(name)} stops working. Revoke it?", abort=True)
-    server.delete(f"/api/v1/tenants/{part(name)}")
+    book.revoke_tenant(name)
     click.echo(f"Revoked the tenant {clean(name)}.")

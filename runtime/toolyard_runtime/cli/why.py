@@ -34,14 +34,9 @@ def why(server: Connection, run: str, as_json: bool) -> None:
 
 def why_lines(answer: dict[str, Any]) -> list[Text]:
     """Lay out the answer of `GET /api/v1/runs/{run}/why`."""
-    run = answer["run"]
-    lines = []
-    if isinstance(run, dict):
-        lines.append(Text.assemble((clean(run["id"]), "bold"), f"  {clean(run.get('agent', ''))}"))
-        if run.get("release"):
-            lines.append(Text(f"release {clean(run['release'])}", style="dim"))
-    else:
-        lines.append(Text(clean(run), style="bold"))
+    lines = [Text.assemble((clean(answer["run"]), "bold"), f"  {clean(answer.get('agent', ''))}")]
+    if answer.get("release"):
+        lines.append(Text(f"release {clean(answer['release'])}", style="dim"))
     verified = bool(answer.get("verified"))
     if not verified:
         lines.append(

@@ -22,14 +22,14 @@ class Watch:
 
     def news(self, server: Connection) -> list[dict[str, Any]]:
         """Return the lines of `why` that were not seen before, and take note of the events behind them."""
-        events = server.get(f"/api/v1/runs/{part(self.run)}/events")["data"]
-        seen = self.events[-1]["seq"] if self.events else -1
-        self.events += [event for event in events if event["seq"] > seen]
-        if not self.events or self.events[-1]["seq"] == seen:
+        seen = self.events[-1]["seq"] if self.events else None
+        new = server.get(f"/api/v1/runs/{part(self.run)}/events", after=seen)["data"]
+        if not new:
             return []
-        last = self.events[-1]["seq"]
+        self.events += new
+        first, last = new[0]["seq"], new[-1]["seq"]
         lines = server.get(f"/api/v1/runs/{part(self.run)}/why")["lines"]
-        return [line for line in lines if seen < line["seq"] <= last]
+        return [line for line in lines if first <= line["seq"] <= last]
 
     def until(self, server: Connection, reached: Callable[["Watch"], bool], seconds: float) -> Iterator[dict[str, Any]]:
         """Give new lines until `reached`; raises TooSlow after `seconds`."""
