@@ -179,3 +179,16 @@ def test_sampling_background_and_the_end_user() -> None:
 
 def test_a_background_response_has_to_be_stored() -> None:
     assert refused(background=True, store=False).param == "store"
+
+
+def test_with_a_previous_response_nothing_is_resent() -> None:
+    given = [{"role": "assistant", "content": "ho"}, USER]
+    assert not ask(given, previous_response_id=PREVIOUS).resends
+    assert ask(given).resends
+
+
+@pytest.mark.parametrize("later", [{"role": "assistant", "content": "sun"}, {**CALL, "call_id": "b"}])
+def test_outputs_of_earlier_turns_are_history_only(later: dict[str, Any]) -> None:
+    read = ask([USER, CALL, OUTPUT, later, {"role": "user", "content": "and?"}])
+    assert read.client_answers == ()
+    assert Message("tool", "sun", tool_call_id="a") in read.messages
