@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.encoder import GENERIC, encode_message, encode_tools, request_head
-from toolyard_runtime.models.openai_sdk import OpenAiSdkModel
+from toolyard_runtime.models.openai_sdk import OpenAIModel
 from toolyard_runtime.models.rehearsal import RehearsalModel
 from toolyard_runtime.segments import Sampling
 from toolyard_sdk.errors import ModelError
@@ -19,7 +19,7 @@ from tests.models import rehearsal_server
 
 ADAPTERS: dict[str, Callable[[str], Model]] = {
     "thin": lambda url: ThinModel(url, "sk-x"),
-    "openai sdk": lambda url: OpenAiSdkModel(url, "sk-x"),
+    "openai sdk": lambda url: OpenAIModel(url, "sk-x"),
     "rehearsal": lambda _: RehearsalModel(pause=0.001, sleep=patient),
 }
 ADD = ToolSpec(

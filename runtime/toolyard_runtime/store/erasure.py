@@ -71,7 +71,8 @@ class Eraser:
     async def erase(self, tx: Transaction, tenant: str, subject: str, actor: str) -> Erasure:
         """Erase one end user of a tenant; raises RunsOpenError while a run of theirs goes on.
 
-        After the commit call the database's `scrub`, so that the write-ahead log holds nothing of it either.
+        Commit with `full` durability (a thread does it: many rows are looked at), then call the database's `scrub`, so
+        that the write-ahead log holds nothing of it either.
         """
         rows = await self._database.scan(RUNS_OF_SUBJECT, {"of_tenant": tenant, "subject": subject})
         still_open = [run for run, _, status in rows if status != "finished"]

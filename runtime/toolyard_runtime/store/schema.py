@@ -138,8 +138,9 @@ def migrate(path: Path, schema: Schema, copy: Path) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, schema.history[-1])
     except Exception as error:
+        first, *_ = str(error).splitlines() or [type(error).__name__]
         raise SchemaError(
-            f"{path}: migrating failed and nothing was changed ({error}); a copy made before is {copy}"
+            f"{path}: migrating failed and nothing was changed ({first}); a copy made before is {copy}"
         ) from error
     finally:
         engine.dispose()
