@@ -10,7 +10,7 @@ import pytest
 from toolyard_runtime.models import faults as words
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.connection import LineError, Origin
-from toolyard_runtime.models.openai_sdk import OpenAiSdkModel
+from toolyard_runtime.models.openai_sdk import OpenAIModel
 from toolyard_sdk.errors import ModelError
 
 from tests.faults.model_server import faults
@@ -101,8 +101,8 @@ async def test_path_query_key_and_own_headers_are_sent() -> None:
     assert b"Host: " + server.url.split("/")[2].encode() in lines
 
 
-@pytest.mark.parametrize("adapter", [ThinModel, OpenAiSdkModel])
-async def test_no_secret_that_a_server_echoes_is_told(adapter: type[ThinModel] | type[OpenAiSdkModel]) -> None:
+@pytest.mark.parametrize("adapter", [ThinModel, OpenAIModel])
+async def test_no_secret_that_a_server_echoes_is_told(adapter: type[ThinModel] | type[OpenAIModel]) -> None:
     async def echo(peer: Peer) -> None:
         text = "bad key sk-very-secret, bad token tok-also-secret"
         await peer.answer(faults.error_body(text), status="401 Unauthorized")

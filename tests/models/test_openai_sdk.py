@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from toolyard_runtime.models.chat_client import ThinModel
-from toolyard_runtime.models.openai_sdk import OpenAiSdkModel
+from toolyard_runtime.models.openai_sdk import OpenAIModel
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.ports import Delta, Model, Turn
 
@@ -47,7 +47,7 @@ async def outcome(model: Model, *, stream: bool) -> tuple[Turn, str, str] | tupl
 async def test_both_adapters_say_the_same(fault: Fault, stream: bool) -> None:
     async with serving(fault) as server:
         thin, sdk = await asyncio.gather(
-            outcome(ThinModel(server.url, KEY), stream=stream), outcome(OpenAiSdkModel(server.url, KEY), stream=stream)
+            outcome(ThinModel(server.url, KEY), stream=stream), outcome(OpenAIModel(server.url, KEY), stream=stream)
         )
     assert sdk == thin
 
@@ -60,7 +60,7 @@ async def test_both_adapters_send_the_same_body_and_request_id() -> None:
         await faults.named_choice_ends_in_stop(peer)
 
     async with serving(answer) as server:
-        for model in (ThinModel(server.url, KEY), OpenAiSdkModel(server.url, KEY)):
+        for model in (ThinModel(server.url, KEY), OpenAIModel(server.url, KEY)):
             await model.reply(PLAIN, timeout=5, request_id="run_1-2")
             await model.close()
     assert server.requests == [PLAIN, PLAIN]
@@ -76,7 +76,7 @@ async def test_a_stream_that_says_done_without_a_finish_reason_is_whole_for_the_
 
     async with serving(unfinished) as server:
         thin = await outcome(ThinModel(server.url), stream=True)
-        sdk = await outcome(OpenAiSdkModel(server.url), stream=True)
+        sdk = await outcome(OpenAIModel(server.url), stream=True)
     assert isinstance(thin[0], Turn)
     assert sdk[0] == "broken_stream"
 
@@ -84,7 +84,7 @@ async def test_a_stream_that_says_done_without_a_finish_reason_is_whole_for_the_
 async def test_a_refused_connection_is_the_same_fault_for_both() -> None:
     async with serving(faults.silence) as server:
         url = server.url
-    for model in (ThinModel(url), OpenAiSdkModel(url)):
+    for model in (ThinModel(url), OpenAIModel(url)):
         with pytest.raises(ModelError) as caught:
             await model.reply(PLAIN, timeout=5)
         assert caught.value.fault == "connect"

@@ -48,6 +48,6 @@ async def _json(origin: Origin, path: str, seconds: float) -> dict[str, Any]:
     answer = await origin.send(b"GET", path.encode(), timeout=seconds)
     try:
         found = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):  # msgspec's own errors and bad UTF-8 are ValueErrors
         return {}
     return found if isinstance(found, dict) else {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HEAD = 512
 
 
-class OpenAiSdkModel:
+class OpenAIModel:
     """A model behind `base_url`, spoken to through `openai.AsyncOpenAI` with its own retries switched off."""
 
     def __init__(
