@@ -10,6 +10,7 @@ from toolyard_runtime.store.journal import SqlJournal, beginning
 from toolyard_runtime.store.opening import open_database
 from toolyard_sdk.events import CancelRequested, RunResumed
 from toolyard_sdk.ids import uuid7
+from toolyard_sdk.ports import Durability
 
 
 async def write_for_ever(url: str) -> None:
@@ -18,7 +19,7 @@ async def write_for_ever(url: str) -> None:
     database = await open_database(url)
     journal = SqlJournal(database)
 
-    async def one(durability: sqlite.Durability) -> None:
+    async def one(durability: Durability) -> None:
         run = uuid7()
         tail = beginning(run)
         while True:

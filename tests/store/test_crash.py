@@ -48,7 +48,7 @@ async def test_what_was_acknowledged_is_there_and_every_chain_verifies(file: Pat
         told |= await asyncio.wait_for(asyncio.to_thread(acknowledged, url, dice.randrange(1, 1500)), 100)
     database = await open_database(url)
     journal = SqlJournal(database)
-    found: dict[bytes, int] = dict((run, seq) for run, seq in await database.scan(LAST))
+    found: dict[bytes, int] = {row[0]: row[1] for row in await database.scan(LAST)}
     assert {run: seq for run, seq in told.items() if found.get(run, -1) < seq} == {}
     for run, seq in found.items():
         assert await journal.verify(run) is None

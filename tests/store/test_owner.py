@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,16 +25,16 @@ asyncio.run(hold(sys.argv[1]))
 
 async def test_a_second_process_is_refused_and_told_who_has_the_database_until_that_one_dies(file: Path) -> None:
     url = f"sqlite:///{file}"
-    with subprocess.Popen([sys.executable, "-c", OWNER, url], stdout=subprocess.PIPE, text=True) as owner:
-        try:
-            assert owner.stdout is not None
-            assert await asyncio.wait_for(asyncio.to_thread(owner.stdout.readline), 30) == "mine\n"
-            with pytest.raises(OwnerError, match=f"in use by process {owner.pid}") as refused:
-                await open_database(url)
-            assert refused.value.pid == owner.pid
-        finally:
-            os.kill(owner.pid, signal.SIGKILL)
-            owner.wait(10)
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, url, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert owner.stdout is not None
+        assert await asyncio.wait_for(owner.stdout.readline(), 60) == b"mine\n"
+        with pytest.raises(OwnerError, match=f"in use by process {owner.pid}") as refused:
+            await open_database(url)
+        assert refused.value.pid == owner.pid
+    finally:
+        os.kill(owner.pid, signal.SIGKILL)
+        await asyncio.wait_for(owner.wait(), 10)
     await (await open_database(url)).close()
 
 

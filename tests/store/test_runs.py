@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from toolyard_runtime.store import runs
 from toolyard_runtime.store.approvals import ApprovalRow, Approvals
 from toolyard_runtime.store.runs import MOVING, RunRow, Runs
 from toolyard_runtime.store.sqlite import SqliteDatabase
@@ -67,12 +68,12 @@ async def test_an_update_of_a_run_nobody_knows_is_refused(database: SqliteDataba
 async def test_another_tenants_run_is_not_there(database: SqliteDatabase) -> None:
     mine, other = a_run(1, doubts=1), a_run(2, "other", doubts=1)
     await put(database, mine, other)
-    runs = Runs(database)
-    assert await runs.find("acme", other.id) is None
-    assert await runs.list("acme") == [mine]
-    assert await runs.open_of("acme") == [mine]
-    assert await runs.in_doubt("acme", b"s" * 16) == [mine.id]
-    assert await runs.find_request("acme", "key_1", b"d", 0) is None
+    store = Runs(database)
+    assert await store.find("acme", other.id) is None
+    assert await store.list("acme") == [mine]
+    assert await store.open_of("acme") == [mine]
+    assert await store.in_doubt("acme", b"s" * 16) == [mine.id]
+    assert await store.find_request("acme", "key_1", b"d", 0) is None
 
 
 async def test_runs_are_listed_newest_first_page_by_page(database: SqliteDatabase) -> None:
@@ -118,8 +119,6 @@ async def test_open_runs_of_all_tenants_are_found_for_recovery(database: SqliteD
 
 
 async def test_open_runs_and_doubts_are_found_by_their_small_indexes(database: SqliteDatabase) -> None:
-    from toolyard_runtime.store import runs  # noqa: PLC0415
-
     for statement, index in ((runs.OPEN_RUNS, "ix_run_open"), (runs.IN_DOUBT, "ix_run_doubts")):
         sql = database.statements.read(statement).sql
         plan = database.connection.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()

@@ -94,9 +94,15 @@ async def test_a_lock_that_is_never_let_go_is_an_error_in_the_end(
 
 
 async def test_a_file_that_is_no_database_is_refused(file: Path) -> None:
-    file.write_bytes(b"this is not a database, but it is long enough to be read as the header of one" * 50)
+    await asyncio.to_thread(file.write_bytes, b"not a database, but long enough to be read as the header of one" * 50)
     with pytest.raises(StorageError, match="not a SQLite database"):
         await open_database(f"sqlite:///{file}")
+
+
+def damage(file: Path) -> None:
+    with file.open("r+b") as damaged:
+        damaged.seek(4096 * 3)
+        damaged.write(os.urandom(file.stat().st_size - 4096 * 3))
 
 
 async def test_a_damaged_file_is_an_error_and_no_hang(file: Path) -> None:
@@ -104,9 +110,7 @@ async def test_a_damaged_file_is_an_error_and_no_hang(file: Path) -> None:
     for n in range(40):
         await put(database, n, 3000)
     await database.close()
-    with file.open("r+b") as damaged:
-        damaged.seek(4096 * 3)
-        damaged.write(os.urandom(file.stat().st_size - 4096 * 3))
+    damage(file)
     with pytest.raises(StorageError, match="damaged"):
         await _use(file)
 
@@ -173,8 +177,16 @@ async def test_the_log_is_copied_into_the_database_while_commits_go_on(
 
     await asyncio.gather(*(one(start) for start in range(0, 1000, 100)))
     assert await numbers(database) == list(range(1000))
-    assert file.stat().st_size > 1_000_000
-    assert file.with_name("data.db-wal").stat().st_size < 2_500_000
+    assert size(file) > 1_000_000
+    assert size(file.with_name("data.db-wal")) < 2_500_000
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def size(file: Path) -> int:
+    return file.stat().st_size
 
 
 async def test_closing_commits_what_waits_and_leaves_no_log(file: Path) -> None:
@@ -183,7 +195,7 @@ async def test_closing_commits_what_waits_and_leaves_no_log(file: Path) -> None:
     await asyncio.sleep(0)
     await asyncio.wait_for(database.close(), 20)
     await asyncio.gather(*waiting)
-    assert sorted(path.name for path in file.parent.iterdir()) == ["data.db", "data.db.lock"]
+    assert names(file.parent) == ["data.db", "data.db.lock"]
     again = await open_database(f"sqlite:///{file}")
     assert await numbers(again) == list(range(5))
     await again.close()
