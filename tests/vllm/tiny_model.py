@@ -17,7 +17,7 @@ SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool
 MERGES = ("t h", "i n", "e r", "a n", "o n", "r e", "th e", "Ġ a", "Ġ t", "e s", "o r", "a r", "e n", "in g", "Ġ the")
 """Enough merges that tokens and bytes are not the same thing."""
 
-TILT = {"<tool_call>": 1.1, "<|im_end|>": 0.7, "</tool_call>": -1.2, "<|im_start|>": -1.2, "<|endoftext|>": -1.2}
+TILT = {"<tool_call>": 0.85, "<|im_end|>": 0.48, "</tool_call>": -1.2, "<|im_start|>": -1.2, "<|endoftext|>": -1.2}
 """What the head adds to a token's logit, in units of the normalised first number (about four). A call's end is
 unlikely in free text and forced by the grammar inside a call."""
 
