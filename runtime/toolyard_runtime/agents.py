@@ -1,5 +1,6 @@
 """The agents that can be run: what the repository's files say now, and older releases that parked runs are pinned to."""
 
+import asyncio
 from collections.abc import Iterable
 
 from toolyard_registry.catalogue import Catalogue
@@ -24,6 +25,7 @@ class Agents:
         self._database = database
         self._bound: dict[str, BoundAgent] = {}
         self._published: set[str] = set()
+        self._publishing = asyncio.Lock()
 
     @property
     def repository(self) -> Repository:
@@ -95,10 +97,13 @@ class Agents:
         """Write the releases of the current files for a tenant, once; the channel `draft` follows."""
         if tenant in self._published:
             return
-        tx = self._database.begin()
-        await self._catalogue.publish(tx, tenant, actor, self._loader.current)
-        await self._database.commit(tx)
-        self._published.add(tenant)
+        async with self._publishing:
+            if tenant in self._published:
+                return
+            tx = self._database.begin()
+            await self._catalogue.publish(tx, tenant, actor, self._loader.current)
+            await self._database.commit(tx)
+            self._published.add(tenant)
 
     def changed(self) -> bool:
         """Tell whether files were changed since they were read."""

@@ -27,7 +27,7 @@ from toolyard_runtime import answers, loop
 from toolyard_runtime.binding import Offer
 from toolyard_runtime.calling import InDoubt, Returned, execute
 from toolyard_runtime.models.calls import match_name, normalise_arguments
-from toolyard_runtime.models.encoder import ENCODER, decode_message, encode_message
+from toolyard_runtime.models.encoder import ENCODER, arguments_of, encode_message
 from toolyard_runtime.retry import retry_delay
 from toolyard_runtime.runlog import RunLog
 from toolyard_runtime.segments import Sampling
@@ -70,6 +70,7 @@ class Driver:
         self._task: asyncio.Task[Any] | None = None
         self._wake: asyncio.Future[None] | None = None
         self._resting = False
+        self._given: dict[int, bytes] = {}
         self._offer: Offer | None = None
         self._offer_version = -1
         self._first_delta_at = 0
@@ -343,6 +344,7 @@ class Driver:
             return e.CallHead(number, name, content, problem=problem or arguments), NO_ARGUMENTS
         content = e.Content(message, log.bind(arguments))
         text = arguments.decode()
+        self._given[number] = arguments
         if problem is not None:
             return e.CallHead(number, name, content, problem=problem), text
         key = (name, content.mac)
@@ -364,9 +366,13 @@ class Driver:
 
     def _arguments(self, call: e.CallHead) -> bytes:
         """Return a call's canonical arguments, which lie in the turn's message."""
-        message = decode_message(self.log.contents[self.log.state.message])
-        wanted = call_id(self.log.identity.run, call.call)
-        return next((made.arguments.encode() for made in message.tool_calls if made.id == wanted), b"{}")
+        known = self._given.get(call.call)
+        if known is None:
+            message = self.log.contents[self.log.state.message]
+            for made, text in zip(self.log.state.calls, arguments_of(message), strict=True):
+                self._given[made.head.call] = text.encode()
+            known = self._given[call.call]
+        return known
 
     def _judge(self, effect: loop.Judge) -> None:
         log, call = self.log, effect.call

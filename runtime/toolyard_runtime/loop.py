@@ -66,7 +66,7 @@ Stage = Literal[
 Phase = Literal["new", "idle", "thinking", "acting", "parked", "finishing", "finished"]
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """One call of the current turn; `busy` while an effect for it is under way, `attempt` counts its starts."""
 
     head: CallHead
@@ -77,7 +77,7 @@ class Call(Struct, frozen=True):
     approved: bool = False
 
 
-class Doubt(Struct, frozen=True):
+class Doubt(Struct, frozen=True, gc=False):
     """A call of which nobody knows whether it happened."""
 
     call: int
@@ -126,7 +126,7 @@ class RunState(Struct, frozen=True):
     finish: RunFinished | None = None
 
 
-class Think(Struct, frozen=True):
+class Think(Struct, frozen=True, gc=False):
     """Call the model, not before `not_before`; `variant` "retry" re-asks without streaming and with strict schemas."""
 
     turn: int
@@ -135,23 +135,23 @@ class Think(Struct, frozen=True):
     variant: str
 
 
-class AbortModel(Struct, frozen=True):
+class AbortModel(Struct, frozen=True, gc=False):
     """Stop the model call under way."""
 
 
-class Judge(Struct, frozen=True):
+class Judge(Struct, frozen=True, gc=False):
     """Ask the policy about a call."""
 
     call: CallHead
 
 
-class Ask(Struct, frozen=True):
+class Ask(Struct, frozen=True, gc=False):
     """Ask a person about a call."""
 
     call: CallHead
 
 
-class Execute(Struct, frozen=True):
+class Execute(Struct, frozen=True, gc=False):
     """Start a call; `approved` when a person agreed to it."""
 
     call: CallHead
@@ -159,38 +159,38 @@ class Execute(Struct, frozen=True):
     approved: bool
 
 
-class Abort(Struct, frozen=True):
+class Abort(Struct, frozen=True, gc=False):
     """Stop a call under way and say what became of it."""
 
     call: CallHead
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """Answer a call without executing it; `why` is the stage that kept it from running."""
 
     call: CallHead
     why: Literal["flawed", "rejected", "denied", "dropped"]
 
 
-class Suspect(Struct, frozen=True):
+class Suspect(Struct, frozen=True, gc=False):
     """Put a call of a former owner in doubt."""
 
     call: CallHead
 
 
-class HandOver(Struct, frozen=True):
+class HandOver(Struct, frozen=True, gc=False):
     """Ask the client to execute its calls."""
 
     calls: tuple[int, ...]
 
 
-class Park(Struct, frozen=True):
+class Park(Struct, frozen=True, gc=False):
     """Let go of the run until somebody decides or answers."""
 
     why: ParkReason
 
 
-class Finish(Struct, frozen=True):
+class Finish(Struct, frozen=True, gc=False):
     """End the run."""
 
     reason: FinishReason

@@ -13,7 +13,7 @@ from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Usage
 
-from toolyard_runtime.models.encoder import decode_message
+from toolyard_runtime.models.encoder import arguments_of, text_of
 from toolyard_runtime.segments import (
     ApprovalOut,
     ClientCallOut,
@@ -213,16 +213,13 @@ class Transcript:
 
     def _remember(self, event: e.ModelReplied) -> None:
         payload = self._lookup(event.message.n)
-        written = decode_message(payload).tool_calls if payload is not None else ()
+        written = arguments_of(payload) if payload is not None else ()
         for index, head in enumerate(event.calls):
-            self._calls[head.call] = (head, written[index].arguments if index < len(written) else "{}")
+            self._calls[head.call] = (head, written[index] if index < len(written) else "{}")
 
     def _text(self, n: int) -> str:
         payload = self._lookup(n)
-        if payload is None:
-            return ERASED
-        content = decode_message(payload).content
-        return content if isinstance(content, str) else ""
+        return ERASED if payload is None else text_of(payload)
 
     def _on_failed(self, event: e.ModelFailed) -> list[StreamEvent]:
         made: list[StreamEvent] = []

@@ -2,7 +2,8 @@
 
 A head is written once and never rewritten. Content (messages, arguments, results, reasons in words) lies in payloads
 that `Content` points to; erasing a payload leaves every head, and so every fold and proof, as it was. All times are
-UTC microseconds. Ordinals (`call`, `Content.n`) count within one run, so a head needs no global id.
+UTC microseconds. Heads hold nothing that could refer back to them, so the garbage collector need not look at them
+(`gc=False`). Ordinals (`call`, `Content.n`) count within one run, so a head needs no global id.
 """
 
 from typing import Literal
@@ -65,14 +66,14 @@ ModelFault = Literal[
 """How a model call failed, in words that say whether trying again can help."""
 
 
-class Content(Struct, frozen=True, array_like=True):
+class Content(Struct, frozen=True, gc=False, array_like=True):
     """A reference to a payload of the same run and the commitment to its bytes (HMAC-SHA256 under the run's salt)."""
 
     n: int
     mac: bytes
 
 
-class ItemRef(Struct, frozen=True, array_like=True):
+class ItemRef(Struct, frozen=True, gc=False, array_like=True):
     """A session item: the run that wrote it (16 bytes) and the payload ordinal within that run."""
 
     run: bytes
@@ -99,7 +100,7 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
     left_out: Literal["", "stopped", "budget", "not_granted"] = ""
 
 
-class CallHead(Struct, frozen=True, omit_defaults=True):
+class CallHead(Struct, frozen=True, gc=False, omit_defaults=True):
     """One call a model asked for: `side` says who executes it, `problem` why nobody will.
 
     `arguments` commits to the canonical arguments, which lie inside the turn's message (payload `n`); where they
@@ -133,7 +134,7 @@ class Recalled(Struct, frozen=True, omit_defaults=True):
     used: bool = True
 
 
-class RunStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class RunStarted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A run begins: who asked, which release answers, from which item, with which input and budgets."""
 
     at: int
@@ -157,7 +158,7 @@ class RunStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
     epoch: int = 1
 
 
-class MemoryRecalled(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class MemoryRecalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """What long-term memory contributed to the next turn, and what was left out for budget."""
 
     at: int
@@ -166,7 +167,7 @@ class MemoryRecalled(Struct, frozen=True, tag_field="event", omit_defaults=True)
     text: Content | None = None
 
 
-class ToolsOffered(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """The tools the model may call from `turn` on, and those it was not shown."""
 
     at: int
@@ -175,7 +176,7 @@ class ToolsOffered(Struct, frozen=True, tag_field="event", omit_defaults=True):
     digest: str
 
 
-class ModelCalled(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ModelCalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A request leaves for the model: all that is needed to rebuild its bytes, and their SHA-256.
 
     The request is the encoder's head for (release, model, offered, variant), then the session's items from
@@ -195,7 +196,7 @@ class ModelCalled(Struct, frozen=True, tag_field="event", omit_defaults=True):
     variant: str = "plain"
 
 
-class ModelReplied(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ModelReplied(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A whole turn arrived. `text` says whether it holds text for the user; `malformed` why it was not taken."""
 
     at: int
@@ -214,7 +215,7 @@ class ModelReplied(Struct, frozen=True, tag_field="event", omit_defaults=True):
     duration_us: int = 0
 
 
-class ModelFailed(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ModelFailed(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A turn was lost. `retry_at` is when another attempt may start (0: none can help), `leaked` the text already sent."""
 
     at: int
@@ -227,7 +228,7 @@ class ModelFailed(Struct, frozen=True, tag_field="event", omit_defaults=True):
     leaked: Content | None = None
 
 
-class PolicyDecided(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class PolicyDecided(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A rule spoke about a call (or an input or output), under a policy named by digest."""
 
     at: int
@@ -239,7 +240,7 @@ class PolicyDecided(Struct, frozen=True, tag_field="event", omit_defaults=True):
     reason: Content | None = None
 
 
-class ApprovalRequested(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ApprovalRequested(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A person is asked about one call; `binding` commits to (tool release, canonical arguments, run)."""
 
     at: int
@@ -250,7 +251,7 @@ class ApprovalRequested(Struct, frozen=True, tag_field="event", omit_defaults=Tr
     doubt: bool = False
 
 
-class ApprovalDecided(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ApprovalDecided(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A person (or the clock) answered; `by` is an actor, `saw` the binding that was shown."""
 
     at: int
@@ -262,7 +263,7 @@ class ApprovalDecided(Struct, frozen=True, tag_field="event", omit_defaults=True
     reason: Content | None = None
 
 
-class ToolStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ToolStarted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A call is about to happen: durable before any call that may have side effects."""
 
     at: int
@@ -273,7 +274,7 @@ class ToolStarted(Struct, frozen=True, tag_field="event", omit_defaults=True):
     key: str
 
 
-class ToolReturned(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A call is answered, by the tool or by whoever kept it from running."""
 
     at: int
@@ -285,7 +286,7 @@ class ToolReturned(Struct, frozen=True, tag_field="event", omit_defaults=True):
     cut: bool = False
 
 
-class ToolInDoubt(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ToolInDoubt(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """We do not know whether a call happened; `result` is what the model is told."""
 
     at: int
@@ -294,7 +295,7 @@ class ToolInDoubt(Struct, frozen=True, tag_field="event", omit_defaults=True):
     result: Content
 
 
-class DoubtResolved(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class DoubtResolved(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A person looked and says what became of a call in doubt."""
 
     at: int
@@ -304,7 +305,7 @@ class DoubtResolved(Struct, frozen=True, tag_field="event", omit_defaults=True):
     note: Content | None = None
 
 
-class InputRequested(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class InputRequested(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A tool asks a person a question with a schema (MCP elicitation)."""
 
     at: int
@@ -313,7 +314,7 @@ class InputRequested(Struct, frozen=True, tag_field="event", omit_defaults=True)
     question: Content
 
 
-class InputProvided(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class InputProvided(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """The person's answer to a question."""
 
     at: int
@@ -324,21 +325,21 @@ class InputProvided(Struct, frozen=True, tag_field="event", omit_defaults=True):
     answer: Content | None = None
 
 
-class ClientToolsRequested(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ClientToolsRequested(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """Function tools of the client are to be executed by the client."""
 
     at: int
     calls: tuple[int, ...]
 
 
-class ClientToolsReturned(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class ClientToolsReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """The client's results."""
 
     at: int
     results: tuple[ClientResult, ...]
 
 
-class RunParked(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class RunParked(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """The run waits and holds no task and no connection; `until` is when the clock will wake it (0: never)."""
 
     at: int
@@ -346,7 +347,7 @@ class RunParked(Struct, frozen=True, tag_field="event", omit_defaults=True):
     until: int = 0
 
 
-class RunResumed(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class RunResumed(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A new owner drives the run; what was in flight under the former epoch is taken up again or in doubt."""
 
     at: int
@@ -354,14 +355,14 @@ class RunResumed(Struct, frozen=True, tag_field="event", omit_defaults=True):
     why: ResumeReason
 
 
-class DeadlineReached(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class DeadlineReached(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A budget is used up."""
 
     at: int
     budget: Budget
 
 
-class CancelRequested(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class CancelRequested(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """Somebody wants the run to end; `reason` is a code, never words."""
 
     at: int
@@ -369,7 +370,7 @@ class CancelRequested(Struct, frozen=True, tag_field="event", omit_defaults=True
     reason: CancelReason
 
 
-class MemoryWritten(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class MemoryWritten(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """Facts that this run added, superseded or forgot, by id."""
 
     at: int
@@ -378,7 +379,7 @@ class MemoryWritten(Struct, frozen=True, tag_field="event", omit_defaults=True):
     forgotten: tuple[str, ...] = ()
 
 
-class RunFinished(Struct, frozen=True, tag_field="event", omit_defaults=True):
+class RunFinished(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """The run is over; `answer` is the ordinal of the message that answers, `error` a code when it failed."""
 
     at: int

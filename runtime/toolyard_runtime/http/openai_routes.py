@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.datastructures import State
 from litestar.response import Response, Stream
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
@@ -47,7 +46,7 @@ class Front(msgspec.Struct, frozen=True):
     public_url: str
 
 
-def front_of(state: State) -> Front:
+def front_of(request: Request[Any, Any, Any]) -> Front:
     """Return what `app.py` has put into the application's state."""
     front: Front = state["front"]
     return front
@@ -57,7 +56,7 @@ def _headers(request: Request[Any, Any, Any]) -> dict[bytes, bytes]:
     return dict(request.scope["headers"])
 
 
-def _asked(headers: dict[bytes, bytes], path: bytes, body: bytes, echo: bytes | None = None) -> Asked:
+def _asked(headers: dict[bytes, bytes], path: bytes, echo: bytes | None = None) -> Asked:
     key = headers.get(b"idempotency-key")
     digest = hashlib.sha256(path + b"\0" + (b"key\0" + key if key else body)).digest()
     retried = key is not None or headers.get(b"x-stainless-retry-count", b"0") != b"0"
@@ -109,9 +108,10 @@ async def _watch(front: Front, request: Request[Any, Any, Any], served: Served) 
 
 
 @post("/v1/chat/completions", opt=USERS, status_code=200, summary="Ask an agent (Chat Completions)")
-async def chat_completions(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[Any]:
+async def chat_completions(request: Request[Any, Any, Any]) -> Response[Any]:
     """Answer with a chat completion, whole or streamed."""
-    front = front_of(state)
+    front = front_of(request)
+    body = await request.body()
     ask = read_chat(body)
     served = await front.desk.serve(caller_of(request), ask, _asked(_headers(request), b"chat", body))
     if ask.stream:
@@ -185,9 +185,10 @@ async def _replayed(front: Front, served: Served, after: int) -> list[list[Strea
 
 
 @post("/v1/responses", opt=USERS, status_code=200, summary="Ask an agent (Responses)")
-async def create_response(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[Any]:
+async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
     """Answer with a response object, whole, streamed or in background."""
-    front = front_of(state)
+    front = front_of(request)
+    body = await request.body()
     ask = read_responses(body)
     echo = echo_of(ask)
     stored = msgspec.json.encode(echo) if echo != NO_ECHO else None
@@ -222,10 +223,10 @@ async def _echo(front: Front, row: RunRow) -> Echo:
 
 @get("/v1/responses/{name:str}", opt=USERS, summary="Retrieve a response")
 async def retrieve_response(
-    request: Request[Any, Any, Any], name: str, state: State, stream: bool = False, starting_after: int = -1
+    request: Request[Any, Any, Any], name: str, stream: FromQuery[bool] = False, starting_after: FromQuery[int] = -1
 ) -> Response[Any]:
     """Return a response as it is now, or its stream from `starting_after` on."""
-    front = front_of(state)
+    front = front_of(request)
     row, index = await _row_of(front, caller_of(request), name)
     echo = await _echo(front, row)
     driver = front.engine.live.get(row.id)
@@ -254,9 +255,9 @@ async def _follow_only(front: Front, served: Served, encoder: ResponseStream, af
 
 
 @post("/v1/responses/{name:str}/cancel", opt=USERS, status_code=200, summary="Cancel a response")
-async def cancel_response(request: Request[Any, Any, Any], name: str, state: State) -> Response[bytes]:
+async def cancel_response(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
     """Cancel a running response and return it."""
-    front = front_of(state)
+    front = front_of(request)
     caller = caller_of(request)
     row, index = await _row_of(front, caller, name)
     await front.engine.cancel(row, caller.key, "user")
@@ -271,17 +272,17 @@ async def cancel_response(request: Request[Any, Any, Any], name: str, state: Sta
 
 
 @get("/v1/models", opt=USERS, summary="List the agents")
-async def list_models(state: State) -> Response[bytes]:
+async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the agents as models."""
-    front = front_of(state)
+    front = front_of(request)
     started = front.engine.started_at
     return Response(models.models_list((name, started) for name in front.engine.agents.names()), media_type=JSON)
 
 
 @get("/v1/models/{name:str}", opt=USERS, summary="Show one agent")
-async def show_model(name: str, state: State) -> Response[bytes]:
+async def show_model(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
     """Show an agent as a model."""
-    front = front_of(state)
+    front = front_of(request)
     agents = front.engine.agents
     if name not in agents.names():
         raise models.unknown_model(name, agents.names())

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from litestar import get
-from litestar.datastructures import State
+from litestar import Request, get
 from litestar.response import Response
 
 from toolyard_runtime.http.access import ANYBODY, only
@@ -17,17 +16,17 @@ async def healthz() -> str:
 
 
 @get("/readyz", opt=ANYBODY, summary="The server takes runs")
-async def readyz(state: State) -> Response[dict[str, Any]]:
+async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """Say whether runs are taken: the database answers and the server is not stopping or full."""
-    engine = front_of(state).engine
+    engine = front_of(request).engine
     problems = await engine.unready()
     return Response({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
 
 
 @get("/metrics", opt=only("operator", "auditor"), summary="Prometheus metrics")
-async def metrics(state: State) -> Response[bytes]:
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return all metrics in the Prometheus text format."""
-    meters = front_of(state).engine.services.meters
+    meters = front_of(request).engine.services.meters
     return Response(meters.exposition(), media_type="text/plain; version=0.0.4")
 
 

@@ -103,6 +103,17 @@ def decode_message(fragment: bytes) -> Message:
     )
 
 
+def text_of(fragment: bytes) -> str:
+    """Return the text of a fragment, "" where its content is none or has parts; raises msgspec.DecodeError."""
+    content = _decode(fragment).content
+    return content if isinstance(content, str) else ""
+
+
+def arguments_of(fragment: bytes) -> tuple[str, ...]:
+    """Return the arguments of an assistant fragment's calls, in order; raises msgspec.DecodeError."""
+    return tuple([call.function.arguments for call in _decode(fragment).tool_calls])
+
+
 def without_reasoning(fragment: bytes) -> bytes:
     """Return the fragment as it would be without `reasoning`: what a later user turn sends of it."""
     if b',"reasoning":"' not in fragment:
