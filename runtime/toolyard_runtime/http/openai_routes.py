@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.response import Response, Stream
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
@@ -48,7 +49,7 @@ class Front(msgspec.Struct, frozen=True):
 
 def front_of(request: Request[Any, Any, Any]) -> Front:
     """Return what `app.py` has put into the application's state."""
-    front: Front = state["front"]
+    front: Front = request.app.state["front"]
     return front
 
 
@@ -56,7 +57,7 @@ def _headers(request: Request[Any, Any, Any]) -> dict[bytes, bytes]:
     return dict(request.scope["headers"])
 
 
-def _asked(headers: dict[bytes, bytes], path: bytes, echo: bytes | None = None) -> Asked:
+def _asked(headers: dict[bytes, bytes], path: bytes, body: bytes, echo: bytes | None = None) -> Asked:
     key = headers.get(b"idempotency-key")
     digest = hashlib.sha256(path + b"\0" + (b"key\0" + key if key else body)).digest()
     retried = key is not None or headers.get(b"x-stainless-retry-count", b"0") != b"0"
@@ -223,7 +224,7 @@ async def _echo(front: Front, row: RunRow) -> Echo:
 
 @get("/v1/responses/{name:str}", opt=USERS, summary="Retrieve a response")
 async def retrieve_response(
-    request: Request[Any, Any, Any], name: str, stream: FromQuery[bool] = False, starting_after: FromQuery[int] = -1
+    request: Request[Any, Any, Any], name: FromPath[str], stream: FromQuery[bool] = False, starting_after: FromQuery[int] = -1
 ) -> Response[Any]:
     """Return a response as it is now, or its stream from `starting_after` on."""
     front = front_of(request)
@@ -255,7 +256,7 @@ async def _follow_only(front: Front, served: Served, encoder: ResponseStream, af
 
 
 @post("/v1/responses/{name:str}/cancel", opt=USERS, status_code=200, summary="Cancel a response")
-async def cancel_response(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+async def cancel_response(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Cancel a running response and return it."""
     front = front_of(request)
     caller = caller_of(request)
@@ -280,7 +281,7 @@ async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/v1/models/{name:str}", opt=USERS, summary="Show one agent")
-async def show_model(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+async def show_model(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Show an agent as a model."""
     front = front_of(request)
     agents = front.engine.agents
