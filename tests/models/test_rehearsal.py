@@ -104,6 +104,8 @@ def test_the_demonstration_calculates_and_looks_at_the_clock_and_then_saves(text
             [[("read_file", {"path": "notes.txt"})], [("write_file", {"path": "out/b.txt", "text": "hello, you"})]],
         ),
         ('Search for "invoice"', [[("search_files", {"query": "invoice"})]]),
+        ("Search the files for invoice", [[("search_files", {"query": "invoice"})]]),
+        ("save a haiku to poem.txt", [[("write_file", {"path": "poem.txt", "text": "a haiku"})]]),
         ("Hello, who are you?", []),
     ],
 )
@@ -111,6 +113,72 @@ def test_words_pick_tools_and_types_fill_arguments(text: str, expected: list[lis
     turns, answer = conversation(text)
     assert turns == expected
     assert answer
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ("What time is it in Oslo?", "current_time", {"zone": "Europe/Oslo"}),
+        ("What time is it?", "current_time", {}),
+        (
+            "convert 14:00 in Oslo to New York time",
+            "convert_time",
+            {"time": "14:00", "to_zone": "America/New_York", "from_zone": "Europe/Oslo"},
+        ),
+        (
+            "How long is it from 2026-01-01 to 2026-03-01?",
+            "time_between",
+            {"start": "2026-01-01", "end": "2026-03-01"},
+        ),
+        ("What day is 90 days after 2026-11-23?", "add_duration", {"time": "2026-11-23", "duration": "90 days"}),
+    ],
+)
+def test_among_tools_that_share_words_the_one_whose_arguments_are_there_is_called(
+    text: str, name: str, arguments: dict[str, Any]
+) -> None:
+    tools = (
+        spec(
+            "add_duration", "Add a duration to a date or time.", required=("time", "duration"), time=TEXT, duration=TEXT
+        ),
+        spec(
+            "convert_time",
+            "Convert a date and time from one time zone to another.",
+            required=("time", "to_zone"),
+            time=TEXT,
+            to_zone=TEXT,
+            from_zone=TEXT,
+        ),
+        spec("current_time", "Tell the current date and time.", required=(), zone=TEXT),
+        spec("day_of_week", "Tell the weekday of a date.", required=("date",), date=TEXT),
+        spec("time_between", "Tell the time between two dates.", required=("start", "end"), start=TEXT, end=TEXT),
+    )
+    turns, _ = conversation(text, tools)
+    assert turns == [[(name, arguments)]]
+
+
+def test_a_story_of_look_ups_a_payment_and_a_check_is_played_in_order() -> None:
+    tools = (
+        spec("find_orders", "Find the orders of a customer.", required=("customer",), customer=TEXT),
+        spec("track_parcel", "Track where a parcel is.", required=("parcel",), parcel=TEXT),
+        spec(
+            "refund_order",
+            "Refund an order: pays money back.",
+            required=("order", "cents"),
+            order=TEXT,
+            cents={"type": "integer"},
+        ),
+        spec("check_payout", "Check the payout at the bank.", required=("order",), order=TEXT),
+    )
+    turns, _ = conversation(
+        'Find the orders of "Ada Lovelace" and track the parcel "PX-220", then refund the order "A-17" with 1900 cents, '
+        'then check the payout at the bank for "A-17".',
+        tools,
+    )
+    assert turns == [
+        [("find_orders", {"customer": "Ada Lovelace"}), ("track_parcel", {"parcel": "PX-220"})],
+        [("refund_order", {"order": "A-17", "cents": 1900})],
+        [("check_payout", {"order": "A-17"})],
+    ]
 
 
 def test_it_says_what_it_is_when_it_can_do_nothing() -> None:

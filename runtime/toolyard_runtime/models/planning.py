@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from toolyard_runtime.models.filling import evidence
+
 _STOP = frozenset(
     re.findall(
         r"\w+",
@@ -40,6 +42,9 @@ _ALIKE = {
     "compute": "calculate",
     "arithmetic": "calculate",
     "calculation": "calculate",
+    "after": "add",
+    "ago": "add",
+    "long": "between",
     "look": "search",
     "find": "search",
     "clock": "time",
@@ -49,6 +54,7 @@ _ALIKE = {
     "remove": "delete",
 }
 _SUMS = re.compile(r"\d\s*(?:[-+*/^\u00d7\u00f7]|\*\*)\s*[(\d]|\d\s*%|\bsqrt\b|√")
+_DATES = re.compile(r"\d{4}-\d\d-\d\d")
 _CLAUSE = re.compile(
     r"(?:[,;]\s+(?:and\s+)?(?:then\s+)?|[.?!]+(?:\s+|\Z)|\s*\n+\s*|\s+and\s+then\s+|\s+then\s+|\s+and\s+)",
     re.IGNORECASE,
@@ -140,16 +146,18 @@ def _vocabulary(tool: dict[str, Any]) -> dict[str, float]:
 def _best(clause: str, tools: list[dict[str, Any]], vocabulary: dict[str, dict[str, float]]) -> dict[str, Any] | None:
     """Return the tool with the most shared weight; a word that many tools use counts for less."""
     wanted = set(words(_QUOTED.sub(" ", clause)))
-    sums = bool(_SUMS.search(clause))
+    sums = bool(_SUMS.search(_DATES.sub(" ", clause)))
     best: tuple[float, str] = (0.0, "")
     chosen = None
     for tool in sorted(tools, key=lambda tool: str(tool["name"])):
         weights = vocabulary[tool["name"]]
         score = 0.0
         for word in sorted(wanted & weights.keys()):
-            score += weights[word] / sum(word in others for others in vocabulary.values())
+            score += weights[word] / min(2, sum(word in others for others in vocabulary.values()))
         if sums and {"expression", "calculate"} & weights.keys():
             score += 3.0
+        parameters = tool.get("parameters")
+        score += evidence(parameters, clause) if isinstance(parameters, dict) else 0.0
         if score >= _ENOUGH and score > best[0]:
             best, chosen = (score, tool["name"]), tool
     return chosen

@@ -20,7 +20,20 @@ from toolyard_runtime.models.script import read_script
 
 NAME = "rehearsal"
 
-_TOLD = ("result", "value", "answer", "text", "local", "time", "now", "message", "content", "summary")
+_TOLD = (
+    "result",
+    "value",
+    "answer",
+    "text",
+    "local",
+    "time",
+    "now",
+    "words",
+    "weekday",
+    "message",
+    "content",
+    "summary",
+)
 _SHORT = 400
 
 
