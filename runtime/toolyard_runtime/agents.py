@@ -1,7 +1,7 @@
 """The agents that can be run: what the repository's files say now, and older releases that parked runs are pinned to."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from toolyard_registry.catalogue import Catalogue
 from toolyard_registry.releases import AgentRelease, ToolRelease
@@ -92,6 +92,12 @@ class Agents:
                 return None, False
             bound = self._bind(release)
         return bound, len(bound.tools) == len(bound.release.tools)
+
+    async def sources(self, tenant: str, digest: str) -> Mapping[str, str]:
+        """Return where the tools of a release come from, by digest, whether or not it can run here."""
+        bound = self._bound.get(digest)
+        release = bound.release if bound is not None else await self._catalogue.agent(tenant, digest)
+        return {tool.digest: tool.source for tool in release.tools} if release is not None else {}
 
     async def publish(self, tenant: str, actor: str = "server") -> None:
         """Write the releases of the current files for a tenant, once; the channel `draft` follows."""

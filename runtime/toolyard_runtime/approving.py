@@ -57,6 +57,13 @@ class Approving:
             raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
         if row.status == "expired":
             raise _expired(name)
+        if row.status == "withdrawn":
+            raise RequestRefused(
+                f"{name} was withdrawn: its run has ended; ask the agent again.",
+                param="id",
+                code="approval_withdrawn",
+                status=409,
+            )
         if row.status != "pending":
             raise RequestRefused(
                 f"{name} is already decided ({row.status}); a decision is made once.",

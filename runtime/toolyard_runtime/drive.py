@@ -602,6 +602,8 @@ class Driver:
             )
         )
         self._rest("finished")
+        if state.approvals:
+            log.services.approvals.withdraw(log.tx, log.identity.tenant, log.identity.run, log.now())
         await log.commit()
         log.conversation.settle(log.identity.run)
         log.services.meters.count(log.services.meters.runs_finished, log.identity.agent, effect.reason)

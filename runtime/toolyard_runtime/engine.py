@@ -31,7 +31,7 @@ from toolyard_runtime.services import Services
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import beginning
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import Lookup, call_id, segments_of
+from toolyard_runtime.transcript import Lookup, SourceOf, call_id, segments_of
 
 WINDOW_CACHE_BYTES = 16 * 1024 * 1024
 WINDOW_CACHE_ENTRIES = 512
@@ -48,6 +48,10 @@ class Stopped(Exception):
 
 class RunUnavailable(Exception):
     """The run cannot be driven on here: its journal is newer than this server."""
+
+
+class RunOver(Conflict):
+    """The run has finished: nothing reaches it any more."""
 
 
 class NewRun(Struct, frozen=True):
@@ -278,24 +282,37 @@ class Engine:
         context: Callable[[RunLog], RunContext] | None = None,
         durable: bool = True,
     ) -> Driver:
-        """Take up a run that rests, after the events `news` makes of it; raises RunUnavailable and UnknownEvent.
+        """Take up a run that rests, after the events `news` makes of it.
+
+        Raises RunOver for one that has finished, RunUnavailable and UnknownEvent for one that cannot be driven here.
 
         A run that is live already is given the events as it goes. `durable` awaits the commit before returning.
         """
         lock = self._resuming.setdefault(row.id, asyncio.Lock())
         try:
             async with lock:
-                driver = self.live.get(row.id)
+                driver = await self._awake(row.id)
                 if driver is not None:
                     driver.deliver(*news(driver.log))
                     if durable:
                         await driver.log.commit("full")
                     return driver
+                row = await self.services.runs.find(row.tenant, row.id) or row  # it may have moved on since it was read
                 log = await self.load(row)
+                if log.state.phase == "finished":
+                    raise RunOver(f"run_{row.id.hex()} has finished")
                 return await self._take_up(row, log, why, news(log), context(log) if context else None, durable)
         finally:
             if not lock.locked():
                 self._resuming.pop(row.id, None)
+
+    async def _awake(self, run: bytes) -> Driver | None:
+        """Return a run's driver that still takes events; one that is coming to rest is waited for: it would lose them."""
+        driver = self.live.get(run)
+        if driver is None or not driver.resting:
+            return driver
+        await driver.gone.wait()
+        return None
 
     async def _take_up(
         self,
@@ -336,14 +353,16 @@ class Engine:
         def news(log: RunLog) -> Sequence[e.RunEvent]:
             return (e.CancelRequested(log.now(), by, reason),)
 
-        await self.resume(row, "cancel", news)
+        with contextlib.suppress(RunOver):
+            await self.resume(row, "cancel", news)
 
     async def resolve_doubt(self, row: RunRow, call: int, outcome: e.Outcome, by: str, note: str) -> bool:
         """Record what a person found out about a call in doubt; False when that call is not in doubt."""
         lock = self._resuming.setdefault(row.id, asyncio.Lock())
         try:
             async with lock:
-                driver = self.live.get(row.id)
+                driver = await self._awake(row.id)
+                row = await self.services.runs.find(row.tenant, row.id) or row
                 log = driver.log if driver is not None else await self.load(row)
                 if all(doubt.call != call for doubt in log.state.doubts):
                     return False
@@ -466,12 +485,17 @@ class Engine:
         contents = await payloads.load_all(self.services.database, run)
         return events, lambda n: contents[n].data if n in contents else None
 
+    async def sources(self, tenant: str, release: str) -> SourceOf:
+        """Return what names the source of a release's tools, the same as while a run of it is live."""
+        known = await self.agents.sources(tenant, release)
+        return lambda digest: known.get(digest, "toolyard")
+
     async def segment(self, row: RunRow, index: int | None = None) -> Segment | None:
         """Return a run's segment (None: the newest) as its journal, or its live driver, tells it."""
         driver = self.live.get(row.id)
         if driver is not None and index in (None, driver.log.transcript.index):
             return driver.log.transcript.segment()
-        found = segments_of(*await self.journal_of(row.id))
+        found = segments_of(*await self.journal_of(row.id), await self.sources(row.tenant, row.release))
         if index is None:
             return found[-1] if found else None
         return found[index] if 0 <= index < len(found) else None

@@ -76,7 +76,7 @@ class RunLog:
                 self._next_n = max(self._next_n, event.message + 1)
         self._filed = len(self.state.items)
         self._last = loop.last_item(self.state)
-        self.feed.publish(stream_of(events, self.contents.get, self.transcript.index))
+        self.feed.publish(stream_of(events, self.contents.get, self.agent.source_of, self.transcript.index))
 
     def reserve(self) -> int:
         """Return the ordinal of a payload that is yet to come."""

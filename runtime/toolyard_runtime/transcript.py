@@ -38,6 +38,9 @@ ERASED = "[erased]"
 Lookup = Callable[[int], bytes | None]
 """Returns a payload of the run by ordinal; None when it was erased."""
 
+SourceOf = Callable[[str], str]
+"""Names the source of a tool by its release's digest."""
+
 FINISH_STATUS: dict[str, SegmentStatus] = {
     "stop": "completed",
     "max_turns": "incomplete",
@@ -68,7 +71,7 @@ def read_call_id(text: str) -> tuple[bytes, int] | None:
 class Transcript:
     """Folds events into outputs; `lookup` gives payloads. `source` names the source of a tool by release digest."""
 
-    def __init__(self, lookup: Lookup, source_of: Callable[[str], str] = lambda _release: "toolyard") -> None:
+    def __init__(self, lookup: Lookup, source_of: SourceOf) -> None:
         self._lookup = lookup
         self._source_of = source_of
         self._calls: dict[int, tuple[e.CallHead, str]] = {}
@@ -332,9 +335,11 @@ FOLD: dict[type, Callable[[Transcript, Any], list[StreamEvent]]] = {
 }
 
 
-def stream_of(events: tuple[e.RunEvent, ...], lookup: Lookup, segment: int, after: int = -1) -> list[StreamEvent]:
+def stream_of(
+    events: tuple[e.RunEvent, ...], lookup: Lookup, source_of: SourceOf, segment: int, after: int = -1
+) -> list[StreamEvent]:
     """Return the stream of one segment as the journal tells it, from the first event past position `after`."""
-    transcript = Transcript(lookup)
+    transcript = Transcript(lookup, source_of)
     made: list[StreamEvent] = []
     for event in events:
         new = transcript.fold(event)
@@ -357,9 +362,9 @@ def cut(stream: list[StreamEvent], after: int) -> list[StreamEvent]:
     return left
 
 
-def segments_of(events: tuple[e.RunEvent, ...], lookup: Lookup) -> list[Segment]:
+def segments_of(events: tuple[e.RunEvent, ...], lookup: Lookup, source_of: SourceOf) -> list[Segment]:
     """Return all segments of a run, the last one as far as it has come."""
-    transcript = Transcript(lookup)
+    transcript = Transcript(lookup, source_of)
     found: dict[int, Segment] = {}
     for event in events:
         transcript.fold(event)

@@ -182,7 +182,11 @@ async def _replayed(front: Front, served: Served, after: int) -> list[list[Strea
     if segment is None:
         return []
     events, lookup = await front.engine.journal_of(segment.run)
-    return [stream_of(events, lookup, segment.index, after)]
+    started = events[0]
+    if not isinstance(started, e.RunStarted):
+        return []
+    source_of = await front.engine.sources(started.tenant, started.release)
+    return [stream_of(events, lookup, source_of, segment.index, after)]
 
 
 @post("/v1/responses", opt=USERS, status_code=200, summary="Ask an agent (Responses)")

@@ -13,7 +13,8 @@ from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_runtime.store.tables import APPROVAL
 
-ApprovalStatus = Literal["pending", "approve", "deny", "expired"]
+ApprovalStatus = Literal["pending", "approve", "deny", "expired", "withdrawn"]
+"""`withdrawn`: the run ended before anybody decided."""
 
 OF_TENANT = APPROVAL.c.tenant == bindparam("of_tenant")
 ADD_APPROVAL = insert(APPROVAL)
@@ -22,6 +23,12 @@ DECIDE_APPROVAL = (
     .where(APPROVAL.c.id == bindparam("of_id"), APPROVAL.c.status == bindparam("was"))
     .values(status=bindparam("verdict"), decided_at=bindparam("at"), decided_by=bindparam("actor"))
     .execution_options(row=("verdict", "at", "actor", "of_id", "was"))
+)
+WITHDRAW_APPROVALS = (
+    update(APPROVAL)
+    .where(OF_TENANT, APPROVAL.c.run == bindparam("of_run"), APPROVAL.c.status == bindparam("was"))
+    .values(status=bindparam("now"), decided_at=bindparam("at"))
+    .execution_options(row=("now", "at", "of_tenant", "of_run", "was"))
 )
 FIND_APPROVAL = select(APPROVAL).where(OF_TENANT, APPROVAL.c.id == bindparam("of_id"))
 _STATUS = bindparam("of_status", type_=Text())
@@ -76,6 +83,10 @@ class Approvals:
     def decide(self, tx: Transaction, approval: bytes, verdict: Verdict, at: int, by: str) -> None:
         """Decide a pending approval; the commit is refused when it is no longer pending."""
         tx.write(DECIDE_APPROVAL, (verdict, at, by, approval, "pending"), expect=1)
+
+    def withdraw(self, tx: Transaction, tenant: str, run: bytes, at: int) -> None:
+        """Withdraw whatever a run still waited for: it is over."""
+        tx.write(WITHDRAW_APPROVALS, ("withdrawn", at, tenant, run, "pending"))
 
     async def find(self, tenant: str, approval: bytes) -> ApprovalRow | None:
         """Return an approval of this tenant, or None."""

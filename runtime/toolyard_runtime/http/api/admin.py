@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
-from litestar.datastructures import State
 from msgspec import Struct
 from toolyard_sdk.ids import read
 
@@ -42,9 +41,9 @@ class Admin(Struct, frozen=True):
     scrub: Callable[[], Awaitable[None]]
 
 
-def admin_of(state: State) -> Admin:
+def admin_of(request: Request[Any, Any, Any]) -> Admin:
     """Return what `app.py` has put into the application's state."""
-    admin: Admin = state["admin"]
+    admin: Admin = request.app.state["admin"]
     return admin
 
 

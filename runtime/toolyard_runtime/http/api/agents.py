@@ -3,7 +3,6 @@
 from typing import Any
 
 from litestar import Request, get
-from litestar.datastructures import State
 from litestar.response import Response
 from toolyard_registry.releases import AgentRelease
 
@@ -33,9 +32,9 @@ def agent_object(release: AgentRelease) -> dict[str, Any]:
 
 
 @get("/api/v1/agents", opt=EVERYBODY, summary="List the agents")
-async def list_agents(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_agents(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the agents by name; people of the house are told also what is wrong with the files."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     Query(request)
     agents = admin.agents.repository.agents
     told = not caller.roles.isdisjoint({"author", "operator", "auditor"})

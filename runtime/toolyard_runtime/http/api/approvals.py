@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from litestar import Request, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk import events as e
@@ -22,7 +22,7 @@ from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import call_id
 from toolyard_runtime.wire.reading import Reader
 
-STATUSES: tuple[ApprovalStatus, ...] = ("pending", "approve", "deny", "expired")
+STATUSES: tuple[ApprovalStatus, ...] = ("pending", "approve", "deny", "expired", "withdrawn")
 
 
 class Decide(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,9 +99,9 @@ async def _find(admin: Admin, request: Request[Any, Any, Any], name: str) -> tup
 
 
 @get("/api/v1/approvals", opt=EVERYBODY, summary="List approvals, newest first")
-async def list_approvals(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_approvals(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List calls that wait, or waited, for a person; a user's or frontend's key sees those of its own runs."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "status")
     limit, after = query.limit(), query.id("after", "approval")
     status: Any = query.choice("status", STATUSES)
@@ -124,23 +124,23 @@ async def list_approvals(request: Request[Any, Any, Any], state: State) -> Respo
 
 
 @get("/api/v1/approvals/{approval:str}", opt=EVERYBODY, summary="Show an approval")
-async def show_approval(request: Request[Any, Any, Any], approval: str, state: State) -> Response[bytes]:
+async def show_approval(request: Request[Any, Any, Any], approval: FromPath[str]) -> Response[bytes]:
     """Show one approval and the call it is about."""
-    admin = admin_of(state)
+    admin = admin_of(request)
     row, run = await _find(admin, request, approval)
     Query(request)
     return answer(await Journals(admin).shown(row, run))
 
 
 @post("/api/v1/approvals/{approval:str}", opt=DECIDERS, status_code=200, summary="Decide about a call")
-async def decide_approval(request: Request[Any, Any, Any], approval: str, body: bytes, state: State) -> Response[bytes]:
+async def decide_approval(request: Request[Any, Any, Any], approval: FromPath[str]) -> Response[bytes]:
     """Approve or deny a call; its run goes on in the background."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     row, run = await _find(admin, request, approval)
     end_user = end_user_of(request, caller)
     if not may_decide(caller, run, end_user):
         raise not_found("approval", approval)
-    decision, _ = _read_decision.read(body)
+    decision, _ = _read_decision.read(await request.body())
     given = ApprovalAnswer(row.id, decision.decision == "approve", decision.reason)
     await admin.approving.decide(caller, given, end_user)
     row, run = await _find(admin, request, approval)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from litestar import Request, get
-from litestar.datastructures import State
 from litestar.response import Response
 
 from toolyard_runtime.http.access import caller_of
@@ -15,9 +14,9 @@ from toolyard_runtime.wire.reading import quote
 
 
 @get("/api/v1/audit", opt=WATCHERS, summary="List audit records, newest first")
-async def list_audit(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_audit(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the tenant's audit records; `after` takes the `next` of the page before."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "action")
     limit, action = query.limit(), query.text("action")
     at, seen = _place(query.text("after"))

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from litestar import Request, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk import events as e
@@ -50,22 +50,20 @@ def doubts_of(row: RunRow, events: tuple[e.RunEvent, ...], lookup: Lookup) -> li
 
 
 @get("/api/v1/runs/{run:str}/doubts", opt=EVERYBODY, summary="List a run's calls in doubt")
-async def list_doubts(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+async def list_doubts(request: Request[Any, Any, Any], run: FromPath[str]) -> Response[bytes]:
     """List a run's calls in doubt; `outcome` is null until a person has said what became of the call."""
-    admin = admin_of(state)
+    admin = admin_of(request)
     row = await run_of(admin, request, run)
     Query(request)
     return listed(doubts_of(row, *await admin.engine.journal_of(row.id)))
 
 
 @post("/api/v1/runs/{run:str}/doubts/{call:str}", opt=DECIDERS, status_code=200, summary="Resolve a call in doubt")
-async def resolve_doubt(
-    request: Request[Any, Any, Any], run: str, call: str, body: bytes, state: State
-) -> Response[bytes]:
+async def resolve_doubt(request: Request[Any, Any, Any], run: FromPath[str], call: FromPath[str]) -> Response[bytes]:
     """Record what became of a call in doubt and return it."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     row = await run_to_decide(admin, request, run)
-    finding, _ = _read_finding.read(body)
+    finding, _ = _read_finding.read(await request.body())
     known = {str(doubt["call"]): doubt for doubt in doubts_of(row, *await admin.engine.journal_of(row.id))}
     doubt = known.get(call)
     if doubt is None:

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from litestar import Request, post
-from litestar.datastructures import State
 from litestar.response import Response
 from msgspec import Struct
 
@@ -34,10 +33,10 @@ _read_erase = Reader(Erase, frozenset(), {"subject": "send the end user's id as 
 
 
 @post("/api/v1/erasures", opt=OPERATORS, status_code=200, summary="Erase an end user")
-async def erase_subject(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[bytes]:
+async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Cancel the end user's open runs, delete the content of all their runs, and return counts."""
-    admin, caller = admin_of(state), caller_of(request)
-    wanted, _ = _read_erase.read(body)
+    admin, caller = admin_of(request), caller_of(request)
+    wanted, _ = _read_erase.read(await request.body())
     if not wanted.subject:
         raise RequestRefused("subject: it is empty; send the end user's id as the frontend sends it.", param="subject")
     tenant = await tenant_named(admin, caller, wanted.tenant)

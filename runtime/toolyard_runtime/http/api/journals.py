@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
@@ -50,9 +50,9 @@ def head_object(seq: int, event: e.RunEvent, found: dict[int, Payload | Erased])
 
 
 @get("/api/v1/runs/{run:str}/events", opt=EVERYBODY, summary="Read a run's journal")
-async def list_events(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+async def list_events(request: Request[Any, Any, Any], run: FromPath[str]) -> Response[bytes]:
     """List a run's events in order, with what they refer to; `after` is the `seq` of the last one seen."""
-    admin = admin_of(state)
+    admin = admin_of(request)
     row = await run_of(admin, request, run)
     query = Query(request, "after", "limit")
     limit, after = query.limit(MOST), query.number("after", 0)
@@ -69,9 +69,9 @@ def _ordinals(events: Iterable[e.RunEvent]) -> set[int]:
 
 
 @get("/api/v1/runs/{run:str}/why", opt=EVERYBODY, summary="Say why a run did what it did")
-async def why_run(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+async def why_run(request: Request[Any, Any, Any], run: FromPath[str]) -> Response[bytes]:
     """Tell a run's decisions for a person, and whether its journal is as it was written."""
-    admin = admin_of(state)
+    admin = admin_of(request)
     row = await run_of(admin, request, run)
     Query(request)
     events, lookup = await admin.engine.journal_of(row.id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 
@@ -33,9 +33,9 @@ _read_key = Reader(MakeKey, frozenset(), {"roles": _ROLES, "roles[]": _ROLES})
 
 
 @get("/api/v1/keys", opt=OPERATORS, summary="List API keys, newest first")
-async def list_keys(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_keys(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List a tenant's keys, without their secrets."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "tenant")
     limit = query.limit()
     tenant = await tenant_named(admin, caller, query.text("tenant"))
@@ -45,10 +45,10 @@ async def list_keys(request: Request[Any, Any, Any], state: State) -> Response[b
 
 
 @post("/api/v1/keys", opt=OPERATORS, status_code=201, summary="Make an API key")
-async def make_key(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[bytes]:
+async def make_key(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Make a key and return it with its secret, which nobody can be told again."""
-    admin, caller = admin_of(state), caller_of(request)
-    wanted, _ = _read_key.read(body)
+    admin, caller = admin_of(request), caller_of(request)
+    wanted, _ = _read_key.read(await request.body())
     if not wanted.name.strip() or len(wanted.name) > LONGEST_NAME:
         raise RequestRefused(f"name: a key's name has 1 to {LONGEST_NAME} characters.", param="name")
     if not wanted.roles:
@@ -68,9 +68,9 @@ async def make_key(request: Request[Any, Any, Any], body: bytes, state: State) -
 
 
 @delete("/api/v1/keys/{key:str}", opt=OPERATORS, status_code=204, summary="Revoke an API key")
-async def revoke_key(request: Request[Any, Any, Any], key: str, state: State) -> None:
+async def revoke_key(request: Request[Any, Any, Any], key: FromPath[str]) -> None:
     """Revoke a key: its next request is refused."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     Query(request)
     if key == caller.key:
         raise RequestRefused(

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Request, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk import events as e
@@ -91,9 +91,9 @@ async def whole_run(admin: Admin, row: RunRow) -> dict[str, Any]:
 
 
 @get("/api/v1/runs", opt=EVERYBODY, summary="List runs, newest first")
-async def list_runs(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_runs(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the tenant's runs; a user's or frontend's key sees those it started."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "agent", "status", "session")
     limit = query.limit()
     status: Any = query.choice("status", STATUSES)
@@ -112,18 +112,18 @@ async def list_runs(request: Request[Any, Any, Any], state: State) -> Response[b
 
 
 @get("/api/v1/runs/{run:str}", opt=EVERYBODY, summary="Show a run")
-async def show_run(request: Request[Any, Any, Any], run: str, state: State) -> Response[bytes]:
+async def show_run(request: Request[Any, Any, Any], run: FromPath[str]) -> Response[bytes]:
     """Show one run, what it waits for and what it gave."""
-    admin = admin_of(state)
+    admin = admin_of(request)
     Query(request)
     return answer(await whole_run(admin, await run_of(admin, request, run)))
 
 
 @post("/api/v1/runs/{run:str}/cancel", opt=DECIDERS, status_code=200, summary="Cancel a run")
-async def cancel_run(request: Request[Any, Any, Any], run: str, body: bytes, state: State) -> Response[bytes]:
+async def cancel_run(request: Request[Any, Any, Any], run: FromPath[str]) -> Response[bytes]:
     """End a run before its next effect and return it; one that is over stays as it is."""
-    admin, caller = admin_of(state), caller_of(request)
-    row = await run_of(admin, request, run)
+    admin, caller = admin_of(request), caller_of(request)
+    row, body = await run_of(admin, request, run), await request.body()
     operator = "operator" in caller.roles
     wanted = _read_cancel.read(body)[0].reason if body.strip() else "operator" if operator else "user"
     if wanted == "operator" and not operator:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Request, delete, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk.audit import AuditRecord
@@ -51,17 +51,17 @@ async def _in_force(admin: Admin, caller: Caller) -> list[tuple[str, str, int, s
 
 
 @get("/api/v1/stops", opt=WATCHERS, summary="List what is stopped")
-async def list_stops(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_stops(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List what is stopped, since when and by whom."""
     Query(request)
-    return listed(map(_shown, await _in_force(admin_of(state), caller_of(request))))
+    return listed(map(_shown, await _in_force(admin_of(request), caller_of(request))))
 
 
 @post("/api/v1/stops", opt=OPERATORS, status_code=201, summary="Stop an agent, a tool or a tenant")
-async def add_stop(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[bytes]:
+async def add_stop(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Stop something: no run takes another step of it. Stopping twice changes nothing."""
-    admin, caller = admin_of(state), caller_of(request)
-    wanted, _ = _read_stop.read(body)
+    admin, caller = admin_of(request), caller_of(request)
+    wanted, _ = _read_stop.read(await request.body())
     tenant = await tenant_named(admin, caller, wanted.name) if wanted.kind == "tenant" else caller.tenant
     await _must_be_known(admin, tenant, wanted)
     stops, database = admin.services.stops, admin.services.database
@@ -80,9 +80,9 @@ async def add_stop(request: Request[Any, Any, Any], body: bytes, state: State) -
 
 
 @delete("/api/v1/stops/{kind:str}/{name:str}", opt=OPERATORS, status_code=204, summary="Take a stop back")
-async def remove_stop(request: Request[Any, Any, Any], kind: str, name: str, state: State) -> None:
+async def remove_stop(request: Request[Any, Any, Any], kind: FromPath[str], name: FromPath[str]) -> None:
     """Let something go again."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     Query(request)
     try:
         stop = msgspec.convert({"kind": kind, "name": name}, Stop)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from litestar import Request, delete, get, post
-from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk.errors import Conflict
@@ -25,9 +25,9 @@ _read_tenant = Reader(MakeTenant, frozenset(), {})
 
 
 @get("/api/v1/tenants", opt=OPERATORS, summary="List tenants by name")
-async def list_tenants(request: Request[Any, Any, Any], state: State) -> Response[bytes]:
+async def list_tenants(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the tenants; an operator of one of them sees that one."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit")
     limit, after = query.limit(), query.text("after") or ""
     if not in_house(caller):
@@ -38,9 +38,9 @@ async def list_tenants(request: Request[Any, Any, Any], state: State) -> Respons
 
 
 @post("/api/v1/tenants", opt=OPERATORS, status_code=201, summary="Make a tenant")
-async def make_tenant(request: Request[Any, Any, Any], body: bytes, state: State) -> Response[bytes]:
+async def make_tenant(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Make a tenant."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     if not in_house(caller):
         raise RequestRefused(
             f"Tenants are made by operators of the tenant {HOUSE}: ask one of them.",
@@ -48,7 +48,7 @@ async def make_tenant(request: Request[Any, Any, Any], body: bytes, state: State
             code="missing_role",
             status=403,
         )
-    wanted, _ = _read_tenant.read(body)
+    wanted, _ = _read_tenant.read(await request.body())
     tx = admin.services.database.begin()
     try:
         made = admin.tenants.create(tx, wanted.id, caller.key)
@@ -66,9 +66,9 @@ async def make_tenant(request: Request[Any, Any, Any], body: bytes, state: State
 
 
 @delete("/api/v1/tenants/{tenant:str}", opt=OPERATORS, status_code=204, summary="Revoke a tenant")
-async def revoke_tenant(request: Request[Any, Any, Any], tenant: str, state: State) -> None:
+async def revoke_tenant(request: Request[Any, Any, Any], tenant: FromPath[str]) -> None:
     """Shut a tenant out: none of its keys works any more."""
-    admin, caller = admin_of(state), caller_of(request)
+    admin, caller = admin_of(request), caller_of(request)
     Query(request)
     if tenant == HOUSE and caller.tenant == HOUSE:
         raise RequestRefused(

@@ -1,0 +1,44 @@
+"""Tools of the agents under test: two that only read, one that waits to be let go, two that a person has to approve."""
+
+import asyncio
+from pathlib import Path
+
+from toolyard_sdk import ToolError, tool
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+@tool(read_only=True)
+def add(a: int, b: int) -> int:
+    """Add two whole numbers."""
+    return a + b
+
+
+@tool(read_only=True)
+def fail(why: str) -> str:
+    """Fail for the reason given."""
+    raise ToolError(why)
+
+
+@tool(read_only=True)
+async def wait(name: str) -> str:
+    """Return once the file `name` is there."""
+    while not (HERE / name).exists():
+        await asyncio.sleep(0.005)
+    return f"{name} is there"
+
+
+@tool()
+async def hang(name: str) -> str:
+    """Never return."""
+    await asyncio.Event().wait()
+    return name
+
+
+@tool()
+def write_note(name: str, text: str) -> str:
+    """Write a note, one line more each time."""
+    (HERE / "notes").mkdir(exist_ok=True)
+    with (HERE / "notes" / name).open("a") as file:
+        file.write(text + "\n")
+    return f"{name} is written"
