@@ -162,7 +162,7 @@ def test_a_story_of_look_ups_a_payment_and_a_check_is_played_in_order() -> None:
         spec("track_parcel", "Track where a parcel is.", required=("parcel",), parcel=TEXT),
         spec(
             "refund_order",
-            "Refund an order: pays money back.",
+            "Refund an order.",
             required=("order", "cents"),
             order=TEXT,
             cents={"type": "integer"},
@@ -170,8 +170,8 @@ def test_a_story_of_look_ups_a_payment_and_a_check_is_played_in_order() -> None:
         spec("check_payout", "Check the payout at the bank.", required=("order",), order=TEXT),
     )
     turns, _ = conversation(
-        'Find the orders of "Ada Lovelace" and track the parcel "PX-220", then refund the order "A-17" with 1900 cents, '
-        'then check the payout at the bank for "A-17".',
+        'Find the orders of "Ada Lovelace" and track the parcel "PX-220", then refund the order "A-17" with 1900 cents,'
+        ' then check the payout at the bank for "A-17".',
         tools,
     )
     assert turns == [

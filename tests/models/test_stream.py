@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolyard_runtime.models.stream import TurnDecoder
-from toolyard_runtime.models.turn import decode_turn
+from toolyard_runtime.models.turn import _assembled, _plain, decode_turn
+from toolyard_runtime.models.wire import read_chunk
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Usage
 from toolyard_sdk.ports import Delta, RawCall, Turn
@@ -228,3 +229,49 @@ def test_an_event_without_end_is_refused_before_it_fills_the_memory() -> None:
     decoder.feed(b"x" * 4_000_000)
     with pytest.raises(ModelError, match="larger than"):
         decoder.feed(b"x" * 1_000_000)
+
+
+def test_calls_of_one_name_without_id_and_index_are_several_calls() -> None:
+    calls = [{"function": {"name": "add", "arguments": f'{{"a":{n}}}'}} for n in range(3)]
+    expected = tuple(RawCall("add", f'{{"a":{n}}}') for n in range(3))
+    for text in ("plain", "with [brackets]"):
+        assert decode_turn(completion({"content": text, "tool_calls": calls})).calls == expected
+        together = (chunk({"content": text, "tool_calls": calls}), chunk({}, "stop"))
+        assert decode(event_stream(together), [])[0].calls == expected
+        apart = (*(chunk({"tool_calls": [call]}) for call in calls), chunk({}, "stop"))
+        assert decode(event_stream(apart), [])[0].calls == expected
+
+
+_call = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from(["", "a", "b"]) | st.none(),
+        "index": st.integers(0, 2) | st.none(),
+        "function": st.fixed_dictionaries(
+            {},
+            optional={
+                "name": st.sampled_from(["", "add", "sub"]) | st.none(),
+                "arguments": st.sampled_from(["", "{}", '{"a":1}', "{"]) | st.none() | st.just({"a": 1}),
+            },
+        ),
+    },
+)
+_message = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": st.sampled_from(["", " ", "text", " text", "a < b", "[1]", "<think>x</think>y", "<|im_end|>"])
+        | st.none(),
+        "reasoning": st.sampled_from(["", "hm"]) | st.none(),
+        "reasoning_content": st.sampled_from(["", "old"]) | st.none(),
+        "refusal": st.sampled_from(["", "no"]) | st.none(),
+        "tool_calls": st.lists(_call, max_size=3) | st.none(),
+    },
+)
+
+
+@given(_message, st.sampled_from(["stop", "length", "tool_calls", None]))
+@settings(max_examples=500, deadline=None)
+def test_the_short_way_and_the_long_way_give_the_same_turn(message: dict[str, object], finish: str) -> None:
+    whole = read_chunk(completion(message, finish))
+    short = _plain(whole)
+    assert short is None or short == _assembled(whole)

@@ -69,7 +69,7 @@ class Assembly:
                 texts.append(piece.content or piece.refusal or "")
                 thoughts.append(piece.reasoning or piece.reasoning_content or "")
                 if piece.tool_calls:
-                    self._write_calls(piece.tool_calls)
+                    self._write_calls(piece.tool_calls, whole=choice.delta is None)
             if choice.finish_reason or choice.logprobs is not None:
                 self._note(choice)
         if chunks:
@@ -125,8 +125,8 @@ class Assembly:
             top = sorted((candidate.logprob for candidate in token.top_logprobs or ()), reverse=True)
             self._margins.append((token.token, top[0] - top[1] if len(top) > 1 else -1.0))
 
-    def _write_calls(self, pieces: list[CallPiece]) -> None:
-        """Find the call that each piece belongs to, or begin one, and add to it.
+    def _write_calls(self, pieces: list[CallPiece], *, whole: bool) -> None:
+        """Find the call that each piece belongs to, or begin one, and add to it; in a `whole` message each is a call.
 
         Index is the key, but servers differ: a new id on an old index begins a new call, as does a new name once the
         arguments have begun; id and name may come late; a missing index means the call being written, or a new one.
@@ -134,9 +134,9 @@ class Assembly:
         for piece in pieces:
             function = piece.function
             name = (function.name if function is not None else None) or ""
-            call = self._current(piece.index)
-            if call is None or _is_another(call, piece.id, name):
-                call = _Call(len(self._calls) if piece.index is None else piece.index)
+            call = None if whole else self._current(piece.index)
+            if call is None or _is_another(call, piece, name):
+                call = _Call(len(self._calls) if whole or piece.index is None else piece.index)
                 self._calls.append(call)
             call.id = piece.id or call.id
             if name != call.name:
@@ -156,10 +156,11 @@ class Assembly:
         return None
 
 
-def _is_another(call: _Call, identity: str | None, name: str) -> bool:
-    if identity and call.id and identity != call.id:
+def _is_another(call: _Call, piece: CallPiece, name: str) -> bool:
+    if piece.id and call.id and piece.id != call.id:
         return True
-    return bool(name and call.arguments and name != call.name)
+    # A name that comes again after arguments is a repetition where there is an index, else a new call.
+    return bool(name and call.arguments and (name != call.name or (piece.index is None and piece.id != call.id)))
 
 
 def read_usage(piece: UsagePiece | None) -> Usage:
