@@ -46,7 +46,7 @@ def decode(body: bytes, cuts: list[int]) -> tuple[Turn, list[Delta]]:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_cut_gives_the_same_turn_and_shows_the_same_text(data: st.DataObject) -> None:
     body = data.draw(st.sampled_from(BODIES))
     cuts = data.draw(st.lists(st.integers(0, len(body)), max_size=30))
@@ -58,7 +58,7 @@ def test_any_cut_gives_the_same_turn_and_shows_the_same_text(data: st.DataObject
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_noise_is_an_error_and_never_anything_else(noise: bytes, cuts: list[int]) -> None:
     with pytest.raises(ModelError):
         decode(noise, [min(cut, len(noise)) for cut in cuts])
@@ -94,7 +94,7 @@ _json = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["choices", "usage", "error", "model", "message"]), _json, max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_json_of_any_shape_gives_a_turn_or_an_error(value: dict[str, object]) -> None:
     body = msgspec.json.encode(value)
     try:
@@ -270,7 +270,7 @@ _message = st.fixed_dictionaries(
 
 
 @given(_message, st.sampled_from(["stop", "length", "tool_calls", None]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_short_way_and_the_long_way_give_the_same_turn(message: dict[str, object], finish: str) -> None:
     whole = read_chunk(completion(message, finish))
     short = _plain(whole)
