@@ -194,7 +194,8 @@ class Talk:
             click.echo("Nothing was asked yet.")
             return
         try:
-            for each in why_lines(self._server.get(f"/api/v1/runs/{part(self._run())}/why")):
+            answer = self._server.get(f"/api/v1/runs/{part(self._run())}/why")
+            for each in why_lines(answer, width=self._out.width):
                 self._out.print(each)
         except (Refused, Unreachable) as error:
             self._out.print(Text(clean(error), style="red"))

@@ -33,7 +33,8 @@ def demo(surroundings: Surroundings, *, yes: bool, keep: bool) -> None:
     """
     from toolyard_runtime.demo.process import ServerFailed, ServerProcess  # noqa: PLC0415 - only when it is played
     from toolyard_runtime.demo.repository import write_repository  # noqa: PLC0415 - same
-    from toolyard_runtime.demo.story import NotAsTold, Story, TooSlow  # noqa: PLC0415 - same
+    from toolyard_runtime.demo.story import NotAsTold, Story  # noqa: PLC0415 - same
+    from toolyard_runtime.demo.watch import TooSlow  # noqa: PLC0415 - same
 
     if not yes and not sys.stdin.isatty():
         raise Failed("The demonstration asks a person: run it in a terminal, or with --yes.")

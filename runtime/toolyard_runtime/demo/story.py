@@ -1,8 +1,8 @@
 """The demonstration's course: what is done, in which order, and what is said about it. All it shows, it has read."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -11,14 +11,19 @@ from rich.text import Text
 from toolyard_runtime.cli.approve import show_approval
 from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.conversation import run_of
-from toolyard_runtime.cli.screen import clean, now
+from toolyard_runtime.cli.screen import clean, now, one_line
 from toolyard_runtime.cli.why import why_lines
 from toolyard_runtime.demo.process import ServerProcess
 from toolyard_runtime.demo.repository import AGENT, LEDGER, PAYING_TOOL, QUESTION, SLOW_TOOL, payments, times_begun
-from toolyard_runtime.demo.watch import TooSlow, Watch
+from toolyard_runtime.demo.watch import Watch
 
 _SECONDS = 60.0
 _MICROSECONDS = 1_000_000
+_SHOWN = ("reply", "start", "result", "approval", "parked", "decision", "resumed", "finished")
+"""The kinds of line that tell the story as it happens; `why` shows all of them in the end."""
+
+_KIND_WIDTH = 10
+_LEAST_WIDTH = 40
 _HEADINGS = ("A server", "A question", "A person decides", "kill -9", "The answer", "Why")
 
 
@@ -65,7 +70,8 @@ class Story:
         self._heading()
         self._say(
             "In the background: the run belongs to the server, and no connection is needed to keep it going. Whoever\n"
-            "gets its id can rely on it. Every line below is a record of its journal, written before it took effect."
+            "gets its id can rely on it. What follows is read from its journal, where whatever may have side effects\n"
+            "is written down before it happens."
         )
         body = {"model": AGENT, "input": QUESTION, "background": True}
         self._command(f"POST /v1/responses  {QUESTION}")
@@ -103,8 +109,8 @@ class Story:
         self._heading()
         paid = "the money is paid, and " if approved else ""
         self._say(
-            f"Now {paid}the agent is in the middle of {SLOW_TOOL}, which takes its time. The worst moment to lose the\n"
-            "server, so we do: no chance to save anything, to close anything, to say goodbye."
+            f"Now {paid}the agent is in the middle of {SLOW_TOOL}, which takes its time.\n"
+            "The worst moment to lose the server, so we do: no chance to save, to close, to say goodbye."
         )
         pid = self._server.pid
         self._show(connection, watch, lambda _: True)
@@ -112,7 +118,7 @@ class Story:
             raise NotAsTold("the run was over before the server could be killed")
         self._command(f"kill -9 {pid}")
         self._server.kill()
-        self._fact(f"process {pid} is gone; the run was at record {watch.events[-1]['seq']} of its journal")
+        self._fact(f"process {pid} is gone; the last record of the run that we have seen is {watch.events[-1]['seq']}")
         self._command("toolyard serve --rehearsal --port 0   (again, on the same folder)")
         connection = self._server.start()
         self._fact(f"process {self._server.pid} listens on {connection.url}; nobody asked again")
@@ -132,31 +138,40 @@ class Story:
         self._fact(f"{SLOW_TOOL} was begun {begun} times: read-only work that was cut off is simply done again")
         if len(paid) != (1 if approved else 0):
             raise NotAsTold(f"{PAYING_TOOL} happened {len(paid)} times")
-        self._say(
-            f"A finished step is never done again: {PAYING_TOOL} ran once, the approval was asked for once, and the\n"
-            "model was not asked again for what it had already said."
-            if approved
-            else f"You said no, so {PAYING_TOOL} never ran; the model was told, and the run went on."
-        )
+        again = [event for event in watch.happened("ModelCalled") if event["attempt"] > 1]
+        if again:
+            self._fact(
+                f"turn {again[0]['turn']} had not been written down yet when the server died, and was asked again"
+            )
+        if approved:
+            asked = len(watch.happened("ApprovalRequested"))
+            self._say(
+                f"What the journal held was not done again: {PAYING_TOOL} ran once, and a person was asked "
+                f"{'once' if asked == 1 else f'{asked} times'}."
+            )
+        else:
+            self._say(f"You said no, so {PAYING_TOOL} never ran; the model was told, and the run went on.")
 
     def _why(self, connection: Connection, watch: Watch) -> None:
         self._heading()
         self._say("The same journal, for whoever asks later why the agent did what it did:")
         self._command(f"toolyard why {watch.run}")
         answer = connection.get(f"/api/v1/runs/{part(watch.run)}/why")
-        for line in why_lines(answer):
+        for line in why_lines(answer, width=self._out.width - 2):
             self._out.print(Text("  ") + line)
         if not answer["verified"]:
             raise NotAsTold("the journal's hash chain does not hold")
 
     # --- how it looks ---
 
-    def _show(self, connection: Connection, watch: Watch, reached: Any) -> None:
+    def _show(self, connection: Connection, watch: Watch, reached: Callable[[Watch], bool]) -> None:
         for line in watch.until(connection, reached, _SECONDS):
             self._begin = self._begin or line["at"]
             offset = (line["at"] - self._begin) / _MICROSECONDS
             head = f"  {line['seq']:>3}  {offset:+7.2f} s  "
-            self._out.print(Text.assemble((head, "dim"), (f"{clean(line['kind'])}  ", "cyan"), clean(line["text"])))
+            if line["kind"] in _SHOWN:
+                text = one_line(line["text"], max(_LEAST_WIDTH, self._out.width - len(head) - _KIND_WIDTH))
+                self._out.print(Text.assemble((head, "dim"), (f"{line['kind']:<{_KIND_WIDTH}}", "cyan"), text))
 
     def _heading(self) -> None:
         title = _HEADINGS[self._step]
@@ -172,6 +187,3 @@ class Story:
 
     def _fact(self, text: str) -> None:
         self._out.print(Text.assemble(("  · ", "cyan"), clean(text)))
-
-
-__all__ = ["NotAsTold", "Story", "TooSlow"]
