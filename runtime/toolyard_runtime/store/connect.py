@@ -53,7 +53,12 @@ def only_its_own_fault(error: Exception) -> bool:
 def open_file(path: Path) -> None:
     """Create the database file for its owner's eyes only, unless it is there; raises StorageError."""
     try:
+        fresh = not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if fresh:  # SQLite, finding the file there, would not make its name survive the loss of power
+            folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+            os.fsync(folder)
+            os.close(folder)
     except OSError as error:
         raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
 

@@ -1,9 +1,10 @@
 """From a URL to an open database whose schema is current and that nobody else uses; knows no table by name."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
-from toolyard_runtime.store.connect import PATIENCE_MS, connect, open_file
+from toolyard_runtime.store.connect import PATIENCE_MS, open_file
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
 from toolyard_runtime.store.schema import Schema, make_current
@@ -45,7 +46,8 @@ async def open_database(url: str, schema: Schema = SCHEMA) -> SqliteDatabase:
 
 def _prepare(path: Path, schema: Schema) -> None:
     open_file(path)
-    connection = connect(path, writes=True, patience_ms=PATIENCE_MS)
+    # A plain connection: somebody else's file is refused without so much as a change of its journal mode.
+    connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_MS / 1000)
     try:
         make_current(connection, path, schema)
     finally:

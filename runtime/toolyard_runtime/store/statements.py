@@ -5,7 +5,7 @@ A row gives the values of a statement's parameters by position:
 - anything else: the parameters in the order in which they appear in the SQL (`UPDATE ... SET` in the table's column
   order, then `WHERE`), each appearance counting;
 - a statement that pins its order with `.execution_options(row=("status", "id"))`: exactly those names, once each.
-`row_order` tells the order of any statement. Values go to the driver as they are: no type of SQLAlchemy converts them.
+Values go to the driver as they are: no type of SQLAlchemy converts them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +113,3 @@ class Statements:
                 self._reads.clear()
             found = self._reads[statement] = Read(statement.compile(dialect=self._dialect))
         return found
-
-    def row_order(self, statement: Any) -> tuple[str, ...]:
-        """Return the names of a write's row values, in order."""
-        return self.write(statement).names
