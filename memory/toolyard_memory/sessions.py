@@ -103,9 +103,7 @@ class Sessions:
 
     async def chain(self, session: bytes, head: ItemRef) -> list[Item]:
         """Return the items from the session's beginning to `head`, oldest first; other branches are left out."""
-        place = await self._database.read(
-            PLACE, {"of_session": session, "of_run": head.run, "of_n": head.n}
-        )
+        place = await self._database.read(PLACE, {"of_session": session, "of_run": head.run, "of_n": head.n})
         if not place:
             return []
         rows = await self._database.read(CHAIN, {"of_session": session, "up_to": place[0][0]})

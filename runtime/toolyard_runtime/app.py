@@ -140,7 +140,9 @@ async def composed(
             exception_handlers=HANDLERS,
             state=State({"front": front, "admin": admin}),
             request_max_body_size=config.server.max_body_bytes,
-            cors_config=CORSConfig(allow_origins=list(config.server.cors_origins)) if config.server.cors_origins else None,
+            cors_config=CORSConfig(allow_origins=list(config.server.cors_origins))
+            if config.server.cors_origins
+            else None,
             openapi_config=OpenAPIConfig(
                 "Toolyard", "0.1.0", path="/api/openapi", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
             ),
@@ -265,5 +267,3 @@ def _greet(wiring: Wiring, url: str, key: str) -> None:
     for problem in (*wiring.routes.notes, *wiring.agents.problems):
         print(f"! {problem}")  # noqa: T201
     print("", end="", flush=True)  # noqa: T201
-
-

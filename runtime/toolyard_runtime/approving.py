@@ -47,9 +47,7 @@ class Approving:
             raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
         return row
 
-    async def check(
-        self, caller: Caller, run: RunRow, answer: ApprovalAnswer, end_user: str | None
-    ) -> Decision:
+    async def check(self, caller: Caller, run: RunRow, answer: ApprovalAnswer, end_user: str | None) -> Decision:
         """Return the decision when this caller may make it now; raises RequestRefused."""
         row = await self._find(caller, answer.approval)
         name = show("approval", answer.approval)

@@ -90,7 +90,14 @@ class BoundAgent:
         )
 
     def prefix(
-        self, offer: Offer, *, stream: bool, variant: str, tenant: str, instructions: str = "", sampling: Sampling | None
+        self,
+        offer: Offer,
+        *,
+        stream: bool,
+        variant: str,
+        tenant: str,
+        instructions: str = "",
+        sampling: Sampling | None,
     ) -> bytes:
         """Return a request's bytes before the session's items: the encoder's head and the system message."""
         own = not instructions and sampling is None and not offer.client

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 from toolyard_sdk.context import ToolContext
-from toolyard_sdk.errors import CallInDoubt, ToolError
+from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.ports import Tool
 
 DETAIL = 2_000
@@ -73,3 +73,12 @@ def _capped(text: str, is_error: bool, limit: int) -> Returned:
         return Returned(encoded.decode(), is_error)
     kept = encoded[:limit].decode(errors="ignore")
     return Returned(f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]", is_error, cut=True)
+
+
+def misfit(tool: Tool, arguments: bytes) -> str:
+    """Return why arguments do not fit a tool, in its words; "" when they do."""
+    try:
+        tool.check(arguments)
+    except ArgumentsInvalid as error:
+        return str(error)
+    return ""

@@ -76,5 +76,7 @@ def read_config(repository: Path) -> Config:
     config = load(path, Config, shown=FILE)
     for name in config.providers:
         if "/" in name:
-            raise ConfigError(f"the provider name {name!r} may not hold a '/': models are named provider/model", path=FILE)
+            raise ConfigError(
+                f"the provider name {name!r} may not hold a '/': models are named provider/model", path=FILE
+            )
     return config

@@ -15,12 +15,12 @@ from toolyard_sdk.messages import Message, TextPart
 
 from toolyard_runtime.approving import Approving
 from toolyard_runtime.binding import BoundAgent
-from toolyard_runtime.drive import Driver, RunContext
+from toolyard_runtime.drive import Driver
 from toolyard_runtime.engine import Engine, NewRun, RunUnavailable, Stopped, stored_context
 from toolyard_runtime.feed import Feed
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.runlog import RunLog
+from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.segments import Ask, ClientAnswer, Sampling, Segment
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import call_id, read_call_id
@@ -297,7 +297,7 @@ class Desk:
             return msgspec.structs.replace(
                 stored_context(log),
                 stream=ask.stream,
-                visible=("".encode(), *visible) if visible is not None else None,
+                visible=(b"", *visible) if visible is not None else None,
             )
 
         why: e.ResumeReason = "client_tools" if ask.client_answers else "approval"
@@ -335,7 +335,9 @@ def _returned(log: RunLog, given: Sequence[ClientAnswer]) -> e.ClientToolsReturn
     answered = {answer.call_id: answer for answer in given}
     missing = sorted(waiting.keys() - answered.keys())
     if missing or not waiting:
-        what = f"no tool output found for function call {', '.join(missing)}" if missing else "no call waits for a result"
+        what = (
+            f"no tool output found for function call {', '.join(missing)}" if missing else "no call waits for a result"
+        )
         raise RequestRefused(f"{what}; send one result for each call that was asked for.", param="input")
     unknown = sorted(answered.keys() - waiting.keys())
     if unknown:

@@ -22,10 +22,10 @@ from toolyard_runtime import loop
 from toolyard_runtime.agents import Agents
 from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.conversation import Conversation
-from toolyard_runtime.drive import Driver, RunContext
+from toolyard_runtime.drive import Driver
 from toolyard_runtime.feed import Feed
 from toolyard_runtime.models.encoder import decode_message, encode_message, without_reasoning
-from toolyard_runtime.runlog import RunIdentity, RunLog
+from toolyard_runtime.runlog import RunContext, RunIdentity, RunLog
 from toolyard_runtime.segments import Sampling, Segment
 from toolyard_runtime.services import Services
 from toolyard_runtime.store import payloads
@@ -512,7 +512,9 @@ def _started(log: RunLog, new: NewRun, now: int) -> e.RunStarted:
         caller=identity.caller,
         agent=identity.agent,
         release=new.agent.release.digest,
-        inputs=tuple(log.put(message.role, encode_message(message)) for message in new.messages if message.role != "system"),
+        inputs=tuple(
+            log.put(message.role, encode_message(message)) for message in new.messages if message.role != "system"
+        ),
         limits=new.agent.release.limits,
         mode=new.mode,
         base=new.base,

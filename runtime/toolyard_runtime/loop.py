@@ -402,9 +402,7 @@ def _with_call(state: RunState, number: int | None, change: Callable[[Call], Cal
             changed = change(call)
             if changed is None:
                 return state
-            return msgspec.structs.replace(
-                state, calls=(*state.calls[:index], changed, *state.calls[index + 1 :])
-            )
+            return msgspec.structs.replace(state, calls=(*state.calls[:index], changed, *state.calls[index + 1 :]))
     return state
 
 
@@ -520,7 +518,14 @@ def _on_parked(state: RunState, event: RunParked) -> RunState:
     if state.phase in ("new", "finished"):
         return state
     resting = state.resting if state.phase == "parked" else state.phase
-    return msgspec.structs.replace(state, phase="parked", resting=resting, parked=event.why, wake_at=event.until, active_us=state.active_us + event.at - state.active_since)
+    return msgspec.structs.replace(
+        state,
+        phase="parked",
+        resting=resting,
+        parked=event.why,
+        wake_at=event.until,
+        active_us=state.active_us + event.at - state.active_since,
+    )
 
 
 def _on_resumed(state: RunState, event: RunResumed) -> RunState:

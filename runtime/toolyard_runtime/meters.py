@@ -17,14 +17,24 @@ class Meters:
         self.runs_live = Gauge("toolyard_runs_live", "Runs driven right now.", registry=self.registry)
         self.model_calls = self._counter("toolyard_model_calls", "Model calls, by outcome.", "model", "outcome")
         self.model_seconds = Histogram(
-            "toolyard_model_seconds", "Duration of whole turns.", ("model",), buckets=MODEL_SECONDS, registry=self.registry
+            "toolyard_model_seconds",
+            "Duration of whole turns.",
+            ("model",),
+            buckets=MODEL_SECONDS,
+            registry=self.registry,
         )
         self.tokens = self._counter("toolyard_tokens", "Tokens, by direction.", "model", "direction")
         self.tool_calls = self._counter("toolyard_tool_calls", "Answered calls, by who answered.", "tool", "source")
         self.tool_seconds = Histogram(
-            "toolyard_tool_seconds", "Duration of executed calls.", ("tool",), buckets=TOOL_SECONDS, registry=self.registry
+            "toolyard_tool_seconds",
+            "Duration of executed calls.",
+            ("tool",),
+            buckets=TOOL_SECONDS,
+            registry=self.registry,
         )
-        self.doubts = self._counter("toolyard_calls_in_doubt", "Calls of which nobody knows whether they happened.", "tool")
+        self.doubts = self._counter(
+            "toolyard_calls_in_doubt", "Calls of which nobody knows whether they happened.", "tool"
+        )
         self.decisions = self._counter("toolyard_policy_decisions", "What the policy decided.", "decision")
         self._children: dict[tuple[str, ...], Counter | Histogram] = {}
 

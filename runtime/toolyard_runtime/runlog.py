@@ -8,16 +8,19 @@ from msgspec import Struct
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit as commitment
+from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Durability, Tail
 
 from toolyard_runtime import loop
 from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.conversation import Conversation
 from toolyard_runtime.feed import Feed
-from toolyard_runtime.models.encoder import ENCODER
+from toolyard_runtime.models.encoder import ENCODER, arguments_of
+from toolyard_runtime.segments import Sampling, StreamEvent
 from toolyard_runtime.services import Services
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
 from toolyard_runtime.transcript import Transcript, stream_of
+
 
 class RunIdentity(Struct, frozen=True):
     """Whose run it is and where it belongs."""
@@ -28,6 +31,23 @@ class RunIdentity(Struct, frozen=True):
     caller: str
     agent: str
     end_user: str | None = None
+
+
+class RunContext(Struct, frozen=True):
+    """What the request asked for beyond its messages, and what the caller brings.
+
+    `doubts` are the session's calls in doubt from earlier runs as (tool, canonical arguments); `visible` is what a
+    client that resends whole conversations sent, by role and text, and `prologue` what is said before the answer.
+    """
+
+    roles: frozenset[str] = frozenset()
+    instructions: str = ""
+    client_tools: tuple[ToolSpec, ...] = ()
+    sampling: Sampling | None = None
+    stream: bool = False
+    doubts: frozenset[tuple[str, bytes]] = frozenset()
+    visible: tuple[bytes, ...] | None = None
+    prologue: str = ""
 
 
 class RunLog:
@@ -42,6 +62,7 @@ class RunLog:
         self.conversation = conversation
         self.state = loop.RunState()
         self.contents: dict[int, bytes] = {}
+        self.given: dict[int, bytes] = {}
         self.tx = services.database.begin()
         self.transcript = Transcript(self.contents.get, agent.source_of)
         self.feed = Feed()
@@ -53,6 +74,7 @@ class RunLog:
         self._next_n = 1
         self._filed = 0
         self._last: e.ItemRef | None = None
+        self._resting: list[StreamEvent] = []
         self._salt = b""
 
     def begin(self, base: e.ItemRef | None) -> None:
@@ -93,6 +115,16 @@ class RunLog:
         self.tx.write(ADD_PAYLOAD, (self.identity.run, n, kind, data))
         return e.Content(n, commitment(self._salt, data))
 
+    def arguments(self, call: e.CallHead) -> bytes:
+        """Return a call's canonical arguments, which lie in the turn's message."""
+        known = self.given.get(call.call)
+        if known is None:
+            message = self.contents[self.state.message]
+            for made, text in zip(self.state.calls, arguments_of(message), strict=True):
+                self.given[made.head.call] = text.encode()
+            known = self.given[call.call]
+        return known
+
     def bind(self, content: bytes) -> bytes:
         """Return the commitment to content that is not stored by itself."""
         return commitment(self._salt, content)
@@ -101,7 +133,11 @@ class RunLog:
         """Fold one event into everything that follows from it, and return what the loop wants next."""
         self.state, effects = loop.step(self.state, event)
         self._tail = self.services.journal.append(self.tx, self._tail, (event,))
-        self.feed.publish(self.transcript.fold(event))
+        shown = self.transcript.fold(event)
+        if self._resting or isinstance(event, e.RunParked | e.RunFinished):
+            self._resting += shown
+        else:
+            self.feed.publish(shown)
         self._note(event)
         if len(self.state.items) > self._filed:
             self._file()
@@ -133,6 +169,12 @@ class RunLog:
             window.add(item, fragment)
             self._last = item.ref
         self._filed = len(self.state.items)
+
+    async def close(self, durability: Durability = "normal") -> None:
+        """Make the rest durable, and only then let readers see that the run waits or is over; raises Conflict."""
+        await self.commit(durability)
+        self.feed.publish(self._resting)
+        self.feed.close()
 
     async def commit(self, durability: Durability = "normal") -> None:
         """Make everything so far durable; raises Conflict when another owner has moved on."""

@@ -299,9 +299,7 @@ class Transcript:
         made: list[StreamEvent] = []
         for number in event.calls:
             head, arguments = self._calls[number]
-            output = ClientCallOut(
-                number, call_id(self._run, number), head.name, arguments
-            )
+            output = ClientCallOut(number, call_id(self._run, number), head.name, arguments)
             made += [self._add(output), self._done(len(self.outputs) - 1, output)]
         return made
 

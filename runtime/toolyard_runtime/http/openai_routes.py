@@ -228,7 +228,10 @@ async def _echo(front: Front, row: RunRow) -> Echo:
 
 @get("/v1/responses/{name:str}", opt=USERS, summary="Retrieve a response")
 async def retrieve_response(
-    request: Request[Any, Any, Any], name: FromPath[str], stream: FromQuery[bool] = False, starting_after: FromQuery[int] = -1
+    request: Request[Any, Any, Any],
+    name: FromPath[str],
+    stream: FromQuery[bool] = False,
+    starting_after: FromQuery[int] = -1,
 ) -> Response[Any]:
     """Return a response as it is now, or its stream from `starting_after` on."""
     front = front_of(request)
@@ -238,7 +241,9 @@ async def retrieve_response(
     live = driver if driver is not None and driver.log.transcript.index == index else None
     segment = await front.engine.segment(row, index)
     if segment is None:
-        raise RequestRefused(f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404)
+        raise RequestRefused(
+            f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404
+        )
     served = Served(driver=live, segment=segment)
     if not stream:
         return Response(response_object(segment, echo), media_type=JSON)
@@ -272,7 +277,9 @@ async def cancel_response(request: Request[Any, Any, Any], name: FromPath[str]) 
     row = await front.engine.services.runs.find(caller.tenant, row.id) or row
     segment = await front.engine.segment(row, index)
     if segment is None:
-        raise RequestRefused(f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404)
+        raise RequestRefused(
+            f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404
+        )
     return Response(response_object(segment, await _echo(front, row)), media_type=JSON)
 
 
@@ -302,4 +309,3 @@ ROUTES = (
     list_models,
     show_model,
 )
-

@@ -71,7 +71,11 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 
 def _told(error: HTTPException) -> str:
     extra = error.extra
-    fields = [f"{one.get('key')}: {one.get('message')}" for one in extra if isinstance(one, dict)] if isinstance(extra, list) else []
+    fields = (
+        [f"{one.get('key')}: {one.get('message')}" for one in extra if isinstance(one, dict)]
+        if isinstance(extra, list)
+        else []
+    )
     return "; ".join(fields) or error.detail
 
 

@@ -1,0 +1,248 @@
+"""The calls of a run: asking the policy and people, executing, and answering for those that do not run."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from toolyard_registry.policy import decide
+from toolyard_registry.releases import PolicyCall
+from toolyard_sdk import events as e
+from toolyard_sdk.canonical import canonical
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.ids import show
+from toolyard_sdk.messages import Message
+
+from toolyard_runtime import answers, loop
+from toolyard_runtime.binding import Offer
+from toolyard_runtime.calling import InDoubt, Returned, execute, misfit
+from toolyard_runtime.models.encoder import encode_message
+from toolyard_runtime.runlog import RunContext, RunLog
+from toolyard_runtime.transcript import call_id
+
+
+class Acts:
+    """Performs every effect about a call. `add` and `was_interrupted` as in `Turns`; `offered` is what it offers."""
+
+    def __init__(
+        self,
+        log: RunLog,
+        context: RunContext,
+        add: Callable[[e.RunEvent], None],
+        was_interrupted: Callable[[], bool],
+        offered: Callable[[], Offer],
+    ) -> None:
+        self._log = log
+        self._context = context
+        self._add = add
+        self._was_interrupted = was_interrupted
+        self._offered = offered
+
+    def judge(self, effect: loop.Judge) -> None:
+        """Ask the policy about a call and journal its ruling."""
+        log, call = self._log, effect.call
+        release = log.agent.release
+        decision, rule, reason = decide(release.policy, self._policy_call(call))
+        if decision != "reject" and self._in_doubt_before(call):
+            decision, rule, reason = "ask", "doubt.unresolved", "this very call may already have happened"
+        self._record_ruling(call, decision, rule, release.policy.digest, reason)
+
+    def _policy_call(self, call: e.CallHead) -> PolicyCall:
+        log = self._log
+        granted = next(tool for tool in log.agent.release.tools if tool.digest == call.release)
+        return PolicyCall(
+            tool=call.name,
+            agent=log.identity.agent,
+            tenant=log.identity.tenant,
+            roles=self._context.roles,
+            annotations=granted.spec.annotations,
+            arguments=msgspec.json.decode(self._log.arguments(call)) if log.agent.release.policy.rules else {},
+        )
+
+    def _record_ruling(self, call: e.CallHead, decision: e.Decision, rule: str, policy: str, reason: str) -> None:
+        log = self._log
+        self._add(
+            e.PolicyDecided(
+                at=log.now(),
+                decision=decision,
+                rule=rule,
+                policy=policy,
+                call=call.call,
+                reason=log.put("reason", reason.encode()) if reason else None,
+            )
+        )
+        log.services.meters.count(log.services.meters.decisions, decision)
+
+    def _in_doubt_before(self, call: e.CallHead) -> bool:
+        """Tell whether this very call is in doubt, in this run or in an earlier one of the session."""
+        mac = call.arguments.mac
+        if any(doubt.name == call.name and doubt.arguments == mac for doubt in self._log.state.doubts):
+            return True
+        return bool(self._context.doubts) and (call.name, self._log.arguments(call)) in self._context.doubts
+
+    def _forbidden(self, call: e.CallHead) -> tuple[str, str, str] | None:
+        """Check again right before a start what may have changed since the policy spoke: (rule, policy, reason)."""
+        log = self._log
+        if call.name in log.services.stops.tools(log.identity.tenant):
+            return "stop.tool", "", "an operator has stopped this tool"
+        if log.services.stops.run_stopped(log.identity.tenant, log.identity.agent):
+            return "stop.run", "", "an operator has stopped this agent"
+        current = log.services.current_release(log.identity.agent)
+        if current is None or current.digest == log.agent.release.digest:
+            return None
+        if all(tool.spec.name != call.name for tool in current.tools):
+            return "grant.revoked", current.policy.digest, "the agent may no longer call this tool"
+        if current.policy.digest != log.agent.release.policy.digest:
+            subject = self._policy_call(call)
+            decision, rule, reason = decide(
+                current.policy,
+                msgspec.structs.replace(subject, arguments=msgspec.json.decode(self._log.arguments(call))),
+            )
+            if decision == "reject":
+                return rule, current.policy.digest, reason
+        return None
+
+    def ask(self, effect: loop.Ask) -> None:
+        """Ask a person about a call: the approval and its row, in one transaction."""
+        log, call = self._log, effect.call
+        approval = log.services.new_id()
+        now = log.now()
+        expires = now + int(log.agent.release.approval_seconds * 1e6)
+        self._add(
+            e.ApprovalRequested(
+                at=now,
+                approval=approval,
+                call=call.call,
+                binding=self._binding(call),
+                expires_at=expires,
+                doubt=self._in_doubt_before(call),
+            )
+        )
+        log.services.approvals.add(
+            log.tx,
+            approval=approval,
+            tenant=log.identity.tenant,
+            run=log.identity.run,
+            call=call.call,
+            requested_at=now,
+            expires_at=expires,
+        )
+
+    def _binding(self, call: e.CallHead) -> bytes:
+        """Commit to what a person approves: this tool release with these arguments in this run."""
+        run = show("run", self._log.identity.run)
+        return self._log.bind(canonical([call.release, self._log.arguments(call).decode(), run]))
+
+    async def execute(self, effect: loop.Execute) -> None:
+        """Start a call, durable before anything can happen, and journal what became of it."""
+        log, call = self._log, effect.call
+        if self._stage_of(call.call) != "cleared":
+            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+            return
+        forbidden = self._forbidden(call)
+        if forbidden is not None:
+            rule, policy, reason = forbidden
+            self._record_ruling(call, "reject", rule, policy, reason)
+            return
+        repeatable = call.effect != "side_effect"
+        key = call_id(log.identity.run, call.call)
+        self._add(e.ToolStarted(log.now(), call.call, call.release, call.arguments.mac, effect.attempt, key))
+        seconds = log.agent.release.tool_seconds
+        try:
+            if call.effect != "read_only":
+                await log.commit("full")
+            if self._stage_of(call.call) != "running":  # cancelled while the disk was busy: nothing was sent
+                self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+                return
+            outcome, duration = await execute(
+                log.agent.tools[call.name],
+                self._log.arguments(call),
+                self._tool_context(call, key, effect.attempt, seconds),
+                seconds=seconds,
+                output_bytes=log.agent.release.tool_output_bytes,
+                repeatable=repeatable,
+            )
+        except asyncio.CancelledError:
+            if not self._was_interrupted():
+                raise
+            if repeatable:
+                self._return(call, Returned(answers.cancelled_words(call.name), is_error=True), "cancelled")
+            else:
+                self._doubt(call, "cancelled")
+            return
+        if isinstance(outcome, InDoubt):
+            self._doubt(call, outcome.why)
+        else:
+            self._return(call, outcome, outcome.source, duration)
+
+    def _stage_of(self, number: int) -> str:
+        return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
+
+    def _tool_context(self, call: e.CallHead, key: str, attempt: int, seconds: float) -> ToolContext:
+        log = self._log
+        return ToolContext(
+            tenant=log.identity.tenant,
+            end_user=log.identity.end_user,
+            run=show("run", log.identity.run),
+            session=show("session", log.identity.session),
+            call=key,
+            idempotency_key=key,
+            deadline=log.now() + int(seconds * 1e6),
+            attempt=attempt,
+        )
+
+    def _result(self, call: e.CallHead, text: str) -> e.Content:
+        message = Message("tool", text, tool_call_id=call_id(self._log.identity.run, call.call))
+        return self._log.put("tool", encode_message(message))
+
+    def _return(self, call: e.CallHead, outcome: Returned, source: e.AnswerSource, duration: int = 0) -> None:
+        log = self._log
+        self._add(
+            e.ToolReturned(
+                at=log.now(),
+                call=call.call,
+                result=self._result(call, outcome.text),
+                is_error=outcome.is_error,
+                source=source,
+                duration_us=duration,
+                cut=outcome.cut,
+            )
+        )
+        meters = log.services.meters
+        known = call.name if call.problem != "unknown_tool" else "unknown"
+        meters.count(meters.tool_calls, known, source)
+        if duration:
+            meters.observe(meters.tool_seconds, duration / 1e6, known)
+
+    def _doubt(self, call: e.CallHead, why: e.DoubtReason) -> None:
+        log = self._log
+        result = self._result(call, answers.doubt_words(call.name, why))
+        self._add(e.ToolInDoubt(log.now(), call.call, why, result))
+        log.services.meters.count(log.services.meters.doubts, call.name)
+
+    def suspect(self, effect: loop.Suspect) -> None:
+        """Put a call of a former owner in doubt."""
+        self._doubt(effect.call, "crashed")
+
+    def answer(self, effect: loop.Answer) -> None:
+        """Answer a call that does not run, in words the model can act on."""
+        log, call = self._log, effect.call
+        match effect.why:
+            case "flawed":
+                offer = self._offered()
+                detail = "unreadable"
+                if call.problem == "invalid_arguments":
+                    detail = misfit(log.agent.tools[call.name], self._log.arguments(call)) or detail
+                text = answers.problem_words(call, detail, offer.names, log.state.limits)
+            case "rejected":
+                ruling = log.rulings[call.call]
+                text = answers.rejected_words(call.name, ruling.rule, log.words(ruling.reason))
+            case "denied":
+                decided = log.verdicts[call.call]
+                text = answers.denied_words(call.name, decided.verdict, log.words(decided.reason))
+            case "dropped":
+                text = answers.dropped_words(call.name)
+        self._return(call, Returned(text, is_error=True), answers.SOURCES[effect.why])
+
+    def hand_over(self, effect: loop.HandOver) -> None:
+        """Ask the client to execute its calls."""
+        self._add(e.ClientToolsRequested(self._log.now(), effect.calls))

@@ -1,0 +1,222 @@
+"""One turn of a model within a run: what it is offered, what it is sent, and how its answer becomes an event."""
+
+import asyncio
+from collections.abc import Callable
+
+from toolyard_sdk import events as e
+from toolyard_sdk.errors import ModelError
+from toolyard_sdk.messages import Message, ToolCall
+from toolyard_sdk.ports import Delta, RawCall, Turn
+
+from toolyard_runtime import loop
+from toolyard_runtime.binding import Offer
+from toolyard_runtime.calling import misfit
+from toolyard_runtime.models.calls import match_name, normalise_arguments
+from toolyard_runtime.models.encoder import ENCODER, encode_message
+from toolyard_runtime.retry import retry_delay
+from toolyard_runtime.runlog import RunContext, RunLog
+from toolyard_runtime.transcript import call_id
+
+NO_ARGUMENTS = "{}"
+"""What the history shows in place of arguments nobody could read: many chat templates parse it."""
+
+
+class Turns:
+    """Performs `Think`. `add` folds an event; `was_interrupted` tells an abort of the run's own from a cancellation."""
+
+    def __init__(
+        self,
+        log: RunLog,
+        context: RunContext,
+        add: Callable[[e.RunEvent], None],
+        was_interrupted: Callable[[], bool],
+    ) -> None:
+        self._log = log
+        self._context = context
+        self._add = add
+        self._was_interrupted = was_interrupted
+        self._offer: Offer | None = None
+        self._offer_version = -1
+        self._first_delta_at = 0
+
+    def offered(self) -> Offer:
+        """Return what the model may call now: looked up again whenever an operator stops something."""
+        stops = self._log.services.stops
+        if self._offer is None or self._offer_version != stops.version:
+            stopped = stops.tools(self._log.identity.tenant)
+            self._offer = self._log.agent.offer(stopped, self._context.client_tools)
+            self._offer_version = stops.version
+        return self._offer
+
+    async def think(self, effect: loop.Think) -> None:
+        """Call the model once and journal what came of it; raises what the stores raise."""
+        log = self._log
+        if effect.not_before > log.now():
+            try:
+                await log.services.clock.sleep((effect.not_before - log.now()) / 1e6)
+            except asyncio.CancelledError:
+                if not self._was_interrupted():
+                    raise
+                self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
+                return
+        why = log.services.stops.run_stopped(log.identity.tenant, log.identity.agent)
+        if why and not log.state.closing:
+            self._add(e.CancelRequested(log.now(), "operator", "stopped"))
+        if log.state.closing:
+            self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
+            return
+        offer = self.offered()
+        if offer.digest != log.state.offered:
+            self._add(e.ToolsOffered(log.now(), effect.turn, offer.candidates, offer.digest))
+        stream = self._context.stream and effect.variant == "plain"
+        prefix = log.agent.prefix(
+            offer,
+            stream=stream,
+            variant=effect.variant,
+            tenant=log.identity.tenant,
+            instructions=self._context.instructions,
+            sampling=self._context.sampling,
+        )
+        body, digest = log.conversation.request(prefix)
+        items = log.conversation.window.items
+        called = e.ModelCalled(
+            at=log.now(),
+            turn=effect.turn,
+            attempt=effect.attempt,
+            model=log.agent.route.name,
+            encoder=ENCODER,
+            window_start=items[0].ref,
+            window_end=items[-1].ref,
+            offered=offer.digest,
+            request=digest,
+            message=log.reserve(),
+            variant=f"{effect.variant}+stream" if stream else effect.variant,
+        )
+        self._add(called)
+        await self._ask_model(called, body, offer, stream)
+
+    async def _ask_model(self, called: e.ModelCalled, body: bytes, offer: Offer, stream: bool) -> None:
+        log = self._log
+        meters = log.services.meters
+        self._first_delta_at = 0
+        left = log.state.limits.seconds - (log.state.active_us + called.at - log.state.active_since) / 1e6
+        try:
+            await log.commit()
+            turn = await log.agent.route.port.reply(
+                body,
+                timeout=max(left, 0.001),
+                on_delta=self._on_delta if stream else None,
+                request_id=f"{log.identity.run.hex()}-{called.turn}-{called.attempt}",
+            )
+        except ModelError as error:
+            meters.count(meters.model_calls, called.model, error.fault)
+            self._add(self._failure(called, error))
+            return
+        except asyncio.CancelledError:
+            if not self._was_interrupted():
+                raise
+            meters.count(meters.model_calls, called.model, "cancelled")
+            self._add(self._failure(called, ModelError("cancelled", "the run is ending")))
+            return
+        self._take_turn(called, turn, offer)
+
+    def _on_delta(self, delta: Delta) -> None:
+        if delta.text:
+            if not self._first_delta_at:
+                self._first_delta_at = self._log.now()
+            self._log.show(delta.text)
+
+    def _failure(self, called: e.ModelCalled, error: ModelError) -> e.ModelFailed:
+        log = self._log
+        leaked = log.transcript.leaked
+        wait = retry_delay(error.fault, called.attempt, error.retry_after, log.services.jitter.random())
+        now = log.now()
+        return e.ModelFailed(
+            at=now,
+            turn=called.turn,
+            attempt=called.attempt,
+            fault=error.fault,
+            status=error.status,
+            retry_at=0 if wait is None else now + int(wait * 1e6),
+            detail=log.put("detail", str(error).encode(errors="replace")),
+            leaked=log.put("leaked", leaked.encode(errors="replace"), called.message) if leaked else None,
+        )
+
+    def _take_turn(self, called: e.ModelCalled, turn: Turn, offer: Offer) -> None:
+        """Journal a whole turn: check its calls, mint their ids, write the message as later requests will hold it."""
+        log = self._log
+        now = log.now()
+        heads: list[e.CallHead] = []
+        written: list[ToolCall] = []
+        number = log.state.made
+        fresh: dict[tuple[str, bytes], int] = {}
+        for position, raw in enumerate(() if turn.malformed else turn.calls):
+            number += 1
+            head, arguments = self._check(number, called.message, raw, offer, fresh)
+            heads.append(loop.flaw(head, position, log.state.limits))
+            written.append(ToolCall(call_id(log.identity.run, number), head.name, arguments))
+        keep = turn.reasoning and log.agent.route.profile.reasoning
+        message = Message(
+            "assistant",
+            turn.text or None,
+            tool_calls=tuple(written),
+            reasoning=turn.reasoning if keep else None,
+        )
+        self._add(
+            e.ModelReplied(
+                at=now,
+                turn=called.turn,
+                attempt=called.attempt,
+                message=log.put("assistant", encode_message(message), called.message),
+                calls=tuple(heads),
+                text=bool(turn.text),
+                usage=turn.usage,
+                finish=turn.finish,
+                response_model=turn.model,
+                fingerprint=turn.fingerprint,
+                malformed=turn.malformed,
+                margin=turn.margin,
+                first_token_us=self._first_delta_at - called.at if self._first_delta_at else 0,
+                duration_us=now - called.at,
+            )
+        )
+        meters = log.services.meters
+        meters.count(meters.model_calls, called.model, "malformed" if turn.malformed else "ok")
+        meters.observe(meters.model_seconds, (now - called.at) / 1e6, called.model)
+        if turn.usage.input_tokens:
+            meters.count(meters.tokens, called.model, "input", by=turn.usage.input_tokens)
+        if turn.usage.output_tokens:
+            meters.count(meters.tokens, called.model, "output", by=turn.usage.output_tokens)
+
+    def _check(
+        self, number: int, message: int, raw: RawCall, offer: Offer, fresh: dict[tuple[str, bytes], int]
+    ) -> tuple[e.CallHead, str]:
+        """Read one call as the model wrote it; returns its head and the arguments that go into the history."""
+        log = self._log
+        name = match_name(raw.name, offer.server) or match_name(raw.name, offer.client)
+        arguments = normalise_arguments(raw.arguments)
+        problem: e.Problem | None = None
+        if name is None:
+            name, problem = (raw.name.partition("<|")[0].strip() or "unnamed")[:64], "unknown_tool"
+        if isinstance(arguments, str):
+            content = log.put("raw", raw.arguments.encode(errors="replace"))
+            return e.CallHead(number, name, content, problem=problem or arguments), NO_ARGUMENTS
+        content = e.Content(message, log.bind(arguments))
+        text = arguments.decode()
+        log.given[number] = arguments
+        if problem is not None:
+            return e.CallHead(number, name, content, problem=problem), text
+        key = (name, content.mac)
+        seen = log.state.repeats.get(key, 0) + fresh.get(key, 0)
+        fresh[key] = fresh.get(key, 0) + 1
+        release = offer.server.get(name)
+        if release is None:
+            return e.CallHead(number, name, content, side="client", repeats=seen), text
+        if misfit(log.agent.tools[name], arguments):
+            problem = "invalid_arguments"
+        return (
+            e.CallHead(
+                number, name, content, release=release.digest, effect=release.effect, problem=problem, repeats=seen
+            ),
+            text,
+        )
