@@ -193,8 +193,5 @@ class _Reader:
 def _count(function: functions.Function) -> str:
     if function.fewest == function.most:
         return f"{function.fewest} argument{'s' if function.fewest > 1 else ''}"
-    return (
-        f"{function.fewest} or more arguments"
-        if function.most > MAX_ARGUMENTS
-        else f"{function.fewest} to {function.most}"
-    )
+    more = "or more" if function.most > MAX_ARGUMENTS else f"to {function.most}"
+    return f"{function.fewest} {more} arguments"

@@ -117,7 +117,7 @@ def arccosine(value: Decimal) -> Decimal:
 
 def show(value: Decimal) -> str:
     """Write an inexact number with `SHOWN_DIGITS` significant digits, plainly where that is readable."""
-    short = decimal.Context(prec=SHOWN_DIGITS, Emax=MAX_DIGITS, Emin=-MAX_DIGITS).plus(value).normalize()
+    short = value.normalize(decimal.Context(prec=SHOWN_DIGITS, Emax=MAX_DIGITS, Emin=-MAX_DIGITS))
     if not short:
         return "0"
     if -READABLE_ZEROS <= short.adjusted() <= SHOWN_DIGITS:

@@ -85,7 +85,7 @@ def result_of(value: Any) -> ToolResult:
     if value is None:
         return ToolResult("done")
     encoded = msgspec.json.encode(value)
-    return ToolResult(encoded.decode(), structured=msgspec.to_builtins(value, str_keys=True))
+    return ToolResult(encoded.decode(), structured=msgspec.json.decode(encoded))
 
 
 def _encodable(text: str) -> bool:
