@@ -46,6 +46,8 @@ def main() -> int:
         for holds, line in verdicts.judge(rows[name], floor):
             held = held and holds
             print(f"{'holds' if holds else 'FAILS'}  {name}  {line}")
+    if not verdicts.is_quiet(rows.values()):
+        print("\nThe machine was busy with something else; measure again when it is quiet.")
     return 0 if held else 1
 
 

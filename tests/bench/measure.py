@@ -90,11 +90,15 @@ class Round:
             if not warm.ok:
                 raise RuntimeError(f"no run succeeded: {warm.error}\n{server.log.read_text()[-2000:]}")
             self.row[verdicts.WARM] = server.pss_mb()
+            waited, worked = server.waited_ms(), server.cpu_ms()
             for clients in verdicts.CLIENTS:
                 outcome, cpu = self._load(self._target.run, clients=clients, seconds=self._seconds)
                 self.row[verdicts.cpu(clients)] = cpu
                 self.row[verdicts.latency("p50", clients)] = outcome.p50
                 self.row[verdicts.latency("p99", clients)] = outcome.p99
+                if clients == 1:
+                    waited, worked = server.waited_ms() - waited, server.cpu_ms() - worked
+                    self.row[verdicts.WAIT] = 100 * waited / (waited + worked)
             self.row[verdicts.AFTER] = server.pss_mb()
             self._streams()
             self._long_session()

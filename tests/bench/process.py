@@ -68,10 +68,18 @@ class Server:
 
     def cpu_ms(self) -> float:
         """Return the milliseconds that all threads of the process tree have been on a CPU (the scheduler's count)."""
+        return self._scheduled(0)
+
+    def waited_ms(self) -> float:
+        """Return the milliseconds that all threads were ready to run and waited for a CPU."""
+        return self._scheduled(1)
+
+    def _scheduled(self, column: int) -> float:
         total = 0
         for process in self._tree():
             for task in (PROC / str(process) / "task").glob("*/schedstat"):
-                total += int((_read(task) or "0").split()[0])
+                columns = _read(task).split()
+                total += int(columns[column]) if columns else 0
         return total / 1e6
 
     def pss_mb(self) -> float:

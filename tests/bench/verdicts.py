@@ -1,7 +1,7 @@
 """What is measured, under which names, and which limits hold: pure functions from medians to lines of text."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ EARLY, LATE = "CPU ms turns 1-10", "CPU ms turns 41-50"
 GROWTH = "CPU growth"
 WRITTEN_EARLY, WRITTEN_LATE = "kB written/turn 1-10", "kB written/turn 41-50"
 STORED = "kB stored/turn"
+WAIT = "waited for CPU % c1"
+QUIET = 10.0
+"""With one client only one process has work at a time: one that waits longer than this has company."""
 
 
 def cpu(clients: int) -> str:
@@ -49,6 +52,11 @@ LIMITS = (
     Limit(GROWTH, 1.25, GROWTH, floor=True),
     Limit(WRITTEN_LATE, 1.1, WRITTEN_EARLY),
 )
+
+
+def is_quiet(rows: Iterable[Row]) -> bool:
+    """Tell whether the machine had nothing else to do, so that the figures are worth quoting."""
+    return all(statistics.median(row[WAIT]) <= QUIET for row in rows)
 
 
 def judge(row: Row, floor: Row) -> list[tuple[bool, str]]:
