@@ -1,0 +1,246 @@
+"""Two tenants on one server: every route there is, asked by one about what belongs to the other.
+
+The routes are taken from the running application, so a new one fails here until somebody has said what it hides.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from tests.http.expecting import ADD, HANG, note, unknown
+from tests.http.serving import Answered, Client, Server
+
+EVERY_ROLE = ("user", "frontend", "author", "operator", "auditor")
+
+
+class World(NamedTuple):
+    """What tenant A has, and the keys of both: B's has every role there is."""
+
+    a: Client
+    b: Client
+    names: dict[str, str]
+    unknown: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def world(server: Server) -> World:
+    tenant, other = server.tenant(), server.tenant()
+    a, b = server.client(tenant, *EVERY_ROLE), server.client(other, *EVERY_ROLE)
+    doubtful = a.start(HANG, "hasty", x_toolyard_end_user="ada")
+    a.post(f"/api/v1/approvals/{a.waiting(doubtful)['id']}", {"decision": "approve"}, x_toolyard_end_user="ada")
+    assert a.finished(doubtful)["doubts"] == 1
+    waiting = a.start(note("of-a"))
+    approval = a.waiting(waiting)["id"]
+    a.post("/api/v1/stops", {"kind": "tool", "name": "fail"})
+    names = {
+        "run": doubtful,
+        "waiting": waiting,
+        "approval": approval,
+        "call": "1",
+        "kind": "tool",
+        "name": "fail",
+        "key": a.key,
+        "tenant": tenant,
+        "response": "resp_" + doubtful.removeprefix("run_") + "_0",
+    }
+    missing = {
+        "run": unknown("run_"),
+        "waiting": unknown("run_"),
+        "approval": unknown("appr_"),
+        "call": "1",
+        "kind": "tool",
+        "name": "nothing",
+        "key": unknown("key_"),
+        "tenant": "nobody",
+        "response": unknown("resp_") + "_0",
+    }
+    return World(a, b, names, missing)
+
+
+Ask = Callable[[Client, dict[str, str]], Answered]
+"""Asks a route about something, by the ids in the dictionary."""
+
+
+def asking(method: str, path: str, **body: Any) -> Ask:
+    """Return the request of a route; a value of the body like `@key` stands for the id of that noun."""
+
+    def ask(client: Client, names: dict[str, str]) -> Answered:
+        filled = {name: names[value[1:]] if value[0] == "@" else value for name, value in body.items()}
+        return client.ask(method, path.format(**names), filled or None)
+
+    return ask
+
+
+def response_after(client: Client, names: dict[str, str]) -> Answered:
+    body = {"model": "clerk", "input": "hi", "previous_response_id": names["response"]}
+    return client.ask("POST", "/v1/responses", body)
+
+
+def response_approving(client: Client, names: dict[str, str]) -> Answered:
+    answer = {
+        "type": "mcp_approval_response",
+        "approval_request_id": "mcpr_" + names["approval"].removeprefix("appr_"),
+        "approve": True,
+    }
+    return client.ask("POST", "/v1/responses", {"model": "clerk", "input": [answer]})
+
+
+HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
+    ("GET", "/api/v1/runs/{run:str}"): (asking("GET", "/api/v1/runs/{run}"), asking("GET", "/api/v1/runs/{waiting}")),
+    ("GET", "/api/v1/runs/{run:str}/events"): (asking("GET", "/api/v1/runs/{run}/events"),),
+    ("GET", "/api/v1/runs/{run:str}/why"): (asking("GET", "/api/v1/runs/{run}/why"),),
+    ("GET", "/api/v1/runs/{run:str}/doubts"): (asking("GET", "/api/v1/runs/{run}/doubts"),),
+    ("POST", "/api/v1/runs/{run:str}/doubts/{call:str}"): (
+        asking("POST", "/api/v1/runs/{run}/doubts/{call}", outcome="happened"),
+    ),
+    ("POST", "/api/v1/runs/{run:str}/cancel"): (
+        asking("POST", "/api/v1/runs/{waiting}/cancel", reason="operator"),
+        asking("POST", "/api/v1/runs/{run}/cancel"),
+    ),
+    ("GET", "/api/v1/approvals/{approval:str}"): (asking("GET", "/api/v1/approvals/{approval}"),),
+    ("POST", "/api/v1/approvals/{approval:str}"): (asking("POST", "/api/v1/approvals/{approval}", decision="approve"),),
+    ("DELETE", "/api/v1/stops/{kind:str}/{name:str}"): (
+        asking("DELETE", "/api/v1/stops/{kind}/{name}"),
+        asking("DELETE", "/api/v1/stops/tenant/{tenant}"),
+    ),
+    ("DELETE", "/api/v1/keys/{key:str}"): (asking("DELETE", "/api/v1/keys/{key}"),),
+    ("DELETE", "/api/v1/tenants/{tenant:str}"): (asking("DELETE", "/api/v1/tenants/{tenant}"),),
+    ("POST", "/api/v1/keys"): (asking("POST", "/api/v1/keys", name="spy", roles=["operator"], tenant="@tenant"),),
+    ("GET", "/api/v1/keys"): (asking("GET", "/api/v1/keys?tenant={tenant}"),),
+    ("POST", "/api/v1/stops"): (asking("POST", "/api/v1/stops", kind="tenant", name="@tenant"),),
+    ("POST", "/api/v1/erasures"): (asking("POST", "/api/v1/erasures", subject="ada", tenant="@tenant"),),
+    ("GET", "/v1/responses/{name:str}"): (
+        asking("GET", "/v1/responses/{response}"),
+        asking("GET", "/v1/responses/{response}?stream=true"),
+    ),
+    ("POST", "/v1/responses/{name:str}/cancel"): (asking("POST", "/v1/responses/{response}/cancel"),),
+    ("POST", "/v1/responses"): (response_after, response_approving),
+}
+"""Routes that are asked about something by name: B gets what anybody gets about something that does not exist."""
+
+LISTS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/api/v1/runs"): ("/api/v1/runs", "/api/v1/runs?status=parked", "/api/v1/runs?after={waiting}"),
+    ("GET", "/api/v1/approvals"): ("/api/v1/approvals", "/api/v1/approvals?after={approval}"),
+    ("GET", "/api/v1/stops"): ("/api/v1/stops",),
+    ("GET", "/api/v1/keys"): ("/api/v1/keys", "/api/v1/keys?after={key}"),
+    ("GET", "/api/v1/tenants"): ("/api/v1/tenants",),
+    ("GET", "/api/v1/audit"): ("/api/v1/audit", "/api/v1/audit?action=stop.add"),
+}
+"""Routes that list: nothing in what B gets names anything of A's."""
+
+OWN: dict[tuple[str, str], str] = {
+    ("POST", "/v1/chat/completions"): "continues only the caller's own conversations; see the test below",
+    ("POST", "/api/v1/tenants"): "makes something new, and is refused to every operator but the house's",
+    ("GET", "/v1/models"): "the agents are the server's, not a tenant's",
+    ("GET", "/v1/models/{name:str}"): "the agents are the server's, not a tenant's",
+    ("GET", "/api/v1/agents"): "the agents are the server's, not a tenant's",
+    ("GET", "/healthz"): "tells nothing",
+    ("GET", "/readyz"): "tells nothing of a tenant",
+    ("GET", "/metrics"): "the process's numbers, without names of tenants; see the test below",
+    ("GET", "/api/openapi"): "the shape of the routes",
+    ("GET", "/api/openapi/openapi.json"): "the shape of the routes",
+    ("GET", "/api/openapi/{path:str}"): "the shape of the routes",
+}
+"""Routes that can say nothing of a tenant, and why."""
+
+
+def routes_of(server: Server) -> Iterator[tuple[str, str]]:
+    for route in server.wiring.app.routes:
+        assert isinstance(route, HTTPRoute), f"{route.path}: say here what another tenant gets of it"
+        for method in route.methods - {"OPTIONS", "HEAD"}:
+            yield method, route.path
+
+
+def test_every_route_is_walked(server: Server) -> None:
+    assert set(routes_of(server)) == HIDDEN.keys() | LISTS.keys() | OWN.keys()
+
+
+def told(answered: Answered, names: dict[str, str]) -> str:
+    """Return an answer without the ids that were asked for."""
+    text = str(answered.body)
+    for name in sorted(names.values(), key=len, reverse=True):
+        if len(name) > 1:
+            text = text.replace(name.removeprefix("appr_"), "").replace(name.removeprefix("run_"), "").replace(name, "")
+    return text
+
+
+def state_of(world: World) -> list[Any]:
+    """Return what A sees of all it has."""
+    paths = ("runs", "approvals", "stops", "keys", "audit", "runs/{run}", "runs/{waiting}", "runs/{run}/doubts")
+    return [world.a.get(f"/api/v1/{path.format(**world.names)}") for path in paths]
+
+
+@pytest.mark.parametrize("route", HIDDEN, ids=" ".join)
+def test_what_another_tenant_has_is_answered_like_what_does_not_exist(world: World, route: tuple[str, str]) -> None:
+    before = state_of(world)
+    for ask in HIDDEN[route]:
+        foreign, missing = ask(world.b, world.names), ask(world.b, world.unknown)
+        assert foreign.status == missing.status == 404, (foreign, missing)
+        assert told(foreign, world.names) == told(missing, world.unknown)
+        assert foreign.headers.keys() == missing.headers.keys()
+    assert state_of(world) == before
+
+
+@pytest.mark.parametrize("route", HIDDEN, ids=" ".join)
+def test_the_same_requests_find_it_for_whoever_has_it(world: World, route: tuple[str, str]) -> None:
+    """Without this, a request that is wrong in itself would pass for one that hides."""
+    reading = [ask for ask in HIDDEN[route] if route[0] == "GET"]
+    for ask in reading:
+        assert ask(world.a, world.names).status == 200
+
+
+@pytest.mark.parametrize("route", LISTS, ids=" ".join)
+def test_lists_hold_nothing_of_another_tenant(world: World, route: tuple[str, str]) -> None:
+    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "tenant")]
+    for path in LISTS[route]:
+        answered = world.b.ask("GET", path.format(**world.names))
+        assert answered.status == 200
+        assert not [name for name in secret if name in str(answered.body)]
+    found = str(world.a.get(LISTS[route][0]))
+    assert any(name in found for name in secret)
+
+
+def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:
+    before = state_of(world)
+    assert world.b.post("/api/v1/erasures", {"subject": "ada"})["runs"] == 0
+    assert state_of(world) == before
+
+
+def test_a_conversation_told_again_by_another_tenant_is_a_new_one(world: World) -> None:
+    def said(client: Client, *more: dict[str, str]) -> Answered:
+        messages = [{"role": "user", "content": ADD}, *more]
+        return client.ask("POST", "/v1/chat/completions", {"model": "clerk", "messages": messages})
+
+    first = said(world.a)
+    words = first.body["choices"][0]["message"]["content"]
+    more = {"role": "assistant", "content": words}, {"role": "user", "content": "and now?"}
+    same, other = said(world.a, *more), said(world.b, *more)
+    session = first.headers["x-toolyard-session"]
+    assert same.headers["x-toolyard-session"] == session
+    assert other.headers["x-toolyard-session"] != session
+
+
+def test_metrics_name_no_tenant(world: World) -> None:
+    text = str(world.b.ask("GET", "/metrics").body)
+    assert "toolyard_runs" in text
+    assert world.names["tenant"] not in text
+
+
+def test_a_stop_of_one_tenant_stops_nothing_of_another(world: World) -> None:
+    script = 'call fail {"why": "as asked"}'
+    run = world.b.finished(world.b.start(script))
+    assert run["outputs"][0]["error"] == "as asked"
+    stopped = world.a.finished(world.a.start(script))
+    assert "no tool named" in stopped["outputs"][0]["error"]
+
+
+def test_without_a_key_there_is_nothing_but_probes(server: Server, world: World) -> None:
+    stranger = Client(server.port, "")
+    for method, path in sorted(set(routes_of(server))):
+        filled = path.replace(":str", "")
+        for name, value in (*world.names.items(), ("name", "clerk")):
+            filled = filled.replace("{" + name + "}", value)
+        answered = stranger.ask(method, filled, {} if method == "POST" else None)
+        assert answered.status == (200 if path in ("/healthz", "/readyz") else 401), (method, path, answered)
