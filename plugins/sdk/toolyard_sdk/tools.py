@@ -182,7 +182,7 @@ def _arguments_type(
 ) -> tuple[type[msgspec.Struct], str]:
     """Return the Struct of the function's arguments, and the name of the parameter that takes the context."""
     try:
-        hints = get_type_hints(function, include_extras=True)
+        hints = get_type_hints(_routine(function), include_extras=True)
     except NameError as error:
         raise TypeError(f"{tool_name}: {error}: types in the signature must be defined at module level") from error
     fields: list[tuple[str, Any, Any]] = []
@@ -207,9 +207,15 @@ def _arguments_type(
             tool_name + "_arguments", fields, kw_only=True, frozen=True, forbid_unknown_fields=True
         )
         msgspec.json.Decoder(made)
+        _schema(made)
     except TypeError as error:
         raise TypeError(f"{tool_name}: {error}") from error
     return made, context
+
+
+def _routine(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what carries the annotations: the function itself, or the `__call__` of an object."""
+    return function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]
 
 
 def _default(parameter: inspect.Parameter) -> Any:
@@ -239,7 +245,7 @@ def _mentions(schema: Any, reference: str) -> bool:
 
 def _output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
     """Return the schema of what the function returns; None for text, for results made by hand and for untyped ones."""
-    hint = get_type_hints(function).get("return", Any)
+    hint = get_type_hints(_routine(function)).get("return", Any)
     options = set(typing.get_args(hint)) if typing.get_origin(hint) in (typing.Union, types.UnionType) else {hint}
     if Any in options or ToolResult in options or options <= _TEXT:
         return None

@@ -47,19 +47,21 @@ async def call(
         tool.check(encoded)
     except ArgumentsInvalid as error:
         return ToolResult(f"The arguments do not fit {name}: {error}", is_error=True)
-    return _capped(await _executed(tool, encoded, context or ToolContext(), seconds), output_bytes)
+    return await _executed(tool, encoded, context or ToolContext(), seconds, output_bytes)
 
 
-async def _executed(tool: Tool, arguments: bytes, context: ToolContext, seconds: float) -> ToolResult:
+async def _executed(
+    tool: Tool, arguments: bytes, context: ToolContext, seconds: float, output_bytes: int
+) -> ToolResult:
     """Execute the call; raises nothing but what cancels the caller."""
     name = tool.spec.name
     repeatable = effect_class(tool.spec.annotations) != "side_effect"
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            result = await tool.call(arguments, context)
+            result = _capped(await tool.call(arguments, context), output_bytes)
     except ToolError as error:
-        result = ToolResult(str(error), is_error=True)
+        result = _capped(ToolResult(str(error), is_error=True), output_bytes)
     except ConnectionRefusedError as error:  # nothing was sent
         result = ToolResult(f"{name} failed: {error}"[:DETAIL], is_error=True)
     except (CallInDoubt, ConnectionError) as error:
