@@ -156,7 +156,7 @@ class Acts:
             outcome, duration = await execute(
                 log.agent.tools[call.name],
                 self._log.arguments(call),
-                self._tool_context(call, key, effect.attempt, seconds),
+                self._tool_context(key, effect.attempt, seconds),
                 seconds=seconds,
                 output_bytes=log.agent.release.tool_output_bytes,
                 repeatable=repeatable,
@@ -177,7 +177,7 @@ class Acts:
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
 
-    def _tool_context(self, call: e.CallHead, key: str, attempt: int, seconds: float) -> ToolContext:
+    def _tool_context(self, key: str, attempt: int, seconds: float) -> ToolContext:
         log = self._log
         return ToolContext(
             tenant=log.identity.tenant,

@@ -1,4 +1,4 @@
-"""The agents that can be run: what the repository's files say now, and older releases that parked runs are pinned to."""
+"""The agents that can be run: what the files say now, and the older releases that parked runs are pinned to."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ class Agents:
         return bound
 
     def _installed(self, wanted: ToolRelease) -> bool:
-        """Tell whether the installed tool is the one that was released (operators' pins change only what is claimed)."""
+        """Tell whether the installed tool is the one that was released (a pin changes only what is claimed)."""
         found = self._loader.current.toolbox.releases.get(wanted.spec.name)
         return (
             found is not None

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 import uvloop
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
@@ -36,7 +36,7 @@ from toolyard_runtime.config import Config, read_config
 from toolyard_runtime.desk import Desk
 from toolyard_runtime.engine import Engine
 from toolyard_runtime.http import openai_routes, probes
-from toolyard_runtime.http.access import Guard
+from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.http.refusals import HANDLERS
@@ -56,6 +56,7 @@ from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
+from toolyard_runtime.upkeep import Upkeep
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
 DEFAULT_TENANT = "default"
@@ -144,15 +145,19 @@ async def composed(
             if config.server.cors_origins
             else None,
             openapi_config=OpenAPIConfig(
-                "Toolyard", "0.1.0", path="/api/openapi", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+                "Toolyard",
+                "0.1.0",
+                openapi_router=Router("/api/openapi", route_handlers=[], opt=ANYBODY),
+                render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             ),
             logging_config=None,
         )
-        await engine.recover()
+        upkeep = Upkeep(engine)
+        await upkeep.recover()
         try:
             yield Wiring(app, engine, keys, tenants, agents, routes)
         finally:
-            await engine.close(min(2.0, config.server.drain_seconds))
+            await upkeep.close(min(2.0, config.server.drain_seconds))
             await routes.close()
     finally:
         await database.close()
@@ -266,4 +271,4 @@ def _greet(wiring: Wiring, url: str, key: str) -> None:
         print(f"API key, shown once: {key}")  # noqa: T201
     for problem in (*wiring.routes.notes, *wiring.agents.problems):
         print(f"! {problem}")  # noqa: T201
-    print("", end="", flush=True)  # noqa: T201
+    print(end="", flush=True)  # noqa: T201

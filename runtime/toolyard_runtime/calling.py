@@ -1,4 +1,4 @@
-"""Executes one call of a tool, whatever the tool does: time-out, exceptions, output cap; knows no run and no journal."""
+"""Executes one call of a tool, whatever the tool does: time-out, exceptions, output cap; knows no run."""
 
 import asyncio
 import time

@@ -13,7 +13,7 @@ ProfileName = Literal["vllm", "openai", "llama.cpp", "ollama", "generic"]
 
 
 class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[server]`: where to listen and how much at once. `public_url` stands in links; sizes are bytes, times seconds."""
+    """`[server]`: where to listen and how much at once; sizes are bytes, times seconds."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8700

@@ -14,9 +14,10 @@ from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message, TextPart
 
 from toolyard_runtime.approving import Approving
+from toolyard_runtime.beginning import NewRun, stored_context
 from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.drive import Driver
-from toolyard_runtime.engine import Engine, NewRun, RunUnavailable, Stopped, stored_context
+from toolyard_runtime.engine import Engine, RunUnavailable, Stopped
 from toolyard_runtime.feed import Feed
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
@@ -60,6 +61,16 @@ class Served(Struct, frozen=True):
         return self.driver.log.feed if self.driver is not None else None
 
 
+class _Query(Struct, frozen=True):
+    """A request whose agent and end user are settled."""
+
+    caller: Caller
+    agent: BoundAgent
+    ask: Ask
+    asked: Asked
+    end_user: str | None
+
+
 class Desk:
     """Turns requests into runs."""
 
@@ -80,10 +91,8 @@ class Desk:
             if continued is not None:
                 return msgspec.structs.replace(continued, warnings=warnings)
         agent = await self._agent(ask)
-        if ask.resends:
-            served = await self._chat(caller, agent, ask, asked, end_user)
-        else:
-            served = await self._response(caller, agent, ask, asked, end_user)
+        query = _Query(caller, agent, ask, asked, end_user)
+        served = await (self._chat(query) if ask.resends else self._response(query))
         return msgspec.structs.replace(served, warnings=warnings)
 
     async def _agent(self, ask: Ask) -> BoundAgent:
@@ -122,14 +131,12 @@ class Desk:
 
     # --- Responses ---
 
-    async def _response(
-        self, caller: Caller, agent: BoundAgent, ask: Ask, asked: Asked, end_user: str | None
-    ) -> Served:
+    async def _response(self, query: _Query) -> Served:
         session, base = None, None
-        if ask.previous is not None:
-            row = await self._previous(caller, ask.previous[0], end_user)
+        if query.ask.previous is not None:
+            row = await self._previous(query.caller, query.ask.previous[0], query.end_user)
             session, base = row.session, _head(row)
-        return await self._begin(caller, agent, ask, asked, end_user, ask.messages, session, base)
+        return await self._begin(query, query.ask.messages, session, base)
 
     async def _previous(self, caller: Caller, run: bytes, end_user: str | None) -> RunRow:
         row = await self._services.runs.find(caller.tenant, run)
@@ -165,26 +172,27 @@ class Desk:
 
     # --- Chat ---
 
-    async def _chat(self, caller: Caller, agent: BoundAgent, ask: Ask, asked: Asked, end_user: str | None) -> Served:
+    async def _chat(self, query: _Query) -> Served:
+        caller, ask = query.caller, query.ask
         visible = tuple(visible_part(message) for message in ask.messages)
         last = max((i for i, message in enumerate(ask.messages) if message.role == "assistant"), default=-1)
         if last < 0:
-            return await self._begin(caller, agent, ask, asked, end_user, ask.messages, None, None, visible)
-        key = self._key(caller, agent, asked, end_user, visible[: last + 1])
+            return await self._begin(query, ask.messages, None, None, visible=visible)
+        key = self._key(query, visible[: last + 1])
         place = await self._services.sessions.recall(caller.tenant, key)
         row = await self._services.runs.find(caller.tenant, place.item.run) if place is not None else None
         if place is None or row is None:
-            return await self._begin(caller, agent, ask, asked, end_user, ask.messages, None, None, visible)
+            return await self._begin(query, ask.messages, None, None, visible=visible)
         row = await self._at_rest(row)
         if row.status == "parked" and row.reason == "approval":
-            return await self._remind(caller, agent, asked, end_user, row, place, visible)
+            return await self._remind(query, row, place, visible)
         if row.status == "parked":
             await self._engine.cancel(row, caller.key, "superseded")
             row = await self._at_rest(row)
         missed = await self._missed(row, place.segment) if row.segment > place.segment else ""
         base = _head(row) if missed or row.head_n > place.item.n else place.item
         fresh = ask.messages[last + 1 :]
-        return await self._begin(caller, agent, ask, asked, end_user, fresh, row.session, base, visible, missed)
+        return await self._begin(query, fresh, row.session, base, visible=visible, prologue=missed)
 
     async def _at_rest(self, row: RunRow) -> RunRow:
         """Wait until nobody drives the run any more and return its row."""
@@ -205,58 +213,46 @@ class Desk:
         text = "\n\n".join(part for part in said if part)
         return text + "\n\n" if text else ""
 
-    async def _remind(
-        self,
-        caller: Caller,
-        agent: BoundAgent,
-        asked: Asked,
-        end_user: str | None,
-        row: RunRow,
-        place: Continuation,
-        visible: tuple[bytes, ...],
-    ) -> Served:
+    async def _remind(self, query: _Query, row: RunRow, place: Continuation, visible: tuple[bytes, ...]) -> Served:
         """Say again what a run waits for, so that the conversation can go on from there."""
         segment = await self._engine.segment(row)
         if segment is None:
             raise RunUnavailable(show("run", row.id))
         said = encode_message(Message("assistant", self._services.visible_text(segment)))
-        key = self._key(caller, agent, asked, end_user, (*visible, said))
+        key = self._key(query, (*visible, said))
         tx = self._services.database.begin()
         here = Continuation(place.session, place.item, segment.index)
-        self._services.sessions.remember(tx, key, caller.tenant, here)
+        self._services.sessions.remember(tx, key, query.caller.tenant, here)
         await self._services.database.commit(tx)
         return Served(segment=segment)
 
-    def _key(
-        self, caller: Caller, agent: BoundAgent, asked: Asked, end_user: str | None, visible: Sequence[bytes]
-    ) -> bytes:
-        parts = (asked.chat.encode(errors="replace"), *visible)
-        return continuation_key(caller.tenant, caller.key, end_user, agent.release.name, parts)
+    def _key(self, query: _Query, visible: Sequence[bytes]) -> bytes:
+        parts = (query.asked.chat.encode(errors="replace"), *visible)
+        caller = query.caller
+        return continuation_key(caller.tenant, caller.key, query.end_user, query.agent.release.name, parts)
 
     # --- new runs ---
 
     async def _begin(
         self,
-        caller: Caller,
-        agent: BoundAgent,
-        ask: Ask,
-        asked: Asked,
-        end_user: str | None,
+        query: _Query,
         messages: tuple[Message, ...],
         session: bytes | None,
         base: e.ItemRef | None,
+        *,
         visible: tuple[bytes, ...] | None = None,
         prologue: str = "",
     ) -> Served:
+        caller, ask, asked = query.caller, query.ask, query.asked
         driver = await self._engine.start(
             NewRun(
                 tenant=caller.tenant,
                 caller=caller.key,
                 roles=caller.roles,
-                agent=agent,
+                agent=query.agent,
                 messages=messages,
                 mode="background" if ask.background else "foreground",
-                end_user=end_user,
+                end_user=query.end_user,
                 session=session,
                 base=base,
                 instructions=ask.instructions,

@@ -24,11 +24,11 @@ from toolyard_runtime.store.runs import RunRow, RunStatus
 from toolyard_runtime.turns import Turns
 
 MODEL = "model"
-"""What `_here` says while the driver's own task waits for a model; while it waits for a tool it is the call's number."""
+"""What `_here` says while the driver's own task waits for a model; for a tool it is the call's number."""
 
 
 class Driver:
-    """One run under way; `run` returns when it rests, `log.feed` tells everybody what happens, `gone` that it is over."""
+    """One run under way; `run` returns when it rests, `log.feed` tells what happens and `gone` that it is over."""
 
     def __init__(self, log: RunLog, row: RunRow, context: RunContext) -> None:
         self.log = log

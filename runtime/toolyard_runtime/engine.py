@@ -7,35 +7,30 @@ neither: whoever decides or answers for it makes the engine load its journal and
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
-from msgspec import Struct
 from toolyard_memory.sessions import Session
 from toolyard_memory.window import Window
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
-from toolyard_sdk.messages import Message, ToolSpec
 
 from toolyard_runtime import loop
 from toolyard_runtime.agents import Agents
-from toolyard_runtime.binding import BoundAgent
+from toolyard_runtime.beginning import NewRun, first_event, stored_context
 from toolyard_runtime.conversation import Conversation
 from toolyard_runtime.drive import Driver
 from toolyard_runtime.feed import Feed
-from toolyard_runtime.models.encoder import decode_message, encode_message, without_reasoning
+from toolyard_runtime.models.encoder import decode_message
 from toolyard_runtime.runlog import RunContext, RunIdentity, RunLog
-from toolyard_runtime.segments import Sampling, Segment
+from toolyard_runtime.segments import Segment
 from toolyard_runtime.services import Services
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import beginning
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import Lookup, SourceOf, call_id, segments_of
-
-WINDOW_CACHE_BYTES = 16 * 1024 * 1024
-WINDOW_CACHE_ENTRIES = 512
-SWEEP_SECONDS = 1.0
+from toolyard_runtime.windows import Windows
 
 
 class Full(Exception):
@@ -54,29 +49,6 @@ class RunOver(Conflict):
     """The run has finished: nothing reaches it any more."""
 
 
-class NewRun(Struct, frozen=True):
-    """What a run begins with. `base` is the session item it continues from; `session` None opens a new session."""
-
-    tenant: str
-    caller: str
-    roles: frozenset[str]
-    agent: BoundAgent
-    messages: tuple[Message, ...]
-    mode: e.Mode = "foreground"
-    end_user: str | None = None
-    session: bytes | None = None
-    base: e.ItemRef | None = None
-    instructions: str = ""
-    client_tools: tuple[ToolSpec, ...] = ()
-    sampling: Sampling | None = None
-    stream: bool = False
-    request: bytes | None = None
-    echo: bytes | None = None
-    visible: tuple[bytes, ...] | None = None
-    prologue: str = ""
-    parent: bytes | None = None
-
-
 class Engine:
     """Drives the runs of one process."""
 
@@ -87,20 +59,18 @@ class Engine:
         self.live: dict[bytes, Driver] = {}
         self.started_at = services.clock.now()
         self.left_alone: dict[bytes, str] = {}
-        self._tasks: dict[bytes, asyncio.Task[None]] = {}
-        self._windows: OrderedDict[tuple[bytes, int], tuple[Conversation, int]] = OrderedDict()
-        self._cached_bytes = 0
-        self._waking: dict[bytes, tuple[int, str]] = {}
+        self.tasks: dict[bytes, asyncio.Task[None]] = {}
+        self.windows = Windows(services.database, services.sessions)
+        self.waking: dict[bytes, tuple[int, str]] = {}
         self._resuming: dict[bytes, asyncio.Lock] = {}
-        self._sweeper: asyncio.Task[None] | None = None
-        self._closing = False
+        self.closing = False
         self._log = logging.getLogger("toolyard.engine")
 
     # --- starting ---
 
     def admit(self) -> None:
         """Raise Full when no further run fits."""
-        if self._closing or len(self.live) >= self.max_runs:
+        if self.closing or len(self.live) >= self.max_runs:
             self.services.meters.count(self.services.meters.runs_refused)
             raise Full
 
@@ -115,7 +85,7 @@ class Engine:
         run = services.new_id()
         session = new.session or services.new_id()
         identity = RunIdentity(new.tenant, run, session, new.caller, release.name, new.end_user)
-        conversation = await self._conversation(session, new.base, release.window_tokens)
+        conversation = await self.windows.take(session, new.base, release.window_tokens)
         doubts = await self._session_doubts(new.tenant, session) if new.base is not None else frozenset()
         self.admit()  # again, since others may have come in while this one was reading
         log = RunLog(services, new.agent, identity, beginning(run), conversation)
@@ -150,7 +120,7 @@ class Engine:
             prologue=new.prologue,
         )
         driver = Driver(log, row, context)
-        effects = log.append(_started(log, new, now))
+        effects = log.append(first_event(log, new, now))
         self.live[run] = driver
         services.meters.count(services.meters.runs_started, release.name)
         if new.mode == "background":
@@ -166,7 +136,7 @@ class Engine:
         run = driver.log.identity.run
         self.live[run] = driver
         self.services.meters.runs_live.set(len(self.live))
-        self._tasks[run] = asyncio.create_task(self._watch(driver, effects))
+        self.tasks[run] = asyncio.create_task(self._watch(driver, effects))
 
     async def _watch(self, driver: Driver, effects: tuple[loop.Effect, ...]) -> None:
         """Drive to the next rest; whatever goes wrong is told to those who wait, and the journal keeps the rest."""
@@ -177,67 +147,28 @@ class Engine:
             driver.log.feed.close(RunUnavailable("another owner drives this run"))
         except asyncio.CancelledError:
             driver.log.feed.close(RunUnavailable("the server is stopping; the run goes on when it is back"))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and the journal keeps the run
             self._log.exception("run_%s stopped: it will be taken up at the next start", run.hex())
             driver.log.feed.close(error)
         else:
             self._keep_window(driver)
             state = driver.log.state
             if state.phase == "parked" and state.wake_at:
-                self._waking[run] = (state.wake_at, driver.log.identity.tenant)
+                self.waking[run] = (state.wake_at, driver.log.identity.tenant)
         finally:
             self.live.pop(run, None)
-            self._tasks.pop(run, None)
+            self.tasks.pop(run, None)
             driver.gone.set()
             self.services.meters.runs_live.set(len(self.live))
 
-    # --- windows ---
-
-    async def _conversation(self, session: bytes, base: e.ItemRef | None, budget: int) -> Conversation:
-        if base is None:
-            return Conversation(Window(budget))
-        cached = self._windows.pop((base.run, base.n), None)
-        if cached is not None:
-            conversation, size = cached
-            self._cached_bytes -= size
-            if conversation.window.budget == budget:
-                return conversation
-        return await self._load_window(session, base, budget)
-
-    async def _load_window(self, session: bytes, head: e.ItemRef, budget: int, own: bytes = b"") -> Conversation:
-        """Read a session's window from the database; reasoning is kept only for the run `own`."""
-        window = Window(budget, await self.services.sessions.chain(session, head))
-        refs = [(item.ref.run, item.ref.n) for item in window.items]
-        found = await payloads.load_many(self.services.database, refs)
-        for index, ref in enumerate(refs):
-            payload = found[ref]
-            if isinstance(payload, payloads.Erased):
-                window.fragments[index] = _erased(window.items[index].kind, ref)
-            else:
-                window.fragments[index] = payload.data if ref[0] == own else without_reasoning(payload.data)
-        return Conversation(window)
-
     def _keep_window(self, driver: Driver) -> None:
-        """Keep the window for the session's next run; the least recently used go first."""
-        if driver.log.state.phase != "finished" or self._closing:
-            return
         last = loop.last_item(driver.log.state)
-        if last is None:
-            return
-        conversation = driver.log.conversation
-        size = conversation.window.size
-        self._windows[last.run, last.n] = (conversation, size)
-        self._cached_bytes += size
-        while self._cached_bytes > WINDOW_CACHE_BYTES or len(self._windows) > WINDOW_CACHE_ENTRIES:
-            _, (_, dropped) = self._windows.popitem(last=False)
-            self._cached_bytes -= dropped
+        if driver.log.state.phase == "finished" and last is not None and not self.closing:
+            self.windows.keep(driver.log.conversation, last)
 
-    def forget(self, runs: frozenset[bytes]) -> None:
-        """Drop the cached windows that hold an item of these runs: their content was erased."""
-        for key, (conversation, size) in list(self._windows.items()):
-            if any(item.ref.run in runs for item in conversation.window.items):
-                del self._windows[key]
-                self._cached_bytes -= size
+    def forget(self, runs: AbstractSet[bytes]) -> None:
+        """Drop what is kept in memory of these runs: their content was erased."""
+        self.windows.forget(runs)
 
     async def _session_doubts(self, tenant: str, session: bytes) -> frozenset[tuple[str, bytes]]:
         """Return the session's calls in doubt as (tool, canonical arguments)."""
@@ -270,7 +201,7 @@ class Engine:
         log.complete = whole
         last = loop.last_item(log.state)
         if last is not None:
-            log.conversation = await self._load_window(row.session, last, agent.release.window_tokens, row.id)
+            log.conversation = await self.windows.load(row.session, last, agent.release.window_tokens, row.id)
         return log
 
     async def resume(
@@ -307,7 +238,7 @@ class Engine:
                 self._resuming.pop(row.id, None)
 
     async def _awake(self, run: bytes) -> Driver | None:
-        """Return a run's driver that still takes events; one that is coming to rest is waited for: it would lose them."""
+        """Return a run's driver that still takes events; one that is coming to rest is waited for."""
         driver = self.live.get(run)
         if driver is None or not driver.resting:
             return driver
@@ -333,7 +264,7 @@ class Engine:
             row, status="running", epoch=log.state.epoch, segment=log.state.segment, wake_at=0
         )
         self.services.runs.update(log.tx, row)
-        self._waking.pop(row.id, None)
+        self.waking.pop(row.id, None)
         driver = Driver(log, row, context or stored_context(log))
         self.live[row.id] = driver
         try:
@@ -380,87 +311,10 @@ class Engine:
             if not lock.locked():
                 self._resuming.pop(row.id, None)
 
-    # --- the server's own life ---
-
-    async def recover(self) -> None:
-        """Take up what a former process left: background runs go on, foreground runs end, parked ones wait on."""
-        for row in await self.services.runs.open_of_all_tenants():
-            try:
-                await self._recover(row)
-            except (e.UnknownEvent, RunUnavailable) as error:
-                self.left_alone[row.id] = str(error)
-                self._log.warning("run_%s is left alone: %s", row.id.hex(), error)
-        self._sweeper = asyncio.create_task(self._sweep())
-
-    async def _recover(self, row: RunRow) -> None:
-        if row.status == "parked" and row.reason != "shutdown":
-            if row.wake_at:
-                self._waking[row.id] = (row.wake_at, row.tenant)
-            return
-
-        def news(log: RunLog) -> Sequence[e.RunEvent]:
-            if row.mode == "background":
-                return ()
-            return (e.CancelRequested(log.now(), "server", "crashed"),)
-
-        await self.resume(row, "started_again" if row.status == "parked" else "recovered", news)
-
-    async def _sweep(self) -> None:
-        """Wake runs whose approvals have expired."""
-        while True:
-            await self.services.clock.sleep(SWEEP_SECONDS)
-            now = self.services.clock.now()
-            for run, (at, tenant) in list(self._waking.items()):
-                if at <= now:
-                    self._waking.pop(run, None)
-                    try:
-                        await self._expire(tenant, run, now)
-                    except Exception:
-                        self._log.exception("run_%s could not be woken", run.hex())
-
-    async def _expire(self, tenant: str, run: bytes, now: int) -> None:
-        row = await self.services.runs.find(tenant, run)
-        if row is None or row.status != "parked":
-            return
-
-        def news(log: RunLog) -> Sequence[e.RunEvent]:
-            due = [request for request in log.state.approvals.values() if request.expires_at <= now]
-            for request in due:
-                self.services.approvals.decide(log.tx, request.approval, "expired", now, "clock")
-            return [
-                e.ApprovalDecided(now, request.approval, request.call, "expired", "clock", request.binding)
-                for request in due
-            ]
-
-        await self.resume(row, "deadline", news)
-
-    async def close(self, drain_seconds: float) -> None:
-        """Take no more runs, let the live ones finish for a while, then park the background ones and end the others."""
-        self._closing = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=drain_seconds)
-        for driver in list(self.live.values()):
-            if driver.row.mode == "foreground":
-                with contextlib.suppress(Conflict):
-                    driver.deliver(e.CancelRequested(driver.log.now(), "server", "shutdown"))
-        if self._tasks:
-            foreground = [self._tasks[run] for run, d in self.live.items() if d.row.mode == "foreground"]
-            if foreground:
-                await asyncio.wait(foreground, timeout=5)
-        for run, driver in list(self.live.items()):
-            task = self._tasks.get(run)
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task], timeout=5)
-            with contextlib.suppress(Conflict):
-                await driver.park_for_shutdown()
-
     async def unready(self) -> list[str]:
         """Return why no run can be taken now; empty when one can."""
         problems = []
-        if self._closing:
+        if self.closing:
             problems.append("the server is stopping")
         elif len(self.live) >= self.max_runs:
             problems.append(f"{self.max_runs} runs are live, which is the most")
@@ -468,7 +322,7 @@ class Engine:
         return problems
 
     def client_left(self, driver: Driver) -> None:
-        """Note that nobody waits for a foreground run any more: after its grace time the agent's `on_disconnect` holds."""
+        """Note that nobody waits for a foreground run any more: after the grace time `on_disconnect` holds."""
         release = driver.log.agent.release
         if driver.row.mode == "background" or release.on_disconnect == "continue":
             return
@@ -499,52 +353,3 @@ class Engine:
         if index is None:
             return found[-1] if found else None
         return found[index] if 0 <= index < len(found) else None
-
-
-def _started(log: RunLog, new: NewRun, now: int) -> e.RunStarted:
-    """Write what a run begins with and return its first event."""
-    identity = log.identity
-    return e.RunStarted(
-        at=now,
-        run=identity.run,
-        session=identity.session,
-        tenant=identity.tenant,
-        caller=identity.caller,
-        agent=identity.agent,
-        release=new.agent.release.digest,
-        inputs=tuple(
-            log.put(message.role, encode_message(message)) for message in new.messages if message.role != "system"
-        ),
-        limits=new.agent.release.limits,
-        mode=new.mode,
-        base=new.base,
-        end_user=log.bind(new.end_user.encode()) if new.end_user else None,
-        instructions=log.put("instructions", new.instructions.encode()) if new.instructions else None,
-        client_tools=log.put("tools", msgspec.json.encode(new.client_tools)) if new.client_tools else None,
-        sampling=log.put("sampling", msgspec.json.encode(new.sampling)) if new.sampling is not None else None,
-        echo=log.put("echo", new.echo) if new.echo is not None else None,
-        parent=new.parent,
-        roles=tuple(sorted(new.roles)),
-    )
-
-
-def stored_context(log: RunLog) -> RunContext:
-    """Return the context of a run that was started by a request long gone: what its journal keeps of it."""
-    started = log.state.started
-    if started is None:
-        return RunContext()
-    tools = log.contents.get(started.client_tools.n) if started.client_tools else None
-    sampling = log.contents.get(started.sampling.n) if started.sampling else None
-    return RunContext(
-        roles=frozenset(started.roles),
-        instructions=log.words(started.instructions),
-        client_tools=msgspec.json.decode(tools, type=tuple[ToolSpec, ...]) if tools else (),
-        sampling=msgspec.json.decode(sampling, type=Sampling) if sampling else None,
-    )
-
-
-def _erased(kind: str, ref: tuple[bytes, int]) -> bytes:
-    """Return what stands in the window in place of erased content."""
-    role = kind if kind in ("user", "assistant", "tool") else "user"
-    call = call_id(ref[0], ref[1]) if role == "tool" else None
-    return encode_message(Message(role, "[erased]", tool_call_id=call))  # type: ignore[arg-type]

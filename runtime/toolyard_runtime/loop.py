@@ -88,8 +88,8 @@ class Doubt(Struct, frozen=True, gc=False):
 class RunState(Struct, frozen=True):
     """Everything the loop knows of a run; ordinals are those of the journal's heads.
 
-    `active_us` sums the time before the last wait, `active_since` is when the present stretch began: the wall time budget
-    does not count waiting for people.
+    `active_us` sums the time before the last wait, `active_since` is when the present stretch began: the wall time
+    budget does not count waiting for people.
     `items` are the payload ordinals of the run's session items in window order; `repeats` counts the calls by
     commitment to (tool, arguments); `closing` is set once the run can only end.
     """
@@ -293,7 +293,7 @@ def _act(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
         handed = tuple(call.head.call for call in state.calls if call.stage == "client")
         calls = [msgspec.structs.replace(c, busy=True) if c.stage == "client" else c for c in state.calls]
         return msgspec.structs.replace(state, calls=tuple(calls)), (HandOver(handed),)
-    why = next((PARKED_FOR[stage] for stage in open_stages if stage in OUTSIDE), "approval")
+    why: ParkReason = next((PARKED_FOR[stage] for stage in open_stages if stage in OUTSIDE), "approval")
     return state, (Park(why),)
 
 

@@ -23,5 +23,5 @@ def retry_delay(fault: ModelFault, attempt: int, retry_after: float | None, jitt
         return None
     if retry_after is not None and retry_after > LONGEST_WAIT:
         return None
-    step = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1))
+    step = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1))
     return max(step * (0.5 + jitter / 2), retry_after or 0.0)

@@ -64,7 +64,7 @@ class Routes:
         model = model or table.default_model
         if not model:
             raise ConfigError(
-                f"[providers.{provider}] needs default_model, or the agent a model: which model of {table.base_url} answers?"
+                f"[providers.{provider}] needs default_model, or the agent a model: which one of {table.base_url}?"
             )
         profile = PROFILES[table.profile or "generic"]
         return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile)

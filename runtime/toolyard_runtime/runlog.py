@@ -4,6 +4,8 @@ Every event goes through `append`: folded by the loop, chained into the journal,
 items filed, all in one open transaction that `commit` makes durable. Nothing here decides or performs anything.
 """
 
+from typing import cast
+
 from msgspec import Struct
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
@@ -70,7 +72,7 @@ class RunLog:
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
         self._tail = tail
-        self._kinds: dict[int, str] = {}
+        self._kinds: dict[int, PayloadKind] = {}
         self._next_n = 1
         self._filed = 0
         self._last: e.ItemRef | None = None
@@ -163,8 +165,12 @@ class RunLog:
         window = self.conversation.window
         for n in self.state.items[self._filed :]:
             fragment = self.contents[n]
-            kind: Kind = self._kinds[n]  # type: ignore[assignment] - items are messages, whose kind is their role
-            item = Item(e.ItemRef(self.identity.run, n), kind, estimate_tokens(fragment), window.next_position)
+            item = Item(
+                e.ItemRef(self.identity.run, n),
+                cast(Kind, self._kinds[n]),
+                estimate_tokens(fragment),
+                window.next_position,
+            )
             self.services.sessions.add(self.tx, self.identity.session, item, self._last, ENCODER)
             window.add(item, fragment)
             self._last = item.ref

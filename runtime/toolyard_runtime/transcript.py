@@ -6,7 +6,7 @@ did, and what follows a crash lies after everything that was ever sent.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from toolyard_sdk import events as e
@@ -206,8 +206,8 @@ class Transcript:
             index, self._open = self._open, None
             if index is not None:
                 self._truncated = event.finish == "length" and not event.calls
-                status = "incomplete" if self._truncated else "completed"
-                made.append(self._done(index, TextOut(event.message.n, text, status)))
+                whole: Literal["incomplete", "completed"] = "incomplete" if self._truncated else "completed"
+                made.append(self._done(index, TextOut(event.message.n, text, whole)))
         else:
             made += self._break()
         if event.calls:

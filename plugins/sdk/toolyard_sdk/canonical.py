@@ -25,5 +25,5 @@ def commit(salt: bytes, content: bytes) -> bytes:
 
 
 def chain(previous: bytes, head: bytes) -> bytes:
-    """Return the 32-byte leaf hash that links `head` to the stream before it (leaf prefix of RFC 9162, section 2.1.1)."""
+    """Return the 32-byte hash that links `head` to the stream before it (leaf prefix of RFC 9162, section 2.1.1)."""
     return hashlib.sha256(b"\x00" + previous + head).digest()

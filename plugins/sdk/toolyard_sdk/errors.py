@@ -16,7 +16,7 @@ class CallInDoubt(Exception):
 
 
 class ModelError(Exception):
-    """A model call that failed: `fault` says how, `status` the HTTP status, `retry_after` seconds the server asked for."""
+    """A model call that failed: `fault` says how, `status` is HTTP's, `retry_after` in seconds."""
 
     def __init__(self, fault: ModelFault, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message)

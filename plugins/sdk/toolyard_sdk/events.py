@@ -1,4 +1,4 @@
-"""`RunEvent`: the closed union of what can happen to a run, as heads; holds no content, only references and commitments.
+"""`RunEvent`: the closed union of what can happen to a run, as heads; no content, only references and commitments.
 
 A head is written once and never rewritten. Content (messages, arguments, results, reasons in words) lies in payloads
 that `Content` points to; erasing a payload leaves every head, and so every fold and proof, as it was. All times are
@@ -216,7 +216,7 @@ class ModelReplied(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
 
 
 class ModelFailed(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """A turn was lost. `retry_at` is when another attempt may start (0: none can help), `leaked` the text already sent."""
+    """A turn was lost. `retry_at` is when to try again (0: no use), `leaked` the text already sent."""
 
     at: int
     turn: int

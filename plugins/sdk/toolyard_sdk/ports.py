@@ -31,8 +31,8 @@ class Transaction(Protocol):
     `statement` is a SQLAlchemy Core statement made once at import; a row gives its bind parameters in the order of
     the statement's own parameters (`insert(table)`: the table's columns; else as they appear in the SQL), or in the
     order the statement pins with `.execution_options(row=("status", "id"))`. Within a transaction, rows are applied
-    statement by statement, in the order of each statement's first use. With `expect`, the commit is refused (`Conflict`) unless exactly that many rows
-    were changed.
+    statement by statement, in the order of each statement's first use. With `expect`, the commit is refused
+    (`Conflict`) unless exactly that many rows were changed.
     """
 
     def write(self, statement: Any, row: tuple[Any, ...], *, expect: int | None = None) -> None:

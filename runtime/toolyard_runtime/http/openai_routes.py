@@ -25,7 +25,7 @@ from toolyard_runtime.wire.chat.request import read_chat
 from toolyard_runtime.wire.chat.stream import ChatStream
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.responses.answer import Echo, echo_of, response_object
-from toolyard_runtime.wire.responses.ids import read_response_id, response_id
+from toolyard_runtime.wire.responses.ids import read_response_id
 from toolyard_runtime.wire.responses.request import read_responses
 from toolyard_runtime.wire.responses.stream import ResponseStream, position_of
 

@@ -86,7 +86,7 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     return respond(request, RequestRefused(words, code="internal_error", status=500))
 
 
-HANDLERS: dict[type[Exception], Any] = {
+HANDLERS: dict[int | type[Exception], Any] = {
     RequestRefused: on_refused,
     Full: on_full,
     Stopped: on_stopped,

@@ -51,7 +51,7 @@ ERASED: Final = Erased()
 class Payload(Struct, frozen=True):
     """Content as it was stored: `kind` says what it is, `data` are its bytes."""
 
-    kind: str
+    kind: PayloadKind
     data: bytes
 
 

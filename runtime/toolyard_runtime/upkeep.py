@@ -1,0 +1,104 @@
+"""What the server owes its runs: taking them up at start, waking them in time, and leaving them well at the end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from toolyard_sdk import events as e
+from toolyard_sdk.errors import Conflict
+
+from toolyard_runtime.engine import Engine, RunUnavailable
+from toolyard_runtime.runlog import RunLog
+from toolyard_runtime.store.runs import RunRow
+
+SWEEP_SECONDS = 1.0
+"""How late an expired approval may be noticed."""
+
+LAST_SECONDS = 5.0
+"""How long a stopping server waits for runs it has cancelled."""
+
+
+class Upkeep:
+    """Looks after the runs of one engine; `recover` begins it and `close` ends it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._services = engine.services
+        self._sweeper: asyncio.Task[None] | None = None
+        self._log = logging.getLogger("toolyard.upkeep")
+
+    async def recover(self) -> None:
+        """Take up what a former process left: background runs go on, foreground runs end, parked ones wait on."""
+        for row in await self._services.runs.open_of_all_tenants():
+            try:
+                await self._recover(row)
+            except (e.UnknownEvent, RunUnavailable) as error:
+                self._engine.left_alone[row.id] = str(error)
+                self._log.warning("run_%s is left alone: %s", row.id.hex(), error)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _recover(self, row: RunRow) -> None:
+        if row.status == "parked" and row.reason != "shutdown":
+            if row.wake_at:
+                self._engine.waking[row.id] = (row.wake_at, row.tenant)
+            return
+
+        def news(log: RunLog) -> Sequence[e.RunEvent]:
+            if row.mode == "background":
+                return ()
+            return (e.CancelRequested(log.now(), "server", "crashed"),)
+
+        await self._engine.resume(row, "started_again" if row.status == "parked" else "recovered", news)
+
+    async def _sweep(self) -> None:
+        """Wake runs whose approvals have expired."""
+        while True:
+            await self._services.clock.sleep(SWEEP_SECONDS)
+            now = self._services.clock.now()
+            for run, (at, tenant) in list(self._engine.waking.items()):
+                if at <= now:
+                    self._engine.waking.pop(run, None)
+                    try:
+                        await self._expire(tenant, run, now)
+                    except Exception:  # noqa: BLE001 - one run's trouble must not keep the others asleep
+                        self._log.exception("run_%s could not be woken", run.hex())
+
+    async def _expire(self, tenant: str, run: bytes, now: int) -> None:
+        row = await self._services.runs.find(tenant, run)
+        if row is None or row.status != "parked":
+            return
+
+        def news(log: RunLog) -> Sequence[e.RunEvent]:
+            due = [request for request in log.state.approvals.values() if request.expires_at <= now]
+            for request in due:
+                self._services.approvals.decide(log.tx, request.approval, "expired", now, "clock")
+            return [
+                e.ApprovalDecided(now, request.approval, request.call, "expired", "clock", request.binding)
+                for request in due
+            ]
+
+        await self._engine.resume(row, "deadline", news)
+
+    async def close(self, drain_seconds: float) -> None:
+        """Take no more runs, let the live ones finish for a while, then park the background ones and end the others."""
+        self._engine.closing = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._engine.tasks:
+            await asyncio.wait(self._engine.tasks.values(), timeout=drain_seconds)
+        for driver in list(self._engine.live.values()):
+            if driver.row.mode == "foreground":
+                with contextlib.suppress(Conflict):
+                    driver.deliver(e.CancelRequested(driver.log.now(), "server", "shutdown"))
+        if self._engine.tasks:
+            foreground = [self._engine.tasks[run] for run, d in self._engine.live.items() if d.row.mode == "foreground"]
+            if foreground:
+                await asyncio.wait(foreground, timeout=5)
+        for run, driver in list(self._engine.live.items()):
+            task = self._engine.tasks.get(run)
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task], timeout=5)
+            with contextlib.suppress(Conflict):
+                await driver.park_for_shutdown()
