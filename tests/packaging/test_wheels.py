@@ -42,6 +42,8 @@ def test_a_wheel_holds_its_package_its_types_and_nothing_of_the_tests(wheels: li
         name = wheel.name.split("-")[0]
         files = zipfile.ZipFile(wheel).namelist()
         assert {file.split("/")[0] for file in files} <= {name, f"{name}-{wheel.name.split('-')[1]}.dist-info"}
+        left_over = [file for file in files if any(part.startswith((".", "__pycache__")) for part in file.split("/"))]
+        assert left_over == []
         if name != "toolyard":
             assert f"{name}/py.typed" in files
 
