@@ -1,7 +1,9 @@
 """The runtime's tables, the same on SQLite and Postgres; knows no statement and no connection.
 
 Every value is an integer, a text or bytes, so that no driver has to convert one: times are UTC microseconds, ids 16
-bytes of UUIDv7, JSON is text. Rows are read and written through SQLAlchemy Core; the classes are the schema.
+bytes of UUIDv7, JSON is text. Rows are read and written through SQLAlchemy Core; the classes are the schema. That two
+indexes are partial on Postgres too stands in the migrations only: to say it here would import that dialect (and cost
+every start some megabytes).
 """
 
 from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, Text, text
@@ -30,20 +32,17 @@ class RunTable(RuntimeTable, table=True):
             "ix_run_open",
             "status",
             sqlite_where=text("status <> 'finished'"),
-            postgresql_where=text("status <> 'finished'"),
         ),
         Index(
             "ix_run_doubts",  # a `tenant` in it would make SQLite's planner prefer the primary key
             "session",
             sqlite_where=text("doubts > 0"),
-            postgresql_where=text("doubts > 0"),
         ),
         Index(
             "ix_run_doubt",
             "tenant",
             "session",
             sqlite_where=text("doubts > 0"),
-            postgresql_where=text("doubts > 0"),
         ),
         LEAN,
     )
