@@ -243,6 +243,12 @@ def flaw(head: CallHead, position: int, limits: Limits) -> CallHead:
     return head
 
 
+def waits(state: RunState) -> bool:
+    """Whether all that is left of the turn is up to a person or the client."""
+    left = [call.stage for call in state.calls if call.stage != "answered"]
+    return state.phase == "acting" and state.closing is None and bool(left) and OUTSIDE.issuperset(left)
+
+
 def last_item(state: RunState) -> ItemRef | None:
     """Return the newest session item the run stands on: its own last one, or the one it started from."""
     if state.started is None:
@@ -335,12 +341,13 @@ def _on_offered(state: RunState, event: ToolsOffered) -> RunState:
 
 
 def _on_replied(state: RunState, event: ModelReplied) -> RunState:
-    if state.phase != "thinking" or event.turn != state.turn:
+    if state.phase != "thinking" or (event.turn, event.attempt) != (state.turn, state.attempt):
         return state
     usage = state.usage + event.usage
     spent = state.limits.tokens and usage.total_tokens >= state.limits.tokens
-    closing = state.closing or ("budget" if spent and event.calls else None)
-    if event.malformed or not (event.calls or event.text):
+    useless = bool(event.malformed) or not (event.calls or event.text)
+    closing = state.closing or ("budget" if spent and (event.calls or useless) else None)
+    if useless:
         error = "malformed_turn" if event.malformed else "empty_response"
         if state.reasks or closing:
             return _lost_turn(msgspec.structs.replace(state, usage=usage, closing=closing), error)
@@ -382,7 +389,7 @@ def _first_stage(head: CallHead, closing: FinishReason | None) -> Stage:
 
 
 def _on_failed(state: RunState, event: ModelFailed) -> RunState:
-    if state.phase != "thinking" or event.turn != state.turn:
+    if state.phase != "thinking" or (event.turn, event.attempt) != (state.turn, state.attempt):
         return state
     if state.closing or not event.retry_at or state.attempt >= state.limits.model_attempts:
         return _lost_turn(state, event.fault)
@@ -422,6 +429,8 @@ def _on_approval_requested(state: RunState, event: ApprovalRequested) -> RunStat
         return msgspec.structs.replace(call, stage="waiting", busy=False) if call.stage == "unasked" else None
 
     waiting = _with_call(state, event.call, change)
+    if waiting is state:
+        return state
     return msgspec.structs.replace(waiting, approvals={**state.approvals, event.approval: event})
 
 
@@ -515,13 +524,12 @@ def _on_client_returned(state: RunState, event: ClientToolsReturned) -> RunState
 
 
 def _on_parked(state: RunState, event: RunParked) -> RunState:
-    if state.phase in ("new", "finished"):
+    if state.phase in ("new", "parked", "finished") or (event.why != "shutdown" and not waits(state)):
         return state
-    resting = state.resting if state.phase == "parked" else state.phase
     return msgspec.structs.replace(
         state,
         phase="parked",
-        resting=resting,
+        resting=state.phase,
         parked=event.why,
         wake_at=event.until,
         active_us=state.active_us + event.at - state.active_since,
@@ -562,14 +570,14 @@ def _recovered(call: Call, closing: FinishReason | None) -> Call:
 
 
 def _close(state: RunState, reason: FinishReason) -> RunState:
-    """Make the run end: what runs is stopped, what has not begun never will."""
+    """Make the run end: what runs is stopped, what has not begun never will, what is being answered is let be."""
     if state.closing or state.phase in ("finishing", "finished", "new"):
         return state
     return msgspec.structs.replace(state, closing=reason, calls=tuple(map(_closed, state.calls)))
 
 
 def _closed(call: Call) -> Call:
-    if call.stage in ("answered", "flawed", "lost"):
+    if call.stage in ("answered", "flawed", "lost") or (call.stage in ("rejected", "denied") and call.busy):
         return call
     if call.stage == "running" or (call.stage == "cleared" and call.busy):
         return msgspec.structs.replace(call, stage="aborting", busy=False)
@@ -583,10 +591,12 @@ def _on_cancel(state: RunState, event: CancelRequested) -> RunState:
 
 def _on_deadline(state: RunState, event: DeadlineReached) -> RunState:
     closed = _close(state, "budget")
-    return msgspec.structs.replace(closed, error=closed.error or event.budget)
+    return closed if closed is state else msgspec.structs.replace(closed, error=event.budget)
 
 
 def _on_finished(state: RunState, event: RunFinished) -> RunState:
+    if state.phase != "finishing":
+        return state
     return msgspec.structs.replace(state, phase="finished", finish=event)
 
 
