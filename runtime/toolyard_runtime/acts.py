@@ -1,6 +1,5 @@
 """The calls of a run: asking the policy and people, executing, and answering for those that do not run."""
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -15,31 +14,34 @@ from toolyard_sdk.messages import Message
 from toolyard_runtime import answers, loop
 from toolyard_runtime.binding import Offer
 from toolyard_runtime.calling import InDoubt, Returned, execute, misfit
+from toolyard_runtime.interrupts import Interrupted, Interrupts
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.transcript import call_id
 
 
 class Acts:
-    """Performs every effect about a call. `add` and `was_interrupted` as in `Turns`; `offered` is what it offers."""
+    """Performs every effect about a call. `add` and `interrupts` as in `Turns`; `offered` is what it offers."""
 
     def __init__(
         self,
         log: RunLog,
         context: RunContext,
         add: Callable[[e.RunEvent], None],
-        was_interrupted: Callable[[], bool],
+        interrupts: Interrupts,
         offered: Callable[[], Offer],
     ) -> None:
         self._log = log
         self._context = context
         self._add = add
-        self._was_interrupted = was_interrupted
+        self._interrupts = interrupts
         self._offered = offered
 
     def judge(self, effect: loop.Judge) -> None:
         """Ask the policy about a call and journal its ruling."""
         log, call = self._log, effect.call
+        if self._stage_of(call.call) != "proposed":
+            return  # the run has begun to end since the loop asked for this
         release = log.agent.release
         decision, rule, reason = decide(release.policy, self._policy_call(call))
         if decision != "reject" and self._in_doubt_before(call):
@@ -104,6 +106,8 @@ class Acts:
     def ask(self, effect: loop.Ask) -> None:
         """Ask a person about a call: the approval and its row, in one transaction."""
         log, call = self._log, effect.call
+        if self._stage_of(call.call) != "unasked":
+            return
         approval = log.services.new_id()
         now = log.now()
         expires = now + int(log.agent.release.approval_seconds * 1e6)
@@ -147,23 +151,24 @@ class Acts:
         key = call_id(log.identity.run, call.call)
         self._add(e.ToolStarted(log.now(), call.call, call.release, call.arguments.mac, effect.attempt, key))
         seconds = log.agent.release.tool_seconds
+        if call.effect != "read_only":
+            await log.commit("full")
+        if self._stage_of(call.call) != "running":  # cancelled while the disk was busy: nothing was sent
+            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+            return
         try:
-            if call.effect != "read_only":
-                await log.commit("full")
-            if self._stage_of(call.call) != "running":  # cancelled while the disk was busy: nothing was sent
-                self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
-                return
-            outcome, duration = await execute(
-                log.agent.tools[call.name],
-                self._log.arguments(call),
-                self._tool_context(key, effect.attempt, seconds),
-                seconds=seconds,
-                output_bytes=log.agent.release.tool_output_bytes,
-                repeatable=repeatable,
+            outcome, duration = await self._interrupts.during(
+                call.call,
+                execute(
+                    log.agent.tools[call.name],
+                    self._log.arguments(call),
+                    self._tool_context(key, effect.attempt, seconds),
+                    seconds=seconds,
+                    output_bytes=log.agent.release.tool_output_bytes,
+                    repeatable=repeatable,
+                ),
             )
-        except asyncio.CancelledError:
-            if not self._was_interrupted():
-                raise
+        except Interrupted:
             if repeatable:
                 self._return(call, Returned(answers.cancelled_words(call.name), is_error=True), "cancelled")
             else:
@@ -240,9 +245,12 @@ class Acts:
                 decided = log.verdicts[call.call]
                 text = answers.denied_words(call.name, decided.verdict, log.words(decided.reason))
             case "dropped":
-                text = answers.dropped_words(call.name)
+                begun = any(made.attempt for made in log.state.calls if made.head.call == call.call)
+                text = answers.cancelled_words(call.name) if begun else answers.dropped_words(call.name)
         self._return(call, Returned(text, is_error=True), answers.SOURCES[effect.why])
 
     def hand_over(self, effect: loop.HandOver) -> None:
         """Ask the client to execute its calls."""
+        if any(self._stage_of(number) != "client" for number in effect.calls):
+            return
         self._add(e.ClientToolsRequested(self._log.now(), effect.calls))

@@ -8,7 +8,7 @@ parallel calls get tasks of their own. Whatever comes from outside is folded at 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,13 +18,11 @@ from toolyard_sdk.messages import Message
 
 from toolyard_runtime import loop
 from toolyard_runtime.acts import Acts
+from toolyard_runtime.interrupts import MODEL, Interrupts
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.store.runs import RunRow, RunStatus
 from toolyard_runtime.turns import Turns
-
-MODEL = "model"
-"""What `_here` says while the driver's own task waits for a model; for a tool it is the call's number."""
 
 
 class Driver:
@@ -35,8 +33,9 @@ class Driver:
         self.row = row
         self.context = context
         self.gone = asyncio.Event()
-        self._turns = Turns(log, context, self._add, self._was_interrupted)
-        self._acts = Acts(log, context, self._add, self._was_interrupted, self._turns.offered)
+        self._interrupts = Interrupts()
+        self._turns = Turns(log, context, self._add, self._interrupts)
+        self._acts = Acts(log, context, self._add, self._interrupts, self._turns.offered)
         self._at_once: dict[type, Callable[[Any], None]] = {
             loop.Judge: self._acts.judge,
             loop.Answer: self._acts.answer,
@@ -47,9 +46,7 @@ class Driver:
         }
         self._todo: deque[loop.Effect] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._here: int | str | None = None
-        self._interrupted = False
-        self._task: asyncio.Task[Any] | None = None
+        self._failed: Exception | None = None
         self._wake: asyncio.Future[None] | None = None
         self._resting = False
 
@@ -71,12 +68,13 @@ class Driver:
 
     async def run(self, effects: tuple[loop.Effect, ...]) -> None:
         """Perform effects until the run parks or finishes; raises what the stores raise."""
-        self._task = asyncio.current_task()
         self._todo.extend(effects)
         budget = self.log.state.limits.seconds - self.log.state.active_us / 1e6
         timer = asyncio.get_running_loop().call_later(max(budget, 0), self._out_of_time)
         try:
             while not self._resting:
+                if self._failed is not None:
+                    raise self._failed
                 if self._todo:
                     await self._perform(self._todo.popleft())
                 else:
@@ -106,15 +104,15 @@ class Driver:
     async def _perform(self, effect: loop.Effect) -> None:
         match effect:
             case loop.Think():
-                await self._guarded(MODEL, self._turns.think(effect))
+                await self._turns.think(effect)
             case loop.Execute(call=call):
-                if self._tasks or any(isinstance(other, loop.Execute) for other in self._todo):
+                if len(self.log.state.calls) > 1:  # the turn's other calls must not wait for this one
                     self._tasks[call.call] = asyncio.create_task(self._execute_beside(effect))
                 else:
-                    await self._guarded(call.call, self._acts.execute(effect))
+                    await self._acts.execute(effect)
             case loop.Ask():
                 self._acts.ask(effect)
-                if self._tasks:  # the question must be answerable while other calls still run
+                if self._tasks or self._todo:  # the question must be answerable while other calls still run
                     await self.log.commit("full")
             case loop.Park():
                 await self._park(effect)
@@ -123,49 +121,25 @@ class Driver:
             case _:
                 self._at_once[type(effect)](effect)
 
-    async def _guarded(self, what: int | str, work: Coroutine[Any, Any, None]) -> None:
-        """Perform one effect here, where `_abort` can find it."""
-        self._here = what
-        try:
-            await work
-        finally:
-            self._here = None
-
     async def _execute_beside(self, effect: loop.Execute) -> None:
         try:
             await self._acts.execute(effect)
-        except Exception:
-            if self._task is not None:
-                self._task.cancel()
-            raise
+        except Exception as error:  # noqa: BLE001 - the driver's own task raises it
+            self._failed = self._failed or error
         finally:
             self._tasks.pop(effect.call.call, None)
             self._rouse()
 
     def _abort(self, effect: loop.Abort | loop.AbortModel) -> None:
         """Stop what is under way; it says itself what became of it. What has not begun sees that it shall not."""
-        wanted = effect.call.call if isinstance(effect, loop.Abort) else MODEL
-        task = self._tasks.get(wanted) if isinstance(wanted, int) else None
-        if task is not None:
-            task.cancel()
-        elif self._here == wanted and self._task is not None:
-            self._interrupted = True
-            self._task.cancel()
-
-    def _was_interrupted(self) -> bool:
-        """Tell an abort of the run's own from the cancellation of the whole driver."""
-        if asyncio.current_task() is not self._task:
-            return self._task is not None and not self._task.cancelling()
-        if self._interrupted and self._task is not None:
-            self._interrupted = False
-            self._task.uncancel()
-            return True
-        return False
+        self._interrupts.stop(effect.call.call if isinstance(effect, loop.Abort) else MODEL)
 
     # --- resting ---
 
     async def _park(self, effect: loop.Park) -> None:
         log = self.log
+        if not loop.waits(log.state):
+            return  # something came from outside since the loop asked for this, and what follows from it comes first
         until = min((request.expires_at for request in log.state.approvals.values()), default=0)
         self._add(e.RunParked(log.now(), effect.why, until))
         self._rest("parked")

@@ -1,6 +1,6 @@
 """One turn of a model within a run: what it is offered, what it is sent, and how its answer becomes an event."""
 
-import asyncio
+import logging
 from collections.abc import Callable
 
 from toolyard_sdk import events as e
@@ -11,6 +11,7 @@ from toolyard_sdk.ports import Delta, RawCall, Turn
 from toolyard_runtime import loop
 from toolyard_runtime.binding import Offer
 from toolyard_runtime.calling import misfit
+from toolyard_runtime.interrupts import MODEL, Interrupted, Interrupts
 from toolyard_runtime.models.calls import match_name, normalise_arguments
 from toolyard_runtime.models.encoder import ENCODER, encode_message
 from toolyard_runtime.retry import retry_delay
@@ -22,19 +23,20 @@ NO_ARGUMENTS = "{}"
 
 
 class Turns:
-    """Performs `Think`. `add` folds an event; `was_interrupted` tells an abort of the run's own from a cancellation."""
+    """Performs `Think`. `add` folds an event; `interrupts` lets the run stop the wait for its model."""
 
     def __init__(
         self,
         log: RunLog,
         context: RunContext,
         add: Callable[[e.RunEvent], None],
-        was_interrupted: Callable[[], bool],
+        interrupts: Interrupts,
     ) -> None:
         self._log = log
         self._context = context
         self._add = add
-        self._was_interrupted = was_interrupted
+        self._interrupts = interrupts
+        self._journal = logging.getLogger("toolyard.model")
         self._offer: Offer | None = None
         self._offer_version = -1
         self._first_delta_at = 0
@@ -53,10 +55,8 @@ class Turns:
         log = self._log
         if effect.not_before > log.now():
             try:
-                await log.services.clock.sleep((effect.not_before - log.now()) / 1e6)
-            except asyncio.CancelledError:
-                if not self._was_interrupted():
-                    raise
+                await self._interrupts.during(MODEL, log.services.clock.sleep((effect.not_before - log.now()) / 1e6))
+            except Interrupted:
                 self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
                 return
         why = log.services.stops.run_stopped(log.identity.tenant, log.identity.agent)
@@ -100,25 +100,32 @@ class Turns:
         meters = log.services.meters
         self._first_delta_at = 0
         left = log.state.limits.seconds - (log.state.active_us + called.at - log.state.active_since) / 1e6
-        try:
-            await log.commit()
-            turn = await log.agent.route.port.reply(
-                body,
-                timeout=max(left, 0.001),
-                on_delta=self._on_delta if stream else None,
-                request_id=f"{log.identity.run.hex()}-{called.turn}-{called.attempt}",
-            )
-        except ModelError as error:
-            meters.count(meters.model_calls, called.model, error.fault)
-            self._add(self._failure(called, error))
-            return
-        except asyncio.CancelledError:
-            if not self._was_interrupted():
-                raise
-            meters.count(meters.model_calls, called.model, "cancelled")
+        await log.commit()
+        if log.state.closing:  # since the disk was asked: nothing was sent
             self._add(self._failure(called, ModelError("cancelled", "the run is ending")))
             return
-        self._take_turn(called, turn, offer)
+        try:
+            turn = await self._interrupts.during(
+                MODEL,
+                log.agent.route.port.reply(
+                    body,
+                    timeout=max(left, 0.001),
+                    on_delta=self._on_delta if stream else None,
+                    request_id=f"{log.identity.run.hex()}-{called.turn}-{called.attempt}",
+                ),
+            )
+        except ModelError as error:
+            failure = error
+        except Interrupted:
+            failure = ModelError("cancelled", "the run is ending")
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter ends this turn, not the driver
+            self._journal.exception("the client of %s failed", called.model)
+            failure = ModelError("bad_answer", f"the model client failed: {type(error).__name__}")
+        else:
+            self._take_turn(called, turn, offer)
+            return
+        meters.count(meters.model_calls, called.model, failure.fault)
+        self._add(self._failure(called, failure))
 
     def _on_delta(self, delta: Delta) -> None:
         if delta.text:
