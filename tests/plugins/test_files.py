@@ -306,6 +306,28 @@ async def test_a_file_swapped_for_a_link_or_pipe_in_mid_call_is_never_followed_n
         swapper.join(SECONDS)
 
 
+@pytest.mark.parametrize("bait", ["link", "pipe", "device"])
+async def test_a_file_swapped_between_the_look_at_it_and_its_opening_is_refused_at_once(
+    files: Files, monkeypatch: pytest.MonkeyPatch, bait: str
+) -> None:
+    look = os.stat
+
+    def look_then_swap(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
+        state = look(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if path == "top.txt" and dir_fd is not None and stat.S_ISREG(state.st_mode):
+            os.unlink(path, dir_fd=dir_fd)
+            if bait == "pipe":
+                os.mkfifo(path, dir_fd=dir_fd)
+            else:
+                os.symlink("../outside/secret.txt" if bait == "link" else "/dev/zero", path, dir_fd=dir_fd)
+        return state
+
+    monkeypatch.setattr(os, "stat", look_then_swap)
+    text = await files.refused("read_file", path="top.txt")
+    assert SECRET not in text
+    assert "is a link" in text or "no regular file" in text
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40))
 def test_the_names_of_any_path_can_be_opened_one_by_one_or_the_path_is_refused(path: str) -> None:
     try:
