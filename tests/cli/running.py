@@ -98,6 +98,16 @@ class Terminal:
     def press(self, key: bytes) -> None:
         os.write(self._ours, key)
 
+    def interrupt(self, pattern: str, presses: int = 10) -> str:
+        """Press Ctrl-C until `pattern` shows: one that comes just before a read is only seen at the next key."""
+        for _ in range(presses):
+            self.press(CTRL_C)
+            try:
+                return self.until(pattern, 3.0)
+            except AssertionError:
+                continue
+        raise AssertionError(f"{pattern!r} did not show after {presses} times Ctrl-C in: {self.seen[-500:]!r}")
+
     def end(self, seconds: float = _SECONDS) -> int:
         """Wait for the command to leave and return its exit code."""
         deadline = time.monotonic() + seconds

@@ -1,6 +1,9 @@
 """`toolyard serve`: options become ServeOptions and the server takes over; says how when there is no model."""
 
+import signal
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import get_args
 
 import click
@@ -77,9 +80,21 @@ def serve(
     from toolyard_runtime.app import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
     from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
-        start(options)
+        with suppress(KeyboardInterrupt):
+            start(options)
     except NoModel as error:
         raise Failed(f"no model is configured, so no agent could answer.\n\n{WAYS_TO_A_MODEL}") from error
     except (ConfigError, StorageError) as error:
         raise Failed(str(error)) from error
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """End the process the way that lets every `finally` run.
+
+    The HTTP server takes these signals while it serves, drains, and then raises them once more: with the default for
+    SIGTERM the process would be gone before the database is closed.
+    """
+    raise KeyboardInterrupt
