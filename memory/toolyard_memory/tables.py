@@ -30,10 +30,12 @@ class SessionRow(MemoryTable, table=True):
 
 
 class ItemRow(MemoryTable, table=True):
-    """An immutable item of a session: content is payload `n` of `run`; a tree by `parent`, ordered by `position`."""
+    """An immutable item of a session: content is payload `n` of `run`; a tree by `parent`, ordered by `position`.
+
+    Not lean: items of many sessions are appended to one page, and only the small entries of their index spread.
+    """
 
     __tablename__ = "item"
-    __table_args__ = LEAN
 
     session: bytes = Field(primary_key=True, sa_type=LargeBinary)
     position: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})

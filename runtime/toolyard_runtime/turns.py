@@ -88,7 +88,7 @@ class Turns:
             window_start=items[0].ref,
             window_end=items[-1].ref,
             offered=offer.digest,
-            request=digest,
+            request=log.bind(digest),
             message=log.reserve(),
             variant=f"{effect.variant}+stream" if stream else effect.variant,
         )

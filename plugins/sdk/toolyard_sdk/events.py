@@ -177,7 +177,7 @@ class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
 
 
 class ModelCalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """A request leaves for the model: all that is needed to rebuild its bytes, and their SHA-256.
+    """A request leaves for the model: all that is needed to rebuild its bytes, and a commitment to their SHA-256.
 
     The request is the encoder's head for (release, model, offered, variant), then the session's items from
     `window_start` to `window_end`, both included. `message` is the payload ordinal kept for the answer.

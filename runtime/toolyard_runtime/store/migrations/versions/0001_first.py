@@ -187,7 +187,6 @@ def create_memory() -> None:
         integer("tokens"),
         integer("encoder"),
         sa.PrimaryKeyConstraint("session", "position", "run", "n"),
-        **LEAN,
     )
     op.create_table(
         "session",
