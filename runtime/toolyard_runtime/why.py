@@ -18,6 +18,7 @@ from toolyard_runtime.models.encoder import decode_message
 from toolyard_runtime.transcript import ERASED, Lookup
 
 SHORT = 240
+LONG = 1_000
 SECOND = 1_000_000
 MILLISECOND = 1_000
 
@@ -41,6 +42,7 @@ class Explanation(Struct, frozen=True):
 
 
 Told = tuple[str, dict[str, Any]]
+UNREADABLE = Message("user", "[unreadable]")
 
 RESUMED: dict[e.ResumeReason, str] = {
     "approval": "after a person's decision",
@@ -104,7 +106,7 @@ def explain(events: Iterable[e.RunEvent], lookup: Lookup, *, end_user: str | Non
         kind, tell = TELL[type(event)]
         text, detail = tell(teller, event)
         kept = {name: value for name, value in detail.items() if value not in (None, "", [], {}, ())}
-        lines.append(Line(seq, event.at, kind, text, kept or None))
+        lines.append(Line(seq, event.at, kind, brief(text, LONG), kept or None))
     return Explanation(teller.question, teller.answer, tuple(lines))
 
 
@@ -176,7 +178,12 @@ class _Teller:
 
     def _message(self, n: int) -> Message | None:
         data = self._lookup(n)
-        return decode_message(data) if data is not None else None
+        if data is None:
+            return None
+        try:
+            return decode_message(data)
+        except msgspec.MsgspecError:  # somebody has changed it: the rest is told all the same
+            return UNREADABLE
 
     def _said(self, n: int) -> str:
         message = self._message(n)
@@ -242,11 +249,8 @@ class _Teller:
         shown = [one.name for one in event.candidates if not one.left_out]
         left = [f"{one.name} ({one.left_out.replace('_', ' ')})" for one in event.candidates if one.left_out]
         text = f"Offered {', '.join(shown) or 'no tool'}" + (f"; left out {', '.join(left)}" if left else "")
-        releases = [
-            f"{one.name}: {one.release}" + (f", score {one.score:g}" if one.score is not None else "")
-            for one in event.candidates
-        ]
-        return text, {"offered set": event.digest, "candidates": releases}
+        scores = [f"{one.name} {one.score:g}" for one in event.candidates if one.score is not None]
+        return text, {"offered set": event.digest, "scores": scores}
 
     # --- the model ---
 
@@ -255,12 +259,12 @@ class _Teller:
         text = f"Turn {event.turn}{again}: asked {event.model}"
         return text, {
             "request": "sha256:" + event.request.hex(),
-            "from": f"{show('run', event.window_start.run)}, item {event.window_start.n}",
-            "to": f"{show('run', event.window_end.run)}, item {event.window_end.n}",
-            "offered set": event.offered,
+            "earlier runs shown": f"from {show('run', event.window_start.run)} on" if self._older(event) else None,
             "variant": event.variant if event.variant != "plain" else None,
-            "encoder": event.encoder,
         }
+
+    def _older(self, event: e.ModelCalled) -> bool:
+        return self._started is not None and event.window_start.run != self._started.run
 
     def replied(self, event: e.ModelReplied) -> Told:
         message = self._message(event.message.n)
@@ -273,9 +277,8 @@ class _Teller:
         detail = {
             "tokens": f"{event.usage.input_tokens} in, {event.usage.output_tokens} out",
             "took": lasted(event.duration_us) if event.duration_us else None,
-            "finish": event.finish,
-            "model": event.response_model,
-            "fingerprint": event.fingerprint,
+            "ended by": event.finish if event.finish not in ("stop", "tool_calls") else None,
+            "model": " ".join(filter(None, (event.response_model, event.fingerprint))),
             "margin": event.margin,
             "problems": [f"{head.name}: {PROBLEMS[head.problem]}" for head in event.calls if head.problem],
             "said": brief(said) if event.calls and event.text else None,

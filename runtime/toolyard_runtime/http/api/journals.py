@@ -31,7 +31,10 @@ def decoded(payload: Payload | Erased) -> Any:
         return ERASED
     if payload.kind in WRITTEN:
         return payload.data.decode(errors="replace")
-    return msgspec.json.decode(payload.data)
+    try:
+        return msgspec.json.decode(payload.data)
+    except msgspec.DecodeError:  # somebody has changed it, which is worth seeing
+        return payload.data.decode(errors="replace")
 
 
 def head_object(seq: int, event: e.RunEvent, found: dict[int, Payload | Erased]) -> dict[str, Any]:

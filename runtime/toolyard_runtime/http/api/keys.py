@@ -29,7 +29,7 @@ class MakeKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _ROLES = f"roles are {', '.join(ROLES)}"
-_read_key = Reader(MakeKey, frozenset(), {"roles": _ROLES, "roles[]": _ROLES})
+_read_key = Reader(MakeKey, frozenset(), {"name": "send what the key is for", "roles": _ROLES, "roles[]": _ROLES})
 
 
 @get("/api/v1/keys", opt=OPERATORS, summary="List API keys, newest first")

@@ -27,7 +27,7 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-_read_stop = Reader(Stop, frozenset(), {"kind": "send agent, tool or tenant"})
+_read_stop = Reader(Stop, frozenset(), {"kind": "send agent, tool or tenant", "name": "send the name of what to stop"})
 
 
 def _shown(entry: tuple[str, str, int, str]) -> dict[str, Any]:

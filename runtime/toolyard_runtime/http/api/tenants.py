@@ -21,7 +21,7 @@ class MakeTenant(Struct, frozen=True, forbid_unknown_fields=True):
     id: str
 
 
-_read_tenant = Reader(MakeTenant, frozenset(), {})
+_read_tenant = Reader(MakeTenant, frozenset(), {"id": "send the tenant's name"})
 
 
 @get("/api/v1/tenants", opt=OPERATORS, summary="List tenants by name")

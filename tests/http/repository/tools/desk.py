@@ -23,7 +23,7 @@ def fail(why: str) -> str:
 @tool(read_only=True)
 async def wait(name: str) -> str:
     """Return once the file `name` is there."""
-    while not (HERE / name).exists():
+    while not (HERE / name).exists():  # noqa: ASYNC110 - a file has no event to wait for
         await asyncio.sleep(0.005)
     return f"{name} is there"
 
