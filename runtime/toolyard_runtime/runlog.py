@@ -10,6 +10,7 @@ from msgspec import Struct
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit as commitment
+from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Durability, Tail
 
@@ -78,6 +79,7 @@ class RunLog:
         self._last: e.ItemRef | None = None
         self._resting: list[StreamEvent] = []
         self._salt = b""
+        self._lost: Exception | None = None
 
     def begin(self, base: e.ItemRef | None) -> None:
         """Make the run's salt; `base` is the session item it continues from."""
@@ -101,6 +103,11 @@ class RunLog:
         self._filed = len(self.state.items)
         self._last = loop.last_item(self.state)
         self.feed.publish(stream_of(events, self.contents.get, self.agent.source_of, self.transcript.index))
+
+    @property
+    def erased(self) -> bool:
+        """Whether the run's contents are gone, and its salt with them: nothing can be added that heads could hold."""
+        return not self._salt
 
     def reserve(self) -> int:
         """Return the ordinal of a payload that is yet to come."""
@@ -183,9 +190,22 @@ class RunLog:
         self.feed.close()
 
     async def commit(self, durability: Durability = "normal") -> None:
-        """Make everything so far durable; raises Conflict when another owner has moved on."""
+        """Make everything so far durable; raises Conflict when another owner has moved on.
+
+        Once a commit has failed, or nobody knows whether it did, no later one is tried: it would leave a gap in the
+        journal. Whoever takes the run up reads how far it came.
+        """
+        if self._lost is not None:
+            raise self._lost
         tx, self.tx = self.tx, self.services.database.begin()
-        await self.services.database.commit(tx, durability)
+        try:
+            await self.services.database.commit(tx, durability)
+        except Exception as error:
+            self._lost = error
+            raise
+        except BaseException:
+            self._lost = Conflict("nobody knows whether the last commit was made")
+            raise
 
     def now(self) -> int:
         """Return UTC microseconds."""
