@@ -66,6 +66,11 @@ class Driver:
         """Whether the run has parked or finished under this driver."""
         return self._resting
 
+    @property
+    def attended(self) -> bool:
+        """Whether a client waits for the run: one that began in background, or goes on since a decision, has none."""
+        return self.row.mode == "foreground" and not self.log.state.decided
+
     async def run(self, effects: tuple[loop.Effect, ...]) -> None:
         """Perform effects until the run parks or finishes; raises what the stores raise."""
         self._todo.extend(effects)

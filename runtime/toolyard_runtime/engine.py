@@ -7,14 +7,14 @@ neither: whoever decides or answers for it makes the engine load its journal and
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 from toolyard_memory.sessions import Session
 from toolyard_memory.window import Window
 from toolyard_sdk import events as e
-from toolyard_sdk.errors import Conflict
+from toolyard_sdk.errors import ConfigError, Conflict
 
 from toolyard_runtime import loop
 from toolyard_runtime.agents import Agents
@@ -62,7 +62,7 @@ class Engine:
         self.tasks: dict[bytes, asyncio.Task[None]] = {}
         self.windows = Windows(services.database, services.sessions)
         self.waking: dict[bytes, tuple[int, str]] = {}
-        self._resuming: dict[bytes, asyncio.Lock] = {}
+        self._resuming: dict[bytes, tuple[asyncio.Lock, int]] = {}
         self.closing = False
         self._log = logging.getLogger("toolyard.engine")
 
@@ -192,7 +192,10 @@ class Engine:
         """Read a run's journal and contents, ready to be appended to; raises UnknownEvent and RunUnavailable."""
         services = self.services
         events, tail = await services.journal.resume(row.id)
-        agent, whole = await self.agents.pinned(row.tenant, row.release)
+        try:
+            agent, whole = await self.agents.pinned(row.tenant, row.release)
+        except ConfigError as error:
+            raise RunUnavailable(f"{row.agent} has no model to go on with: {error}") from error
         if agent is None or not events:
             raise RunUnavailable(f"the release {row.release} of {row.agent} is not in the catalogue")
         identity = RunIdentity(row.tenant, row.id, row.session, row.caller, row.agent, row.end_user)
@@ -219,23 +222,34 @@ class Engine:
 
         A run that is live already is given the events as it goes. `durable` awaits the commit before returning.
         """
-        lock = self._resuming.setdefault(row.id, asyncio.Lock())
+        async with self._alone(row.id):
+            driver = await self._awake(row.id)
+            if driver is not None:
+                driver.deliver(*news(driver.log))
+                if durable:
+                    await driver.log.commit("full")
+                return driver
+            row = await self.services.runs.find(row.tenant, row.id) or row  # it may have moved on since it was read
+            log = await self.load(row)
+            if log.state.phase == "finished":
+                raise RunOver(f"run_{row.id.hex()} has finished")
+            made = context(log) if context else stored_context(log)
+            doubts = await self._session_doubts(row.tenant, row.session)
+            made = msgspec.structs.replace(made, doubts=doubts) if doubts else made
+            return await self._take_up(row, log, why, news(log), made, durable)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, run: bytes) -> AsyncIterator[None]:
+        """Let one at a time take up a run; the lock is kept for as long as anybody holds it or waits for it."""
+        lock, users = self._resuming.get(run, (asyncio.Lock(), 0))
+        self._resuming[run] = (lock, users + 1)
         try:
             async with lock:
-                driver = await self._awake(row.id)
-                if driver is not None:
-                    driver.deliver(*news(driver.log))
-                    if durable:
-                        await driver.log.commit("full")
-                    return driver
-                row = await self.services.runs.find(row.tenant, row.id) or row  # it may have moved on since it was read
-                log = await self.load(row)
-                if log.state.phase == "finished":
-                    raise RunOver(f"run_{row.id.hex()} has finished")
-                return await self._take_up(row, log, why, news(log), context(log) if context else None, durable)
+                yield
         finally:
-            if not lock.locked():
-                self._resuming.pop(row.id, None)
+            lock, users = self._resuming.pop(run)
+            if users > 1:
+                self._resuming[run] = (lock, users - 1)
 
     async def _awake(self, run: bytes) -> Driver | None:
         """Return a run's driver that still takes events; one that is coming to rest is waited for."""
@@ -251,7 +265,7 @@ class Engine:
         log: RunLog,
         why: e.ResumeReason,
         news: Sequence[e.RunEvent],
-        context: RunContext | None,
+        context: RunContext,
         durable: bool,
     ) -> Driver:
         for event in news:
@@ -265,13 +279,15 @@ class Engine:
         )
         self.services.runs.update(log.tx, row)
         self.waking.pop(row.id, None)
-        driver = Driver(log, row, context or stored_context(log))
+        driver = Driver(log, row, context)
         self.live[row.id] = driver
         try:
             if durable:
                 await log.commit("full")
-        except BaseException:
+        except BaseException as error:
             self.live.pop(row.id, None)
+            log.feed.close(error if isinstance(error, Exception) else RunUnavailable("the run was not taken up"))
+            driver.gone.set()
             raise
         self._drive(driver, effects)
         return driver
@@ -289,27 +305,22 @@ class Engine:
 
     async def resolve_doubt(self, row: RunRow, call: int, outcome: e.Outcome, by: str, note: str) -> bool:
         """Record what a person found out about a call in doubt; False when that call is not in doubt."""
-        lock = self._resuming.setdefault(row.id, asyncio.Lock())
-        try:
-            async with lock:
-                driver = await self._awake(row.id)
-                row = await self.services.runs.find(row.tenant, row.id) or row
-                log = driver.log if driver is not None else await self.load(row)
-                if all(doubt.call != call for doubt in log.state.doubts):
-                    return False
-                content = log.put("reason", note.encode()) if note else None
-                event = e.DoubtResolved(log.now(), call, outcome, by, content)
-                if driver is not None:
-                    driver.deliver(event)
-                else:
-                    log.append(event)
-                    row = msgspec.structs.replace(row, doubts=len(log.state.doubts))
-                    self.services.runs.update(log.tx, row)
-                await log.commit("full")
-                return True
-        finally:
-            if not lock.locked():
-                self._resuming.pop(row.id, None)
+        async with self._alone(row.id):
+            driver = await self._awake(row.id)
+            row = await self.services.runs.find(row.tenant, row.id) or row
+            log = driver.log if driver is not None else await self.load(row)
+            if all(doubt.call != call for doubt in log.state.doubts):
+                return False
+            content = log.put("reason", note.encode()) if note and not log.erased else None
+            event = e.DoubtResolved(log.now(), call, outcome, by, content)
+            if driver is not None:
+                driver.deliver(event)
+            else:
+                log.append(event)
+                row = msgspec.structs.replace(row, doubts=len(log.state.doubts))
+                self.services.runs.update(log.tx, row)
+            await log.commit("full")
+            return True
 
     async def unready(self) -> list[str]:
         """Return why no run can be taken now; empty when one can."""
@@ -324,11 +335,12 @@ class Engine:
     def client_left(self, driver: Driver) -> None:
         """Note that nobody waits for a foreground run any more: after the grace time `on_disconnect` holds."""
         release = driver.log.agent.release
-        if driver.row.mode == "background" or release.on_disconnect == "continue":
+        if not driver.attended or release.on_disconnect == "continue":
             return
 
         def leave() -> None:
-            if self.live.get(driver.row.id) is driver and not driver.resting:
+            here = self.live.get(driver.row.id) is driver and not driver.resting
+            if here and not driver.log.feed.followed:  # a client that comes back takes the run over
                 driver.deliver(e.CancelRequested(driver.log.now(), "server", "disconnected"))
 
         asyncio.get_running_loop().call_later(release.grace_seconds, leave)

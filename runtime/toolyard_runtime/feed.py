@@ -18,6 +18,11 @@ class Feed:
         self.error: Exception | None = None
         self._waiting: list[asyncio.Future[None]] = []
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody waits for what comes next."""
+        return any(not future.done() for future in self._waiting)
+
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Add events and wake the readers."""
         if events:

@@ -91,7 +91,8 @@ class RunState(Struct, frozen=True):
     `active_us` sums the time before the last wait, `active_since` is when the present stretch began: the wall time
     budget does not count waiting for people.
     `items` are the payload ordinals of the run's session items in window order; `repeats` counts the calls by
-    commitment to (tool, arguments); `closing` is set once the run can only end.
+    commitment to (tool, arguments); `closing` is set once the run can only end. `decided` is set while the run goes on
+    after a person's decision (or the lack of one in time), with no client of its own.
     """
 
     seq: int = 0
@@ -121,6 +122,7 @@ class RunState(Struct, frozen=True):
     cancel: str = ""
     parked: ParkReason | None = None
     wake_at: int = 0
+    decided: bool = False
     active_since: int = 0
     active_us: int = 0
     finish: RunFinished | None = None
@@ -216,6 +218,9 @@ JUDGED: dict[str, Stage] = {"approve": "cleared", "ask": "unasked", "reject": "r
 DECIDED: dict[str, Stage] = {"approve": "cleared", "deny": "denied", "expired": "denied"}
 OUTSIDE = frozenset({"waiting", "handed", "questioned"})
 """Stages that wait for a person or the client: a run whose open calls are all here is parked."""
+
+DETACHED: dict[str, bool] = {"approval": True, "deadline": True, "input": True, "client_tools": False}
+"""Whether a run goes on without a client after this; the other reasons change nothing about it."""
 
 PARKED_FOR: dict[Stage, ParkReason] = {"waiting": "approval", "handed": "client_tools", "questioned": "input"}
 
@@ -555,6 +560,7 @@ def _on_resumed(state: RunState, event: RunResumed) -> RunState:
         segment=state.segment + (1 if state.phase == "parked" and state.parked != "shutdown" else 0),
         parked=None,
         wake_at=0,
+        decided=DETACHED.get(event.why, state.decided),
         active_since=event.at,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 
-from toolyard_runtime.engine import Engine, RunUnavailable
+from toolyard_runtime.engine import Engine, RunOver, RunUnavailable
 from toolyard_runtime.runlog import RunLog
 from toolyard_runtime.store.runs import RunRow
 
@@ -29,13 +29,19 @@ class Upkeep:
         self._log = logging.getLogger("toolyard.upkeep")
 
     async def recover(self) -> None:
-        """Take up what a former process left: background runs go on, foreground runs end, parked ones wait on."""
+        """Take up what a former process left: background runs go on, foreground runs end, parked ones wait on.
+
+        A run that goes on since somebody decided about its call has nobody connected to it: it is a background run.
+        """
         for row in await self._services.runs.open_of_all_tenants():
             try:
                 await self._recover(row)
             except (e.UnknownEvent, RunUnavailable) as error:
                 self._engine.left_alone[row.id] = str(error)
                 self._log.warning("run_%s is left alone: %s", row.id.hex(), error)
+            except Exception as error:  # noqa: BLE001 - one run's trouble must not keep the server from starting
+                self._engine.left_alone[row.id] = str(error)
+                self._log.exception("run_%s is left alone", row.id.hex())
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _recover(self, row: RunRow) -> None:
@@ -45,7 +51,7 @@ class Upkeep:
             return
 
         def news(log: RunLog) -> Sequence[e.RunEvent]:
-            if row.mode == "background":
+            if row.mode == "background" or log.state.decided:
                 return ()
             return (e.CancelRequested(log.now(), "server", "crashed"),)
 
@@ -61,6 +67,8 @@ class Upkeep:
                     self._engine.waking.pop(run, None)
                     try:
                         await self._expire(tenant, run, now)
+                    except RunOver:
+                        continue
                     except Exception:  # noqa: BLE001 - one run's trouble must not keep the others asleep
                         self._log.exception("run_%s could not be woken", run.hex())
 
@@ -88,11 +96,11 @@ class Upkeep:
         if self._engine.tasks:
             await asyncio.wait(self._engine.tasks.values(), timeout=drain_seconds)
         for driver in list(self._engine.live.values()):
-            if driver.row.mode == "foreground":
+            if driver.attended:
                 with contextlib.suppress(Conflict):
                     driver.deliver(e.CancelRequested(driver.log.now(), "server", "shutdown"))
         if self._engine.tasks:
-            foreground = [self._engine.tasks[run] for run, d in self._engine.live.items() if d.row.mode == "foreground"]
+            foreground = [self._engine.tasks[run] for run, driver in self._engine.live.items() if driver.attended]
             if foreground:
                 await asyncio.wait(foreground, timeout=5)
         for run, driver in list(self._engine.live.items()):
