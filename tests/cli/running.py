@@ -4,7 +4,6 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -132,4 +131,3 @@ class Terminal:
 
 CTRL_C = b"\x03"
 CTRL_D = b"\x04"
-KILL = signal.SIGKILL

@@ -20,7 +20,7 @@ from toolyard_runtime.segments import (
 )
 from toolyard_runtime.wire.responses import Echo, ResponseStream
 
-from tests.cli.running import CTRL_C, CTRL_D, Terminal, toolyard
+from tests.cli.running import CTRL_D, Terminal, toolyard
 from tests.cli.scripted import Scripted, scripted
 
 RUN = bytes(range(16))
@@ -148,8 +148,7 @@ def test_control_c_cancels_the_run_on_the_server_and_the_conversation_goes_on() 
         terminal.until("you> ")
         terminal.type("Tell me a story")
         terminal.until("Once upon a time")
-        terminal.press(CTRL_C)
-        terminal.until("Cancelled.")
+        terminal.interrupt("Cancelled.")
         assert cancelled.is_set()
         terminal.until("you> ")
         terminal.type("Hello?")
@@ -160,8 +159,7 @@ def test_control_c_cancels_the_run_on_the_server_and_the_conversation_goes_on() 
 def test_control_c_at_the_question_mark_says_how_to_leave() -> None:
     with scripted(answers()) as server, Terminal("chat", "--url", server.url) as terminal:
         terminal.until("you> ")
-        terminal.press(CTRL_C)
-        terminal.until("Ctrl-D leaves")
+        terminal.interrupt("Ctrl-D leaves")
         terminal.until("you> ")
         terminal.type("/quit")
         assert terminal.end() == 0

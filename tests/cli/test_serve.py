@@ -91,8 +91,9 @@ def test_a_port_that_is_taken_is_an_error_without_a_traceback(shop: Path) -> Non
         taken.listen()
         port = str(taken.getsockname()[1])
         done = toolyard("serve", "--rehearsal", "--port", port, cwd=shop)
-    assert done.code != 0
+    assert done.code == 1
     assert "in use" in done.err
+    assert "Choose another --port" in done.err
     assert "Traceback" not in done.err
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toolyard_runtime.demo.repository import payments, write_repository
 
-from tests.cli.running import CTRL_C, CTRL_D, Terminal, toolyard
+from tests.cli.running import CTRL_D, Terminal, toolyard
 from tests.cli.serving import serving
 
 REFUND = 'Refund the order "A-17" with 1900 cents'
@@ -80,8 +80,7 @@ def test_control_c_ends_the_run_on_the_server(shop: Path) -> None:
         terminal.until("you> ")
         terminal.type('Check the payout at the bank for "A-17"')
         terminal.until(r"→ check_payout")
-        terminal.press(CTRL_C)
-        terminal.until("Cancelled.")
+        terminal.interrupt("Cancelled.")
         terminal.until("you> ")
         assert newest(shop)["reason"] == "cancelled"
         terminal.type('Track the parcel "PX-220"')

@@ -119,14 +119,22 @@ class Talk:
                 updates = self._conversation.decide([self._asked(each) for each in waiting])
         except KeyboardInterrupt:
             self._break_text()
-            ended = self._conversation.cancel()
-            self._out.print(Text("Cancelled." if ended else "Stopped listening.", style="magenta"))
+            self._cancel()
         except (Refused, Unreachable) as error:
             self._break_text()
             self._out.print(Text(clean(error), style="red"))
         else:
             if end.status != "completed":
                 self._out.print(Text(f"({end.status}{': ' + clean(end.message) if end.message else ''})", style="red"))
+
+    def _cancel(self) -> None:
+        """End the run on the server; a second Ctrl-C does not wait for it."""
+        try:
+            ended = self._conversation.cancel()
+        except KeyboardInterrupt:
+            ended = False
+        told = "Cancelled." if ended else "Stopped listening; the run may go on (toolyard runs cancel last ends it)."
+        self._out.print(Text(told, style="magenta"))
 
     def _asked(self, asked: ApprovalAsked) -> tuple[str, bool, str | None]:
         self._out.print(

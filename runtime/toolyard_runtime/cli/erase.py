@@ -13,9 +13,9 @@ from toolyard_runtime.cli.screen import clean
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connected
 def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> None:
-    """Erase what the end user SUBJECT said and was told.
+    """Erase what an end user said and was told.
 
-    Their open runs are cancelled, then the content of all their runs is deleted for good. The records that something
+    SUBJECT is the end user as the frontend names them. Their open runs are cancelled, then the content of all their runs is deleted for good. The records that something
     happened remain, without content.
     """
     if not yes:
@@ -23,6 +23,9 @@ def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> No
         click.confirm("It cannot be undone. Erase?", abort=True)
     body = {"subject": subject} if tenant is None else {"subject": subject, "tenant": tenant}
     answer = server.post("/api/v1/erasures", body)
+    if answer.get("runs") == 0:
+        click.echo(f"There was nothing of {clean(subject)} to erase.")
+        return
     counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}
     told = ", ".join(f"{value} {clean(name.replace('_', ' '))}" for name, value in counted.items())
     click.echo(f"Erased {clean(subject)}{': ' + told if told else ''}.")

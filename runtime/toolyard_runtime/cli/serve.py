@@ -89,6 +89,9 @@ def serve(
         raise Failed(f"no model is configured, so no agent could answer.\n\n{WAYS_TO_A_MODEL}") from error
     except (ConfigError, StorageError) as error:
         raise Failed(str(error)) from error
+    except SystemExit as error:  # how the HTTP server gives up on an address, after a line in the log
+        if error.code:
+            raise Failed("the server cannot listen there. Choose another --port; 0 takes any free one.") from error
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
