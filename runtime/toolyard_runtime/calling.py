@@ -31,11 +31,14 @@ class InDoubt(Struct, frozen=True):
 async def execute(
     tool: Tool, arguments: bytes, context: ToolContext, *, seconds: float, output_bytes: int, repeatable: bool
 ) -> tuple[Returned | InDoubt, int]:
-    """Call the tool and return what became of it, with its duration in microseconds; raises only CancelledError.
+    """Call the tool and return what became of it, with its duration in microseconds.
 
-    A call that is not `repeatable` and timed out, or lost its connection on the way, is in doubt; other exceptions are
-    results.
+    Raises CancelledError when the caller's task is cancelled, and nothing else. A call that is not `repeatable` and
+    timed out, or lost its connection on the way, is in doubt, also when the tool's own exception came of that; other
+    exceptions are results.
     """
+    task = asyncio.current_task()
+    cancelled_before = task.cancelling() if task is not None else 0
     began = time.perf_counter_ns()
     outcome: Returned | InDoubt
     limit = asyncio.timeout(seconds)
@@ -47,22 +50,44 @@ async def execute(
         outcome = _capped(str(error), True, output_bytes)
     except ConnectionRefusedError as error:
         outcome = Returned(f"{tool.spec.name} failed: {error}"[:DETAIL], is_error=True)
-    except (CallInDoubt, ConnectionError) as error:
-        outcome = _failed(tool, error) if repeatable else InDoubt("connection_lost")
-    except TimeoutError as error:
-        if not repeatable:
-            outcome = InDoubt("timeout")
-        elif limit.expired():
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling() > cancelled_before:
+            raise
+        outcome = _failed(tool, error) if repeatable else InDoubt("connection_lost")  # the tool has cancelled itself
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result
+        doubt = None if repeatable else _doubt_of(error)
+        if doubt is not None:
+            outcome = InDoubt(doubt)
+        elif limit.expired() and isinstance(error, TimeoutError):
             text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
             outcome = Returned(text, is_error=True, source="timeout")
         else:
             outcome = _failed(tool, error)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result for the model
-        outcome = _failed(tool, error)
     return outcome, (time.perf_counter_ns() - began) // 1000
 
 
-def _failed(tool: Tool, error: Exception) -> Returned:
+def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | None:
+    """Return what leaves a call in doubt, in an exception or in what it came of; None when it says what happened."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, TimeoutError):
+            return "timeout"
+        if isinstance(one, CallInDoubt) or (
+            isinstance(one, ConnectionError) and not isinstance(one, ConnectionRefusedError)
+        ):
+            return "connection_lost"
+        left += (one.__cause__, one.__context__)
+        if isinstance(one, BaseExceptionGroup):
+            left += one.exceptions
+    return None
+
+
+def _failed(tool: Tool, error: BaseException) -> Returned:
     text = f"{tool.spec.name} failed: {type(error).__name__}: {error}"
     return Returned(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
 
