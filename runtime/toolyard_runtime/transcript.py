@@ -174,7 +174,7 @@ class Transcript:
         self.index += 1
         self.outputs = []
         self.usage = Usage()
-        self._created_at = event.at
+        self._created_at, self._closed_at = event.at, 0
         return [Opened(self._tick(), self.segment())]
 
     def _on_called(self, event: e.ModelCalled) -> list[StreamEvent]:
@@ -197,7 +197,7 @@ class Transcript:
         self.usage = self.usage + event.usage
         made: list[StreamEvent] = []
         if event.malformed:
-            return self._break()
+            return self._leak(event.leaked)
         if event.text:
             text = self._text(event.message.n)
             rest = text[len(self.leaked) :]
@@ -225,9 +225,13 @@ class Transcript:
         return ERASED if payload is None else text_of(payload)
 
     def _on_failed(self, event: e.ModelFailed) -> list[StreamEvent]:
+        return self._leak(event.leaked)
+
+    def _leak(self, leaked: e.Content | None) -> list[StreamEvent]:
+        """End what readers had been sent of a turn that came to nothing; a replay gives it first."""
         made: list[StreamEvent] = []
-        if event.leaked is not None and self._open is None:
-            payload = self._lookup(event.leaked.n)
+        if leaked is not None and self._open is None:
+            payload = self._lookup(leaked.n)
             made += self.delta(ERASED if payload is None else payload.decode())
         return made + self._break()
 

@@ -162,6 +162,7 @@ class Turns:
             head, arguments = self._check(number, called.message, raw, offer, fresh)
             heads.append(loop.flaw(head, position, log.state.limits))
             written.append(ToolCall(call_id(log.identity.run, number), head.name, arguments))
+        leaked = log.transcript.leaked if turn.malformed else ""
         keep = turn.reasoning and log.agent.route.profile.reasoning
         message = Message(
             "assistant",
@@ -185,6 +186,7 @@ class Turns:
                 margin=turn.margin,
                 first_token_us=self._first_delta_at - called.at if self._first_delta_at else 0,
                 duration_us=now - called.at,
+                leaked=log.put("leaked", leaked.encode()) if leaked else None,
             )
         )
         meters = log.services.meters

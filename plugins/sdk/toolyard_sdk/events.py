@@ -197,7 +197,10 @@ class ModelCalled(Struct, frozen=True, gc=False, tag_field="event", omit_default
 
 
 class ModelReplied(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """A whole turn arrived. `text` says whether it holds text for the user; `malformed` why it was not taken."""
+    """A whole turn arrived. `text` says whether it holds text for the user; `malformed` why it was not taken.
+
+    `leaked` is what readers had already been sent of a turn that was not taken.
+    """
 
     at: int
     turn: int
@@ -213,6 +216,7 @@ class ModelReplied(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
     margin: float | None = None
     first_token_us: int = 0
     duration_us: int = 0
+    leaked: Content | None = None
 
 
 class ModelFailed(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
