@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from toolyard_memory.sessions import Continuation, continuation_key
 from toolyard_sdk import events as e
+from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message, TextPart
 
@@ -87,7 +88,7 @@ class Desk:
             if first is not None:
                 return msgspec.structs.replace(first, warnings=warnings)
         if ask.client_answers or ask.approvals:
-            continued = await self._continue(caller, ask, end_user)
+            continued = await self._continue(caller, ask, asked, end_user)
             if continued is not None:
                 return msgspec.structs.replace(continued, warnings=warnings)
         agent = await self._agent(ask)
@@ -269,7 +270,7 @@ class Desk:
 
     # --- runs that wait for the client ---
 
-    async def _continue(self, caller: Caller, ask: Ask, end_user: str | None) -> Served | None:
+    async def _continue(self, caller: Caller, ask: Ask, asked: Asked, end_user: str | None) -> Served | None:
         """Give a waiting run what the request brings; None when its calls are not ours (an imported history)."""
         row = await self._waiting_run(caller, ask, end_user)
         if row is None:
@@ -280,24 +281,34 @@ class Desk:
                 param="input",
                 code="mixed_input",
             )
+        if len({answer.approval for answer in ask.approvals}) < len(ask.approvals):
+            raise RequestRefused("input: an approval is decided once.", param="input", code="approval_decided")
         decided = [await self._approving.check(caller, row, answer, end_user) for answer in ask.approvals]
         visible = tuple(visible_part(message) for message in ask.messages) if ask.resends else None
 
         def news(log: RunLog) -> Sequence[e.RunEvent]:
-            made: list[e.RunEvent] = [self._approving.event(log, caller, end_user, decision) for decision in decided]
-            if ask.client_answers:
-                made.append(_returned(log, ask.client_answers))
-            return made
+            if any(decision.row.id not in log.state.approvals for decision in decided):
+                raise Conflict("one of the approvals does not wait any more")  # before anything is written
+            made: list[e.RunEvent] = [_returned(log, ask.client_answers)] if ask.client_answers else []
+            return made + [self._approving.event(log, caller, end_user, decision) for decision in decided]
 
         def context(log: RunLog) -> RunContext:
             return msgspec.structs.replace(
                 stored_context(log),
                 stream=ask.stream,
-                visible=(b"", *visible) if visible is not None else None,
+                visible=(asked.chat.encode(errors="replace"), *visible) if visible is not None else None,
             )
 
         why: e.ResumeReason = "client_tools" if ask.client_answers else "approval"
-        return Served(driver=await self._engine.resume(row, why, news, context=context))
+        try:
+            return Served(driver=await self._engine.resume(row, why, news, context=context))
+        except Conflict as error:
+            raise RequestRefused(
+                f"{_where(ask)}: the run does not wait for this any more: somebody was faster.",
+                param=_where(ask),
+                code="call_already_answered",
+                status=409,
+            ) from error
 
     async def _waiting_run(self, caller: Caller, ask: Ask, end_user: str | None) -> RunRow | None:
         runs = set()
