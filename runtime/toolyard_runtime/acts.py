@@ -19,6 +19,9 @@ from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.transcript import call_id
 
+IN_DOUBT = ("doubt.unresolved", "", "this very call may already have happened")
+"""The rule, the policy (none) and the reason for asking about a call that is in doubt."""
+
 
 class Acts:
     """Performs every effect about a call. `add` and `interrupts` as in `Turns`; `offered` is what it offers."""
@@ -45,7 +48,8 @@ class Acts:
         release = log.agent.release
         decision, rule, reason = decide(release.policy, self._policy_call(call))
         if decision != "reject" and self._in_doubt_before(call):
-            decision, rule, reason = "ask", "doubt.unresolved", "this very call may already have happened"
+            self._record_ruling(call, "ask", *IN_DOUBT)
+            return
         self._record_ruling(call, decision, rule, release.policy.digest, reason)
 
     def _policy_call(self, call: e.CallHead) -> PolicyCall:
@@ -146,6 +150,11 @@ class Acts:
         if forbidden is not None:
             rule, policy, reason = forbidden
             self._record_ruling(call, "reject", rule, policy, reason)
+            return
+        if self._in_doubt_before(call) and not any(
+            made.warned for made in log.state.calls if made.head.call == call.call
+        ):  # since it was cleared the same call has come into doubt
+            self._record_ruling(call, "ask", *IN_DOUBT)
             return
         repeatable = call.effect != "side_effect"
         key = call_id(log.identity.run, call.call)

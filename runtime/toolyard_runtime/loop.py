@@ -67,7 +67,10 @@ Phase = Literal["new", "idle", "thinking", "acting", "parked", "finishing", "fin
 
 
 class Call(Struct, frozen=True, gc=False):
-    """One call of the current turn; `busy` while an effect for it is under way, `attempt` counts its starts."""
+    """One call of the current turn; `busy` while an effect for it is under way, `attempt` counts its starts.
+
+    `warned` when whoever approved it was shown that the same call may already have happened.
+    """
 
     head: CallHead
     stage: Stage
@@ -75,6 +78,7 @@ class Call(Struct, frozen=True, gc=False):
     attempt: int = 0
     result: int = 0
     approved: bool = False
+    warned: bool = False
 
 
 class Doubt(Struct, frozen=True, gc=False):
@@ -422,8 +426,8 @@ def _on_policy(state: RunState, event: PolicyDecided) -> RunState:
     def change(call: Call) -> Call | None:
         if call.stage == "proposed":
             return msgspec.structs.replace(call, stage=JUDGED[event.decision], busy=False)
-        if call.stage == "cleared" and event.decision == "reject":  # the check right before the start
-            return msgspec.structs.replace(call, stage="rejected", busy=False)
+        if call.stage == "cleared" and event.decision != "approve":  # the check right before the start
+            return msgspec.structs.replace(call, stage=JUDGED[event.decision], busy=False)
         return None
 
     return _with_call(state, event.call, change)
@@ -447,8 +451,9 @@ def _on_approval_decided(state: RunState, event: ApprovalDecided) -> RunState:
     def change(call: Call) -> Call | None:
         if call.stage != "waiting":
             return None
+        agreed = event.verdict == "approve"
         return msgspec.structs.replace(
-            call, stage=DECIDED[event.verdict], busy=False, approved=event.verdict == "approve"
+            call, stage=DECIDED[event.verdict], busy=False, approved=agreed, warned=agreed and request.doubt
         )
 
     left = {key: value for key, value in state.approvals.items() if key != event.approval}
