@@ -15,8 +15,8 @@ from toolyard_runtime.cli.screen import clean
 def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> None:
     """Erase what an end user said and was told.
 
-    SUBJECT is the end user as the frontend names them. Their open runs are cancelled, then the content of all their runs is deleted for good. The records that something
-    happened remain, without content.
+    SUBJECT is the end user as the frontend names them. Their open runs are cancelled, then the content of all their
+    runs is deleted for good. The records that something happened remain, without content.
     """
     if not yes:
         click.echo(f"This cancels the open runs of {clean(subject)} and deletes the content of all their runs.")
