@@ -1,11 +1,10 @@
-"""A driver for the loop alone: performs its effects in any order, as the real one would, in a world that may be hostile.
+"""A driver for the loop alone: performs its effects in any order, in a world that may be hostile.
 
-It knows no clock, task or store. What the world does next is read from bytes; when they are used up it does the plain
-thing, so every run comes to its end.
+It acts as the real one would and knows no clock, task or store. What the world does next is read from bytes; when they
+are used up it does the plain thing, so every run comes to its end.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 
 from toolyard_runtime import loop
 from toolyard_sdk import events as e
@@ -25,16 +24,18 @@ class Dice:
     """Choices made by bytes: the first choice of each list is what happens when there are none left."""
 
     def __init__(self, data: bytes) -> None:
-        self._left: Iterator[int] = iter(data)
+        self._data = data
+        self._at = 0
 
     def pick(self, most: int) -> int:
         """Return a number below `most`."""
-        return next(self._left, 0) % most
+        self._at += 1
+        return self._data[self._at - 1] % most if self._at <= len(self._data) else 0
 
     @property
     def more(self) -> bool:
         """Whether anything surprising may still happen."""
-        return self._left.__length_hint__() > 0  # type: ignore[attr-defined]
+        return self._at < len(self._data)
 
 
 class Puppet:
@@ -119,7 +120,7 @@ class Puppet:
         """Return a call's stage; a call of an earlier turn is answered."""
         return next((call.stage for call in self.state.calls if call.head.call == number), "answered")
 
-    def perform(self, effect: loop.Effect) -> None:
+    def perform(self, effect: loop.Effect) -> None:  # noqa: C901, PLR0912 - one arm for each effect
         """Do what an effect asks for, or see that it is not wanted any more."""
         self.open.remove(effect)
         match effect:
