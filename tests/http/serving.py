@@ -70,7 +70,7 @@ class Client:
         """Begin a run and return its id."""
         body = {"model": agent, "input": script, "background": True}
         response = self.post("/v1/responses", body, **headers)
-        return "run_" + response["id"].removeprefix("resp_").partition("_")[0]
+        return "run_" + str(response["id"]).removeprefix("resp_").partition("_")[0]
 
     def until(self, run: str, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Return the run once `reached`; fails after a deadline."""
