@@ -14,7 +14,11 @@ from toolyard_registry.policy import PolicyFile
 from toolyard_registry.prompts import FrontMatter
 from toolyard_runtime.cli.program import COMMANDS, program
 from toolyard_runtime.config import Config
+from toolyard_runtime.http import openai_routes, probes
+from toolyard_runtime.http.access import OPEN
+from toolyard_runtime.http.api import API_ROUTES
 from toolyard_runtime.meters import Meters
+from toolyard_runtime.wire.errors import FAULTS
 from toolyard_sdk import hooks as sdk_hooks
 from toolyard_sdk.events import RunEvent
 
@@ -69,6 +73,56 @@ def _tables(file: str, table: str, record: type[Struct]) -> Iterator[tuple[str, 
     yield file, table, tuple(keys)
     for path, inner in below:
         yield from _tables(file, path, inner)
+
+
+def defaults() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (file, table, key, default as TOML) of every setting; "" where there is none, or null stands for none."""
+    for file, record in FILES.items():
+        yield from _defaults(file, "", record)
+
+
+def _defaults(file: str, table: str, record: type[Struct]) -> Iterator[tuple[str, str, str, str]]:
+    for field in msgspec.structs.fields(record):
+        path = f"{table}.{field.encode_name}".lstrip(".")
+        inner = _record_in(field.type)
+        if field.type == dict[str, Any]:
+            continue  # a table of tables: what is in them is the plugins' to say
+        if inner is None:
+            value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+            yield file, table, field.encode_name, _toml(value)
+        else:
+            yield from _defaults(file, f"{path}.NAME" if get_origin(field.type) is dict else path, inner)
+
+
+def _toml(value: Any) -> str:
+    if value is None or value is msgspec.NODEFAULT:
+        return ""
+    return msgspec.json.encode(value).decode()
+
+
+def access() -> dict[str, frozenset[str] | None]:
+    """Return the roles of every route by `METHOD /path/{name}`; None for one that is open to anybody."""
+    found: dict[str, frozenset[str] | None] = {}
+    for handler in (*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES):
+        allowed = handler.opt["access"]
+        for path in handler.paths:
+            for method in handler.http_methods:
+                named = re.sub(r":[a-z]+}", "}", path)
+                found[f"{method} {named}"] = None if allowed == OPEN else allowed
+    return found
+
+
+def error_codes() -> set[str]:
+    """Return every `code` a refusal is made with, those of failed runs among them."""
+    written = {
+        keyword.value.value
+        for _, tree in sources(PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
+    }
+    return written | set(FAULTS)
 
 
 def _record_in(type_: Any) -> type[Struct] | None:

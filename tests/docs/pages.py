@@ -27,6 +27,11 @@ class Block(Struct, frozen=True):
         named = re.match(r"(?:#|//|<!--) *([\w./-]+\.\w+)\b", first)
         return named[1] if named else ""
 
+    @property
+    def content(self) -> str:
+        """What is in that file: a comment in HTML only names it, since front matter has to begin a prompt's file."""
+        return self.text.split("\n", 1)[1] if self.text.startswith("<!--") else self.text
+
 
 class Section(Struct):
     """A heading with everything under it up to the next heading of any level."""
@@ -41,6 +46,14 @@ class Section(Struct):
         """All that stands as code: spans of the heading and the prose, and blocks."""
         spans = [span for text in (self.heading, *self.prose) for span in _SPAN.findall(text)]
         return "\n".join([*spans, *(block.text for block in self.blocks)])
+
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The rows of the section's tables, headings included; a cell is its text without white space around it."""
+        lines = [line.strip() for line in self.prose if line.lstrip().startswith("|")]
+        cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+        return [row for row in cells if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
 
 
 def read(paths: Iterable[Path]) -> list[Section]:
@@ -80,6 +93,11 @@ def all_pages() -> list[Path]:
     readmes = [ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md")]
     readmes += [ROOT / folder / "README.md" for folder in ("registry", "memory", "runtime")]
     return [*readmes, *(ROOT / "docs").rglob("*.md")]
+
+
+def codes(text: str) -> list[str]:
+    """Return what stands as code in a text, in order."""
+    return _SPAN.findall(text)
 
 
 def mentions(sections: Iterable[Section], word: str) -> bool:
