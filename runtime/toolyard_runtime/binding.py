@@ -51,12 +51,7 @@ class BoundAgent:
         self._prefixes: dict[tuple[str, bool, str, str], bytes] = {}
         self._system = encode_message(Message("system", release.instructions)) if release.instructions else b""
         self._sources = {tool.digest: tool.source for tool in release.tools}
-        self._sampling = Sampling(
-            temperature=release.settings.temperature,
-            top_p=release.settings.top_p,
-            max_output_tokens=release.settings.max_output_tokens,
-            seed=release.settings.seed,
-        )
+        self._sampling = own_sampling(release)
 
     def source_of(self, release: str) -> str:
         """Return where a tool comes from, by its digest."""
@@ -107,7 +102,7 @@ class BoundAgent:
         head = request_head(
             model=self.route.model,
             tools=offer.encoded,
-            sampling=self._merged(sampling),
+            sampling=merged(self._sampling, sampling),
             profile=self.route.profile,
             stream=stream,
             variant=variant,
@@ -124,17 +119,24 @@ class BoundAgent:
             self._prefixes[key] = prefix
         return prefix
 
-    def _merged(self, asked: Sampling | None) -> Sampling:
-        if asked is None:
-            return self._sampling
-        own = self._sampling
-        return Sampling(
-            temperature=own.temperature if asked.temperature is None else asked.temperature,
-            top_p=own.top_p if asked.top_p is None else asked.top_p,
-            max_output_tokens=_least(own.max_output_tokens, asked.max_output_tokens),
-            seed=own.seed if asked.seed is None else asked.seed,
-            stop=asked.stop,
-        )
+
+def merged(own: Sampling, asked: Sampling | None) -> Sampling:
+    """Return the sampling of a request: what the release sets, and within its bounds what was asked for."""
+    if asked is None:
+        return own
+    return Sampling(
+        temperature=own.temperature if asked.temperature is None else asked.temperature,
+        top_p=own.top_p if asked.top_p is None else asked.top_p,
+        max_output_tokens=_least(own.max_output_tokens, asked.max_output_tokens),
+        seed=own.seed if asked.seed is None else asked.seed,
+        stop=asked.stop,
+    )
+
+
+def own_sampling(release: AgentRelease) -> Sampling:
+    """Return the sampling an agent was released with."""
+    settings = release.settings
+    return Sampling(settings.temperature, settings.top_p, settings.max_output_tokens, settings.seed)
 
 
 def _least(own: int | None, asked: int | None) -> int | None:
