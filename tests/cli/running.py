@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -74,8 +75,12 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-        self._process.wait(10)
+            self._process.wait(_SECONDS)
         os.close(self._ours)
 
     def until(self, pattern: str, seconds: float = _SECONDS) -> str:
@@ -96,6 +101,10 @@ class Terminal:
 
     def press(self, key: bytes) -> None:
         os.write(self._ours, key)
+
+    def hang_up(self) -> None:
+        """Tell the command that its terminal was closed, as the kernel does."""
+        self._process.send_signal(signal.SIGHUP)
 
     def interrupt(self, pattern: str, presses: int = 10) -> str:
         """Press Ctrl-C until `pattern` shows: one that comes just before a read is only seen at the next key."""

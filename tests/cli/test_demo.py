@@ -60,3 +60,13 @@ def test_nobody_is_taken_for_having_answered(answer: str) -> None:
     done = toolyard("demo", stdin=answer)
     assert done.code == 1
     assert "run it in a terminal, or with --yes" in done.err
+
+
+def test_a_closed_terminal_leaves_no_server_and_no_folder_behind(tmp_path: Path) -> None:
+    with Terminal("demo", TMPDIR=str(tmp_path)) as terminal:
+        terminal.until(r"process \d+ listens on", 90)
+        pid = re.findall(r"process (\d+) listens on", terminal.seen)[0]
+        terminal.hang_up()
+        assert terminal.end() != 0
+    assert not Path(f"/proc/{pid}").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,11 @@
 """`toolyard demo`: sets the scene for the demonstration, plays it, and cleans up after it."""
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.text import Text
@@ -42,6 +44,8 @@ def demo(surroundings: Surroundings, *, yes: bool, keep: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="toolyard-demo-"))
     repository, log = folder / "agent", folder / "server.log"
     write_repository(repository)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)  # a closed terminal must not leave a server behind
     server = ServerProcess(surroundings.python, repository, log)
     out.print(Text("Toolyard: one run, for real, on this machine.", style="bold"))
     try:
@@ -57,3 +61,7 @@ def demo(surroundings: Surroundings, *, yes: bool, keep: bool) -> None:
         else:
             shutil.rmtree(folder, ignore_errors=True)
     out.print(Text(_NEXT))
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -5,6 +5,7 @@ nobody's text can move the cursor or rename the terminal.
 """
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ _CONTROL[13] = ""
 _BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
 _CLEAN = _CONTROL | _BIDI
 
+_LEAST_COLUMNS = 30
 _SECOND = 1_000_000
 _MINUTE = 60
 _HOUR = 3600
@@ -44,6 +46,14 @@ def one_line(text: object, width: int) -> str:
     """Return `text` on one line of at most `width` characters, an ellipsis where something was left out."""
     line = " ".join(clean(text).split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def folded(head: str, text: object, width: int) -> list[str]:
+    """Return `text` on lines of at most `width` columns beside a head that stands on the first; 0 folds nothing."""
+    line = " ".join(clean(text).split())
+    if not width:
+        return [line]
+    return textwrap.wrap(line, max(_LEAST_COLUMNS, width - len(head))) or [""]
 
 
 def console(*, stderr: bool = False) -> Console:

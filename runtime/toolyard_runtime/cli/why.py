@@ -7,10 +7,9 @@ from rich.text import Text
 
 from toolyard_runtime.cli.asking import connected, json_option, run_named
 from toolyard_runtime.cli.connection import Connection, part
-from toolyard_runtime.cli.screen import clean, console, one_line, print_json
+from toolyard_runtime.cli.screen import clean, console, folded, print_json
 
 _SECOND = 1_000_000
-_LEAST_WIDTH = 40
 
 
 @click.command()
@@ -29,14 +28,14 @@ def why(server: Connection, run: str, detail: bool, as_json: bool) -> None:
         print_json(answer)
     else:
         out = console()
-        for line in why_lines(answer, detail=detail, width=out.width if out.is_terminal and not detail else 0):
+        for line in why_lines(answer, detail=detail, width=out.width if out.is_terminal else 0):
             out.print(line)
     if not answer.get("verified"):
         raise SystemExit(1)
 
 
 def why_lines(answer: dict[str, Any], *, detail: bool = False, width: int = 0) -> list[Text]:
-    """Lay out the answer of `GET /api/v1/runs/{run}/why`; texts are cut to `width` columns where that is not 0."""
+    """Lay out the answer of `GET /api/v1/runs/{run}/why`; folded to `width` columns where that is not 0."""
     lines = [Text.assemble((clean(answer["run"]), "bold"), f"  {clean(answer.get('agent', ''))}")]
     if answer.get("release"):
         lines.append(Text(f"release {clean(answer['release'])}", style="dim"))
@@ -48,8 +47,9 @@ def why_lines(answer: dict[str, Any], *, detail: bool = False, width: int = 0) -
     for line in answer["lines"]:
         offset = (line["at"] - begin) / _SECOND
         head = f"{line['seq']:>4}  {offset:+9.3f} s  {clean(line['kind']):<{kinds}}  "
-        text = one_line(line["text"], max(_LEAST_WIDTH, width - len(head))) if width else clean(line["text"])
-        lines.append(Text.assemble((head, "dim"), text))
+        first, *rest = folded(head, line["text"], width)
+        lines.append(Text.assemble((head, "dim"), first))
+        lines.extend(Text(" " * len(head) + piece) for piece in rest)
         if detail:
             lines.extend(Text(" " * len(head) + clean(piece), "dim") for piece in _pieces(line.get("detail") or {}))
     if verified:

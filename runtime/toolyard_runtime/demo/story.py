@@ -11,7 +11,7 @@ from rich.text import Text
 from toolyard_runtime.cli.approve import show_approval
 from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.conversation import run_of
-from toolyard_runtime.cli.screen import clean, now, one_line
+from toolyard_runtime.cli.screen import clean, folded, now, one_line
 from toolyard_runtime.cli.why import why_lines
 from toolyard_runtime.demo.process import ServerProcess
 from toolyard_runtime.demo.repository import AGENT, LEDGER, PAYING_TOOL, QUESTION, SLOW_TOOL, payments, times_begun
@@ -23,7 +23,7 @@ _SHOWN = ("reply", "start", "result", "approval", "parked", "decision", "resumed
 """The kinds of line that tell the story as it happens; `why` shows all of them in the end."""
 
 _KIND_WIDTH = 10
-_LEAST_WIDTH = 40
+_LONGEST = 160
 _HEADINGS = ("A server", "A question", "A person decides", "kill -9", "The answer", "Why")
 
 
@@ -157,7 +157,7 @@ class Story:
         self._say("The same journal, for whoever asks later why the agent did what it did:")
         self._command(f"toolyard why {watch.run}")
         answer = connection.get(f"/api/v1/runs/{part(watch.run)}/why")
-        for line in why_lines(answer, width=self._out.width - 2):
+        for line in why_lines(answer, width=max(0, self._width() - 2)):
             self._out.print(Text("  ") + line)
         if not answer["verified"]:
             raise NotAsTold("the journal's hash chain does not hold")
@@ -168,10 +168,17 @@ class Story:
         for line in watch.until(connection, reached, _SECONDS):
             self._begin = self._begin or line["at"]
             offset = (line["at"] - self._begin) / _MICROSECONDS
-            head = f"  {line['seq']:>3}  {offset:+7.2f} s  "
-            if line["kind"] in _SHOWN:
-                text = one_line(line["text"], max(_LEAST_WIDTH, self._out.width - len(head) - _KIND_WIDTH))
-                self._out.print(Text.assemble((head, "dim"), (f"{line['kind']:<{_KIND_WIDTH}}", "cyan"), text))
+            if line["kind"] not in _SHOWN:
+                continue
+            head = f"  {line['seq']:>3}  {offset:+7.2f} s  {line['kind']:<{_KIND_WIDTH}}"
+            first, *rest = folded(head, one_line(line["text"], _LONGEST), self._width())
+            self._out.print(Text.assemble((head, "cyan"), first))
+            for piece in rest:
+                self._out.print(Text(" " * len(head) + piece))
+
+    def _width(self) -> int:
+        """Return how wide lines may be; 0 in a pipe, where nothing is folded."""
+        return self._out.width if self._out.is_terminal else 0
 
     def _heading(self) -> None:
         title = _HEADINGS[self._step]
