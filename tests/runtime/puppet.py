@@ -319,6 +319,7 @@ class Puppet:
             e.ClientToolsRequested(self.now(), (number, number + 1)),
             e.ClientToolsReturned(self.now(), (e.ClientResult(number, self.fresh()),)),
             e.ModelReplied(self.now(), self.state.turn + turn, attempt + 90, self.fresh(), text=True),
+            e.ModelReplied(self.now(), self.state.turn, attempt + 90, self.fresh()),
             e.ModelFailed(self.now(), self.state.turn - turn, attempt + 90, "timeout", retry_at=1),
             e.RunParked(self.now(), "approval"),
             e.RunFinished(self.now(), "stop", Usage(), 0, 0) if self.state.phase != "finishing" else past,

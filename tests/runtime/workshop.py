@@ -103,6 +103,13 @@ class ScriptedModel:
     async def close(self) -> None:
         """Let go of nothing."""
 
+    async def until(self, requests: int) -> None:
+        """Wait until so many requests have come in."""
+        async with asyncio.timeout(SECONDS):
+            while len(self.bodies) < requests:
+                self.asked.clear()
+                await self.asked.wait()
+
     def messages(self, index: int = -1) -> list[dict[str, Any]]:
         """Return the messages of a request."""
         return json.loads(self.bodies[index])["messages"]  # type: ignore[no-any-return]

@@ -1,0 +1,140 @@
+"""From the journal back to the bytes that were sent to a model, proved by the commitment in the head.
+
+Nothing of the live run is used: a request is the encoder's head for what the release, the offer and the variant say,
+and the session's items between two references. The provider's profile is not in the journal; of those that are known,
+the one whose bytes fit the journalled commitment was in use.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+from toolyard_memory.sessions import Sessions
+from toolyard_registry.releases import AgentRelease
+from toolyard_sdk import events as e
+from toolyard_sdk.canonical import commit, digest
+from toolyard_sdk.messages import Message, ToolSpec
+from toolyard_sdk.ports import Database
+
+from toolyard_runtime.binding import merged, own_sampling
+from toolyard_runtime.models.encoder import (
+    ENCODER,
+    GENERIC,
+    LLAMA_CPP,
+    OLLAMA,
+    OPENAI,
+    VLLM,
+    Profile,
+    encode_message,
+    encode_tools,
+    request_head,
+    without_reasoning,
+)
+from toolyard_runtime.segments import Sampling
+from toolyard_runtime.store import payloads
+
+PROFILES: tuple[Profile, ...] = (VLLM, OPENAI, LLAMA_CPP, OLLAMA, GENERIC)
+
+
+class NotRebuilt(Exception):
+    """The bytes cannot be had any more, or are not those whose digest was journalled; the message says why."""
+
+
+async def rebuild(
+    database: Database, sessions: Sessions, release: AgentRelease, events: Sequence[e.RunEvent], seq: int
+) -> bytes:
+    """Return the request bytes of the model call at `seq` of a run's events; raises NotRebuilt.
+
+    `release` is the one the run was pinned to. The head commits to the bytes returned, under the run's salt.
+    """
+    started, called = events[0], events[seq]
+    if not isinstance(started, e.RunStarted) or not isinstance(called, e.ModelCalled):
+        raise NotRebuilt(f"event {seq} is no model call")
+    if called.encoder != ENCODER:
+        raise NotRebuilt(f"encoder {called.encoder} made the request, and this is encoder {ENCODER}")
+    if release.digest != started.release:
+        raise NotRebuilt(f"the run was pinned to {started.release}")
+    salt = (await payloads.load(database, started.run, [payloads.SALT_N]))[payloads.SALT_N]
+    if isinstance(salt, payloads.Erased):
+        raise NotRebuilt("the run was erased, and its salt with it: nothing can be compared any more")
+    given = await _given(database, started)
+    fragments = await _fragments(database, sessions, started, called)
+    tools = _offered(release, given.client_tools, events[:seq], called.offered)
+    system = _system(release.instructions, given.instructions)
+    body = b",".join([*([encode_message(Message("system", system))] if system else []), *fragments])
+    variant, _, streamed = called.variant.partition("+")
+    for profile in PROFILES:
+        head = request_head(
+            model=called.model.partition("/")[2],
+            tools=encode_tools(tools, profile.strict),
+            sampling=merged(own_sampling(release), given.sampling),
+            profile=profile,
+            stream=streamed == "stream",
+            variant=variant,
+            cache_salt=digest(["cache", started.tenant])[-32:] if profile.cache_salt else None,
+        )
+        whole = head + body + b"]}"
+        if commit(salt.data, hashlib.sha256(whole).digest()) == called.request:
+            return whole
+    raise NotRebuilt("the head commits to other bytes than those that are stored now")
+
+
+class _Given(msgspec.Struct, frozen=True):
+    """What the request that began the run asked for beside its messages."""
+
+    instructions: str = ""
+    client_tools: tuple[ToolSpec, ...] = ()
+    sampling: Sampling | None = None
+
+
+async def _given(database: Database, started: e.RunStarted) -> _Given:
+    wanted = [content for content in (started.instructions, started.client_tools, started.sampling) if content]
+    found = await payloads.load(database, started.run, [content.n for content in wanted]) if wanted else {}
+
+    def data(content: e.Content | None) -> bytes | None:
+        if content is None:
+            return None
+        payload = found[content.n]
+        if isinstance(payload, payloads.Erased):
+            raise NotRebuilt("what the request asked for was erased")
+        return payload.data
+
+    words, tools, sampling = data(started.instructions), data(started.client_tools), data(started.sampling)
+    return _Given(
+        words.decode() if words else "",
+        msgspec.json.decode(tools, type=tuple[ToolSpec, ...]) if tools else (),
+        msgspec.json.decode(sampling, type=Sampling) if sampling else None,
+    )
+
+
+async def _fragments(
+    database: Database, sessions: Sessions, started: e.RunStarted, called: e.ModelCalled
+) -> list[bytes]:
+    """Return the encoded messages from the window's first item to its last; reasoning is only the run's own."""
+    refs = [item.ref for item in await sessions.chain(started.session, called.window_end)]
+    if called.window_start not in refs:
+        raise NotRebuilt("the session no longer holds the items that were sent")
+    refs = refs[refs.index(called.window_start) :]
+    found = await payloads.load_many(database, [(ref.run, ref.n) for ref in refs])
+    fragments = []
+    for ref in refs:
+        payload = found[ref.run, ref.n]
+        if isinstance(payload, payloads.Erased):
+            raise NotRebuilt("a message that was sent was erased")
+        fragments.append(payload.data if ref.run == started.run else without_reasoning(payload.data))
+    return fragments
+
+
+def _offered(
+    release: AgentRelease, client_tools: tuple[ToolSpec, ...], before: Sequence[e.RunEvent], wanted: str
+) -> tuple[ToolSpec, ...]:
+    """Return the tools of the offer in force: the release's that were not left out, and the client's."""
+    for event in reversed(before):
+        if isinstance(event, e.ToolsOffered) and event.digest == wanted:
+            out = {candidate.name for candidate in event.candidates if candidate.left_out}
+            return (*(tool.spec for tool in release.tools if tool.spec.name not in out), *client_tools)
+    raise NotRebuilt(f"nothing before the call offers {wanted}")
+
+
+def _system(own: str, asked: str) -> str:
+    return f"{own}\n\n{asked}" if own and asked else own or asked
