@@ -1,6 +1,7 @@
 """The demonstration's course: what is done, in which order, and what is said about it. All it shows, it has read."""
 
 import shlex
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _SHOWN = ("reply", "start", "result", "approval", "parked", "decision", "resumed
 
 _KIND_WIDTH = 10
 _LONGEST = 160
+_WIDEST = 100
 _HEADINGS = ("A server", "A question", "A person decides", "kill -9", "The answer", "Why")
 
 
@@ -55,7 +57,7 @@ class Story:
     def _start(self) -> Connection:
         self._heading()
         self._say(
-            "A real server, in a process and a folder of its own. Its model is `rehearsal`, which is no language\n"
+            "A real server, in a process and a folder of its own. Its model is `rehearsal`, which is no language "
             "model: it picks tools by words and understands nothing. All the rest is what runs in production."
         )
         self._command(f"toolyard serve --rehearsal --port 0 --repo {shlex.quote(str(self._repository))}")
@@ -69,8 +71,8 @@ class Story:
     def _ask(self, connection: Connection) -> Watch:
         self._heading()
         self._say(
-            "In the background: the run belongs to the server, and no connection is needed to keep it going. Whoever\n"
-            "gets its id can rely on it. What follows is read from its journal, where whatever may have side effects\n"
+            "In the background: the run belongs to the server, and no connection is needed to keep it going. Whoever "
+            "gets its id can rely on it. What follows is read from its journal, where whatever may have side effects "
             "is written down before it happens."
         )
         body = {"model": AGENT, "input": QUESTION, "background": True}
@@ -78,7 +80,7 @@ class Story:
         response = connection.post("/v1/responses", body)
         watch = Watch(run_of(response["id"]))
         self._fact(f"{watch.run} was accepted ({response['status']})")
-        self._show(connection, watch, lambda seen: bool(seen.happened("ApprovalRequested")))
+        self._show(connection, watch, lambda seen: bool(seen.happened("RunParked")))
         first = watch.happened("ModelReplied")[0]
         if len(first.get("calls", ())) < 2:  # noqa: PLR2004 - one call would not be parallel
             raise NotAsTold("the first turn had no parallel calls")
@@ -87,7 +89,7 @@ class Story:
     def _decide(self, connection: Connection, watch: Watch) -> bool:
         self._heading()
         self._say(
-            "The two look-ups are read-only and ran side by side. Paying money back is not: the agent's policy asks a\n"
+            "The two look-ups are read-only and ran side by side. Paying money back is not: the agent's policy asks a "
             "person. Until somebody answers, the run holds no task, no memory and no connection."
         )
         waiting = connection.get("/api/v1/approvals", status="pending")["data"]
@@ -98,7 +100,7 @@ class Story:
             approved = True
             self._fact("--yes was given, so this is approved without asking you")
         else:
-            approved = click.confirm("  Approve this call?", default=True)
+            approved = click.confirm("  Approve this call?", default=None)
         decision = "approve" if approved else "deny"
         self._command(f'POST /api/v1/approvals/{approval["id"]}  {{"decision": "{decision}"}}')
         connection.post(f"/api/v1/approvals/{part(approval['id'])}", {"decision": decision, "reason": None})
@@ -109,7 +111,7 @@ class Story:
         self._heading()
         paid = "the money is paid, and " if approved else ""
         self._say(
-            f"Now {paid}the agent is in the middle of {SLOW_TOOL}, which takes its time.\n"
+            f"Now {paid}the agent is in the middle of {SLOW_TOOL}, which takes its time. "
             "The worst moment to lose the server, so we do: no chance to save, to close, to say goodbye."
         )
         pid = self._server.pid
@@ -187,7 +189,8 @@ class Story:
         self._out.print(Text(f"{self._step}/{len(_HEADINGS)}  {title}", style="bold"))
 
     def _say(self, text: str) -> None:
-        self._out.print(Text(text, style="italic"))
+        for line in textwrap.wrap(text, min(self._out.width, _WIDEST)):
+            self._out.print(Text(line, style="italic"))
 
     def _command(self, text: str) -> None:
         self._out.print(Text.assemble(("  $ ", "green"), clean(text)))
