@@ -166,9 +166,7 @@ class Follower:
     def _python(self, place: str, script: str) -> None:
         text = self.addressed(script)
         command = [sys.executable, "-W", "error", "-c", text]
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise NotAsShown(f"the Python of the page, up to {place}, fails:\n{done.stdout}{done.stderr}")
 

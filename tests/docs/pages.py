@@ -47,7 +47,6 @@ class Section(Struct):
         spans = [span for text in (self.heading, *self.prose) for span in _SPAN.findall(text)]
         return "\n".join([*spans, *(block.text for block in self.blocks)])
 
-
     @property
     def rows(self) -> list[tuple[str, ...]]:
         """The rows of the section's tables, headings included; a cell is its text without white space around it."""
