@@ -168,7 +168,10 @@ class Driver:
         if state.approvals:
             log.services.approvals.withdraw(log.tx, log.identity.tenant, log.identity.run, log.now())
         log.conversation.settle(log.identity.run)
-        log.services.meters.count(log.services.meters.runs_finished, log.identity.agent, effect.reason)
+        meters = log.services.meters
+        meters.count(meters.runs_finished, log.identity.agent, effect.reason)
+        meters.count(meters.tokens, log.agent.route.name, "input", by=state.usage.input_tokens)
+        meters.count(meters.tokens, log.agent.route.name, "output", by=state.usage.output_tokens)
         await log.close()
 
     async def park_for_shutdown(self) -> None:
@@ -202,6 +205,7 @@ class Driver:
             doubts=len(state.doubts),
             head_n=state.items[-1] if state.items else 0,
         )
+        log.file_items()
         log.services.runs.update(log.tx, self.row)
         if finish and last is not None:
             log.services.sessions.move_head(log.tx, identity.tenant, identity.session, last, now)

@@ -202,9 +202,7 @@ class Engine:
         log = RunLog(services, agent, identity, tail, Conversation(Window(agent.release.window_tokens)))
         log.restore(events, await payloads.load_all(services.database, row.id))
         log.complete = whole
-        last = loop.last_item(log.state)
-        if last is not None:
-            log.conversation = await self.windows.load(row.session, last, agent.release.window_tokens, row.id)
+        log.adopt(await self.windows.load(row.session, log.filed, agent.release.window_tokens, row.id))
         return log
 
     async def resume(

@@ -16,6 +16,7 @@ from toolyard_sdk.canonical import commit, digest
 from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Database
 
+from toolyard_runtime import loop
 from toolyard_runtime.binding import merged, own_sampling
 from toolyard_runtime.models.encoder import (
     ENCODER,
@@ -58,7 +59,7 @@ async def rebuild(
     if isinstance(salt, payloads.Erased):
         raise NotRebuilt("the run was erased, and its salt with it: nothing can be compared any more")
     given = await _given(database, started)
-    fragments = await _fragments(database, sessions, started, called)
+    fragments = await _fragments(database, sessions, started, called, loop.fold(events[:seq]).items)
     tools = _offered(release, given.client_tools, events[:seq], called.offered)
     system = _system(release.instructions, given.instructions)
     body = b",".join([*([encode_message(Message("system", system))] if system else []), *fragments])
@@ -108,10 +109,11 @@ async def _given(database: Database, started: e.RunStarted) -> _Given:
 
 
 async def _fragments(
-    database: Database, sessions: Sessions, started: e.RunStarted, called: e.ModelCalled
+    database: Database, sessions: Sessions, started: e.RunStarted, called: e.ModelCalled, items: Sequence[int]
 ) -> list[bytes]:
     """Return the encoded messages from the window's first item to its last; reasoning is only the run's own."""
-    refs = [item.ref for item in await sessions.chain(started.session, called.window_end)]
+    earlier = await sessions.chain(started.session, started.base) if started.base is not None else []
+    refs = [*(item.ref for item in earlier), *(e.ItemRef(started.run, n) for n in items)]
     if called.window_start not in refs:
         raise NotRebuilt("the session no longer holds the items that were sent")
     refs = refs[refs.index(called.window_start) :]

@@ -1,7 +1,8 @@
 """A live run's record: its journal's end, its open transaction, its contents and what is folded from them.
 
-Every event goes through `append`: folded by the loop, chained into the journal, shown in the stream, and its session
-items filed, all in one open transaction that `commit` makes durable. Nothing here decides or performs anything.
+Every event goes through `append`: folded by the loop, chained into the journal, shown in the stream, all in one open
+transaction that `commit` makes durable. Session items join it when the run rests. Nothing here decides or performs
+anything.
 """
 
 from typing import cast
@@ -9,7 +10,7 @@ from typing import cast
 from msgspec import Struct
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
-from toolyard_sdk.canonical import commit as commitment
+from toolyard_sdk.canonical import committer
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Durability, Tail
@@ -75,15 +76,18 @@ class RunLog:
         self._tail = tail
         self._kinds: dict[int, PayloadKind] = {}
         self._next_n = 1
-        self._filed = 0
+        self._windowed = 0
+        self._unfiled: list[tuple[Item, e.ItemRef | None]] = []
         self._last: e.ItemRef | None = None
         self._resting: list[StreamEvent] = []
         self._salt = b""
+        self._commitment = committer(b"")
         self._lost: Exception | None = None
 
     def begin(self, base: e.ItemRef | None) -> None:
         """Make the run's salt; `base` is the session item it continues from."""
         self._salt = self.services.entropy(SALT_SIZE)
+        self._commitment = committer(self._salt)
         self._last = base
         self.tx.write(ADD_PAYLOAD, (self.identity.run, SALT_N, "salt", self._salt))
 
@@ -94,15 +98,30 @@ class RunLog:
             self._kinds[n] = payload.kind
             self._next_n = max(self._next_n, n + 1)
         self._salt = self.contents.pop(SALT_N, b"")
+        self._commitment = committer(self._salt)
+        filed = 0
         for event in events:
             self.state, _ = loop.step(self.state, event)
             self.transcript.fold(event)
             self._note(event)
             if isinstance(event, e.ModelCalled):
                 self._next_n = max(self._next_n, event.message + 1)
-        self._filed = len(self.state.items)
-        self._last = loop.last_item(self.state)
+            elif isinstance(event, e.RunParked | e.RunFinished):
+                filed = len(self.state.items)
+        self._windowed = filed
+        base = self.state.started.base if self.state.started else None
+        self._last = e.ItemRef(self.identity.run, self.state.items[filed - 1]) if filed else base
         self.feed.publish(stream_of(events, self.contents.get, self.agent.source_of, self.transcript.index))
+
+    @property
+    def filed(self) -> e.ItemRef | None:
+        """The newest item that is in the session's rows: where the window of a restored run is read from."""
+        return self._last
+
+    def adopt(self, conversation: Conversation) -> None:
+        """Go on with the window that was read, and the items that a former process had not filed."""
+        self.conversation = conversation
+        self._extend_window()
 
     @property
     def erased(self) -> bool:
@@ -122,7 +141,7 @@ class RunLog:
         self.contents[n] = data
         self._kinds[n] = kind
         self.tx.write(ADD_PAYLOAD, (self.identity.run, n, kind, data))
-        return e.Content(n, commitment(self._salt, data))
+        return e.Content(n, self._commitment(data))
 
     def arguments(self, call: e.CallHead) -> bytes:
         """Return a call's canonical arguments, which lie in the turn's message."""
@@ -136,7 +155,7 @@ class RunLog:
 
     def bind(self, content: bytes) -> bytes:
         """Return the commitment to content that is not stored by itself."""
-        return commitment(self._salt, content)
+        return self._commitment(content)
 
     def append(self, event: e.RunEvent) -> tuple[loop.Effect, ...]:
         """Fold one event into everything that follows from it, and return what the loop wants next."""
@@ -148,8 +167,8 @@ class RunLog:
         else:
             self.feed.publish(shown)
         self._note(event)
-        if len(self.state.items) > self._filed:
-            self._file()
+        if len(self.state.items) > self._windowed:
+            self._extend_window()
         return effects
 
     def _note(self, event: e.RunEvent) -> None:
@@ -167,10 +186,10 @@ class RunLog:
         """Let readers see text of the turn under way."""
         self.feed.publish(self.transcript.delta(text))
 
-    def _file(self) -> None:
-        """Write the run's new session items, each below the one before."""
+    def _extend_window(self) -> None:
+        """Let the window take in the run's new items, each below the one before."""
         window = self.conversation.window
-        for n in self.state.items[self._filed :]:
+        for n in self.state.items[self._windowed :]:
             fragment = self.contents[n]
             item = Item(
                 e.ItemRef(self.identity.run, n),
@@ -178,10 +197,16 @@ class RunLog:
                 estimate_tokens(fragment),
                 window.next_position,
             )
-            self.services.sessions.add(self.tx, self.identity.session, item, self._last, ENCODER)
             window.add(item, fragment)
+            self._unfiled.append((item, self._last))
             self._last = item.ref
-        self._filed = len(self.state.items)
+        self._windowed = len(self.state.items)
+
+    def file_items(self) -> None:
+        """Write the run's new items into its session: when it rests, since until then its journal tells them."""
+        for item, parent in self._unfiled:
+            self.services.sessions.add(self.tx, self.identity.session, item, parent, ENCODER)
+        self._unfiled.clear()
 
     async def close(self, durability: Durability = "normal") -> None:
         """Make the rest durable, and only then let readers see that the run waits or is over; raises Conflict."""

@@ -192,10 +192,6 @@ class Turns:
         meters = log.services.meters
         meters.count(meters.model_calls, called.model, "malformed" if turn.malformed else "ok")
         meters.observe(meters.model_seconds, (now - called.at) / 1e6, called.model)
-        if turn.usage.input_tokens:
-            meters.count(meters.tokens, called.model, "input", by=turn.usage.input_tokens)
-        if turn.usage.output_tokens:
-            meters.count(meters.tokens, called.model, "output", by=turn.usage.output_tokens)
 
     def _check(
         self, number: int, message: int, raw: RawCall, offer: Offer, fresh: dict[tuple[str, bytes], int]

@@ -29,9 +29,7 @@ class Windows:
 
     async def take(self, session: bytes, head: ItemRef | None, budget: int) -> Conversation:
         """Return the conversation that ends with `head` (None: a new one), for one run to go on with."""
-        if head is None:
-            return Conversation(Window(budget))
-        cached = self._kept.pop((head.run, head.n), None)
+        cached = self._kept.pop((head.run, head.n), None) if head is not None else None
         if cached is not None:
             conversation, size = cached
             self._bytes -= size
@@ -39,8 +37,10 @@ class Windows:
                 return conversation
         return await self.load(session, head, budget)
 
-    async def load(self, session: bytes, head: ItemRef, budget: int, own: bytes = b"") -> Conversation:
+    async def load(self, session: bytes, head: ItemRef | None, budget: int, own: bytes = b"") -> Conversation:
         """Read a conversation from the database; reasoning is kept only for the run `own`."""
+        if head is None:
+            return Conversation(Window(budget))
         window = Window(budget, await self._sessions.chain(session, head))
         refs = [(item.ref.run, item.ref.n) for item in window.items]
         found = await payloads.load_many(self._database, refs)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,19 @@ def digest(value: Any) -> str:
 def commit(salt: bytes, content: bytes) -> bytes:
     """Return the 32-byte HMAC-SHA256 of `content` under a run's salt: what a head holds in place of content."""
     return hmac.digest(salt, content, "sha256")
+
+
+def committer(salt: bytes) -> Callable[[bytes], bytes]:
+    """Return `commit` for one salt of at most 64 bytes, its padded keys made once (RFC 2104, section 4)."""
+    key = salt.ljust(hashlib.sha256().block_size, b"\x00")
+    inner = bytes(byte ^ 0x36 for byte in key)
+    outer = bytes(byte ^ 0x5C for byte in key)
+    sha256 = hashlib.sha256
+
+    def commit_under_salt(content: bytes) -> bytes:
+        return sha256(outer + sha256(inner + content).digest()).digest()
+
+    return commit_under_salt
 
 
 def chain(previous: bytes, head: bytes) -> bytes:
