@@ -13,7 +13,7 @@ from toolyard_sdk import events as e
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.tools import tool
 
-from tests.runtime.workshop import CALLER, call, say, settled, workshop
+from tests.runtime.workshop import CALLER, call, eventually, say, settled, workshop
 
 QUICK = "[limits]\ntool_seconds = 0.05\n"
 
@@ -42,8 +42,7 @@ async def test_parallel_calls_overlap_and_their_results_come_in_call_order(tmp_p
         shop.model.will(call(*[("wait_for", {"name": name}) for name in "abc"]), say("done"))
         driver = await shop.start()
         await shop.model.until(1)
-        while len(began) < 3:
-            await asyncio.sleep(0)
+        await eventually(lambda: len(began) == 3)
         gates["c"].set()
         segment = await settled(driver)
         assert ended == ["c", "b", "a"]
@@ -96,9 +95,13 @@ def _wrapped() -> None:
         raise ValueError("the client library has its own exceptions") from error
 
 
+def _late() -> None:
+    raise TimeoutError
+
+
 def _hidden() -> None:
     try:
-        raise TimeoutError
+        _late()
     except TimeoutError:
         raise KeyError("status") from None
 
@@ -175,9 +178,12 @@ async def test_a_tool_that_exits_or_cancels_itself_ends_neither_the_server_nor_t
 
 
 async def test_a_tool_that_swallows_its_cancellation_does_not_break_what_comes_after(tmp_path: Path) -> None:
+    inside: list[int] = []
+
     @tool(read_only=True)
     async def stubborn() -> str:
         """Refuse to stop."""
+        inside.append(1)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -188,9 +194,7 @@ async def test_a_tool_that_swallows_its_cancellation_does_not_break_what_comes_a
         shop.model.will(call(("stubborn", {})))
         driver = await shop.start(mode="background")
         await shop.model.until(1)
-        while not await shop.events(driver.row.id, e.ModelCalled) or not driver.log.state.calls:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await eventually(lambda: inside)
         await shop.engine.cancel(await shop.row(driver.row.id), "me", "user")
         segment = await settled(driver)
         assert segment.status == "cancelled"
@@ -211,8 +215,7 @@ async def test_a_synchronous_tool_does_not_hold_up_the_event_loop(tmp_path: Path
     async with workshop(tmp_path, think_hard) as shop:
         shop.model.will(call(("think_hard", {})), say("done"))
         driver = await shop.start()
-        while not inside.is_set():
-            await asyncio.sleep(0.001)
+        await eventually(inside.is_set)
         began = time.perf_counter()
         await asyncio.sleep(0)
         assert time.perf_counter() - began < 1
@@ -284,13 +287,10 @@ async def test_a_question_about_one_call_can_be_answered_while_another_still_run
     async with workshop(tmp_path, slow, write, policy="") as shop:
         shop.model.will(call(("write", {}), ("slow", {})), say("both"))
         driver = await shop.start()
-        async with asyncio.timeout(5):
-            while not (waiting := await shop.approvals(driver.row.id)):
-                await asyncio.sleep(0.001)
+        await eventually(lambda: shop.approvals(driver.row.id))
+        waiting = await shop.approvals(driver.row.id)
         await shop.approving.decide(CALLER, ApprovalAnswer(waiting[0].id, True), None)
-        async with asyncio.timeout(5):
-            while not [event for event in await shop.events(driver.row.id, e.ToolStarted) if event.call == 1]:
-                await asyncio.sleep(0.001)
+        await eventually(lambda: any(call.head.call == 1 and call.attempt for call in driver.log.state.calls))
         go.set()
         segment = await settled(driver)
         assert segment.status == "completed"

@@ -1,6 +1,7 @@
 """The engine on real stores with a scripted model and tools a test holds in its hand; no HTTP."""
 
 import asyncio
+import inspect
 import json
 import os
 import random
@@ -226,6 +227,16 @@ class Workshop:
     async def verify(self, run: bytes) -> None:
         """Check the chain of a run's journal."""
         assert await self.services.journal.verify(run) is None  # type: ignore[attr-defined]
+
+
+async def eventually(holds: Callable[[], Any]) -> None:
+    """Wait, turn of the event loop by turn, until something holds; a coroutine function is awaited."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            found = holds()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.001)
 
 
 async def settled(driver: Driver) -> Segment:
