@@ -1,5 +1,6 @@
 """A call in doubt, made for real: the server dies while a tool with side effects runs; a person finds out and says."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -45,9 +46,11 @@ def test_a_call_that_the_server_died_in_is_in_doubt_until_a_person_says_what_bec
             time.sleep(0.02)
         server.kill()
         server.start()
-        while "crashed" not in (listed := toolyard("doubt", "list", run, cwd=shop).out):
+        while json.loads(toolyard("runs", "show", run, "--json", cwd=shop).out)["status"] == "running":
             assert time.monotonic() < deadline
+        listed = toolyard("doubt", "list", run, cwd=shop).out
         assert "wire_money(cents=1900)" in listed
+        assert "crashed" in listed
         assert run in toolyard("doubt", "list", cwd=shop).out
         assert "doubt" in toolyard("runs", "show", run, cwd=shop).out
         with Terminal("doubt", "resolve", run, cwd=shop) as terminal:
