@@ -437,6 +437,7 @@ def encode_head(event: RunEvent) -> bytes:
 def decode_head(head: bytes | str) -> RunEvent:
     """Decode a stored head; raises UnknownEvent for a kind or shape this version does not know."""
     try:
-        return _decode(head)
+        event: RunEvent = _decode(head)
     except msgspec.DecodeError as error:
         raise UnknownEvent(f"cannot read a journal head: {error}") from error
+    return event
