@@ -39,9 +39,7 @@ def blocks_of(page: str) -> list[Block]:
 def typed_of(page: str) -> dict[str, str]:
     lines = [line for block in blocks_of(page) if block.language == "console" for line in block.text.splitlines()]
     commands = [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines if line.startswith("$ ")]
-    return {
-        command: "" for command in commands if f"-url {ELSEWHERE}" in command or f"--url {ELSEWHERE}" in command
-    } | TYPED
+    return {command: "" for command in commands if f"url {ELSEWHERE}" in command} | TYPED
 
 
 def follow(page: str, folder: Path) -> Follower:
