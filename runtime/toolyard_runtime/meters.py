@@ -53,7 +53,7 @@ class Meters:
         key = (metric._name, *labels)  # noqa: SLF001 - the metric's own name has no public reader
         child = self._children.get(key)
         if child is None:
-            child = self._children[key] = metric.labels(*labels)
+            child = self._children[key] = metric.labels(*labels) if labels else metric
         return child
 
     def exposition(self) -> bytes:
