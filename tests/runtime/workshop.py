@@ -288,8 +288,10 @@ async def workshop(
         assert not made.loader.current.problems, made.loader.current.problems
         if recover:
             await made.upkeep.recover()
-        yield made
-        async with asyncio.timeout(SECONDS):
-            await made.upkeep.close(drain)
+        try:
+            yield made
+        finally:
+            async with asyncio.timeout(SECONDS):
+                await made.upkeep.close(drain)
     finally:
         await database.close()

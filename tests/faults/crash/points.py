@@ -29,7 +29,7 @@ def kills(counts: dict[str, int]) -> Iterator[Kill]:
     for what in ("commit", "tool"):
         for number in range(1, counts[what] + 1):
             for side in SIDES:
-                yield Kill(what, number, side)  # type: ignore[arg-type]  # one of the two
+                yield Kill(what, number, side)
 
 
 def first_points(folder: Path) -> list[Point]:
