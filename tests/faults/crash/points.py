@@ -52,15 +52,28 @@ def examine(folder: Path, point: Point, seen: Counter[str]) -> dict[str, int]:
     assert live(folder, scenario, "begin", point.kill) == {}, f"{point}: nobody died"
     counts: dict[str, int] = {}
     left = Counter(_marks(folder)), durable(folder)
+    _journalled_before(point, left[1], left[0])
     if point.again is not None:
         counts = live(folder, scenario, "take up", point.again)
         _nothing_twice(point, left[1], left[0], Counter(_marks(folder)))
         left = Counter(_marks(folder)), durable(folder)
+        _journalled_before(point, left[1], left[0])
     counts = live(folder, scenario, "take up", None) or counts
     marks, found = Counter(_marks(folder)), durable(folder)
     _nothing_twice(point, left[1], left[0], marks)
     _well_ended(point, found, marks, seen)
     return counts
+
+
+def _journalled_before(point: Point, found: Durable, marks: "Counter[str]") -> None:
+    """Whatever left the process was durable before it did: requests to the model, and calls that change anything."""
+    asked = sum(times for mark, times in marks.items() if mark.startswith("model "))
+    called = sum(isinstance(event, e.ModelCalled) for event in found.events)
+    assert asked <= called, f"{point}: {asked} requests of {called} that are durable"
+    keys = {event.key for event in found.events if isinstance(event, e.ToolStarted)}
+    for mark in marks:
+        name, _, key = mark.partition(" ")
+        assert name not in ("put", "wipe") or key in keys, f"{point}: {mark} came before its ToolStarted was durable"
 
 
 def _marks(folder: Path) -> list[str]:
