@@ -74,7 +74,10 @@ class Upkeep:
 
     async def _expire(self, tenant: str, run: bytes, now: int) -> None:
         row = await self._services.runs.find(tenant, run)
-        if row is None or row.status != "parked":
+        if row is None or row.status != "parked" or not row.wake_at:
+            return
+        if row.wake_at > now:  # it was decided upon meanwhile, and waits for something else
+            self._engine.waking[run] = (row.wake_at, tenant)
             return
 
         def news(log: RunLog) -> Sequence[e.RunEvent]:
