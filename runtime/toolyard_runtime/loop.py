@@ -223,6 +223,9 @@ DECIDED: dict[str, Stage] = {"approve": "cleared", "deny": "denied", "expired": 
 OUTSIDE = frozenset({"waiting", "handed", "questioned"})
 """Stages that wait for a person or the client: a run whose open calls are all here is parked."""
 
+MOST_STARTS = 5
+"""Starts of a harmless call, each ended by the end of its process: the call may be what ends them."""
+
 DETACHED: dict[str, bool] = {"approval": True, "deadline": True, "input": True, "client_tools": False}
 """Whether a run goes on without a client after this; the other reasons change nothing about it."""
 
@@ -574,7 +577,8 @@ def _recovered(call: Call, closing: FinishReason | None) -> Call:
     if call.stage in ("running", "aborting") and call.attempt:
         if call.head.effect == "side_effect":
             return msgspec.structs.replace(call, stage="lost", busy=False)
-        return msgspec.structs.replace(call, stage="dropped" if closing else "cleared", busy=False)
+        given_up = closing or call.attempt >= MOST_STARTS
+        return msgspec.structs.replace(call, stage="dropped" if given_up else "cleared", busy=False)
     if call.stage == "aborting":
         return msgspec.structs.replace(call, stage="dropped", busy=False)
     return msgspec.structs.replace(call, busy=False) if call.busy else call
