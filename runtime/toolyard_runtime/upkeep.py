@@ -105,11 +105,21 @@ class Upkeep:
         if self._engine.tasks:
             foreground = [self._engine.tasks[run] for run, driver in self._engine.live.items() if driver.attended]
             if foreground:
-                await asyncio.wait(foreground, timeout=5)
-        for run, driver in list(self._engine.live.items()):
-            task = self._engine.tasks.get(run)
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task], timeout=5)
-            with contextlib.suppress(Conflict):
-                await driver.park_for_shutdown()
+                await asyncio.wait(foreground, timeout=LAST_SECONDS)
+        for run in list(self._engine.live):
+            await self._park(run)
+
+    async def _park(self, run: bytes) -> None:
+        """Take a run from its driver, in the middle of whatever it does, and leave it for the next start."""
+        driver, task = self._engine.live.get(run), self._engine.tasks.get(run)
+        if driver is None:
+            return
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=LAST_SECONDS)
+        try:
+            await driver.park_for_shutdown()
+        except Conflict:
+            return  # what became of it, whoever takes the run up will read
+        except Exception:  # noqa: BLE001 - one run's trouble must not keep the others from being parked
+            self._log.exception("run_%s could not be parked: the next start takes it up", run.hex())
