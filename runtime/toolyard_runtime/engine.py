@@ -32,6 +32,9 @@ from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import Lookup, SourceOf, call_id, segments_of
 from toolyard_runtime.windows import Windows
 
+SHORTEST_GRACE = 0.05
+"""Seconds: what a closed stream needs to be cleared away, so that it does not look as if somebody followed it."""
+
 
 class Full(Exception):
     """As many runs are live as the server takes."""
@@ -330,8 +333,9 @@ class Engine:
         await self.services.runs.find("", bytes(16))
         return problems
 
-    def client_left(self, driver: Driver) -> None:
+    def client_left(self, driver: Driver, *, waiting: bool = False) -> None:
         """Note that nobody waits for a foreground run any more: after the grace time `on_disconnect` holds."""
+        driver.log.feed.absent += waiting
         release = driver.log.agent.release
         if not driver.attended or release.on_disconnect == "continue":
             return
@@ -341,7 +345,7 @@ class Engine:
             if here and not driver.log.feed.followed:  # a client that comes back takes the run over
                 driver.deliver(e.CancelRequested(driver.log.now(), "server", "disconnected"))
 
-        asyncio.get_running_loop().call_later(release.grace_seconds, leave)
+        asyncio.get_running_loop().call_later(max(release.grace_seconds, SHORTEST_GRACE), leave)
 
     async def journal_of(self, run: bytes) -> tuple[tuple[e.RunEvent, ...], Lookup]:
         """Return a run's events and a look-up of its payloads, as far as they are committed."""
@@ -355,8 +359,11 @@ class Engine:
         return lambda digest: known.get(digest, "toolyard")
 
     async def segment(self, row: RunRow, index: int | None = None) -> Segment | None:
-        """Return a run's segment (None: the newest) as its journal, or its live driver, tells it."""
-        driver = self.live.get(row.id)
+        """Return a run's segment (None: the newest) as its journal, or its live driver, tells it.
+
+        Of a run that is coming to rest nothing is told before it is durable.
+        """
+        driver = await self._awake(row.id)
         if driver is not None and index in (None, driver.log.transcript.index):
             return driver.log.transcript.segment()
         found = segments_of(*await self.journal_of(row.id), await self.sources(row.tenant, row.release))

@@ -10,18 +10,20 @@ from toolyard_runtime.transcript import cut
 class Feed:
     """Keeps the stream events of one segment while its run is live; any number of readers follow at their own pace."""
 
-    __slots__ = ("_waiting", "closed", "error", "events")
+    __slots__ = ("_readers", "_waiting", "absent", "closed", "error", "events")
 
     def __init__(self, events: Sequence[StreamEvent] = ()) -> None:
         self.events: list[StreamEvent] = list(events)
         self.closed = False
         self.error: Exception | None = None
+        self.absent = 0
+        self._readers = 0
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def followed(self) -> bool:
-        """Whether anybody waits for what comes next."""
-        return any(not future.done() for future in self._waiting)
+        """Whether anybody follows; `absent` counts readers whose clients have left, though they still wait here."""
+        return self._readers > self.absent
 
     def publish(self, events: Sequence[StreamEvent]) -> None:
         """Add events and wake the readers."""
@@ -44,25 +46,33 @@ class Feed:
 
     async def settled(self) -> None:
         """Return when the segment is over; raises the server's own failure."""
-        while not self.closed:
-            await self._next()
+        self._readers += 1
+        try:
+            while not self.closed:
+                await self._next()
+        finally:
+            self._readers -= 1
         if self.error is not None:
             raise self.error
 
     async def follow(self, after: int = -1) -> AsyncIterator[list[StreamEvent]]:
         """Yield everything past position `after`, all that is ready at a time; ends with the segment."""
         seen = 0
-        while True:
-            ready = self.events[seen:]
-            seen += len(ready)
-            if ready and after >= 0:
-                ready = cut(ready, after)
-            if ready:
-                yield ready
-            elif self.closed:
-                break
-            elif seen == len(self.events):
-                await self._next()
+        self._readers += 1
+        try:
+            while True:
+                ready = self.events[seen:]
+                seen += len(ready)
+                if ready and after >= 0:
+                    ready = cut(ready, after)
+                if ready:
+                    yield ready
+                elif self.closed:
+                    break
+                elif seen == len(self.events):
+                    await self._next()
+        finally:
+            self._readers -= 1
         if self.error is not None:
             raise self.error
 

@@ -207,6 +207,35 @@ async def test_a_client_that_comes_back_within_the_grace_keeps_its_run(tmp_path:
         assert (await settled(driver)).status == "completed"
 
 
+async def test_a_client_that_left_while_its_request_still_waits_here_counts_as_gone(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more="[limits]\ngrace_seconds = 0.05\n") as shop:
+        shop.model.will(never)
+        driver = await shop.start()
+        request = asyncio.create_task(driver.log.feed.settled())
+        await eventually(lambda: driver.log.feed.followed)
+        shop.engine.client_left(driver, waiting=True)
+        assert (await settled(driver)).status == "cancelled"
+        await request
+
+
+async def test_a_client_that_left_its_stream_counts_as_gone_even_without_any_grace(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more="[limits]\ngrace_seconds = 0\n") as shop:
+        shop.model.will(never)
+        driver = await shop.start(stream=True)
+
+        async def read() -> None:
+            try:
+                async for _events in driver.log.feed.follow():
+                    pass
+            finally:
+                shop.engine.client_left(driver)
+
+        stream = asyncio.create_task(read())
+        await eventually(lambda: driver.log.feed.followed)
+        stream.cancel()
+        assert (await settled(driver)).status == "cancelled"
+
+
 async def test_a_background_run_and_an_agent_that_continues_do_not_care_who_left(tmp_path: Path) -> None:
     async with workshop(tmp_path, more="[limits]\ngrace_seconds = 0\n") as shop:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

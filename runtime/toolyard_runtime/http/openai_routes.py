@@ -104,7 +104,7 @@ async def _watch(front: Front, request: Request[Any, Any, Any], served: Served) 
         message = await request.receive()
         if message["type"] == "http.disconnect":
             if served.driver is not None:
-                front.engine.client_left(served.driver)
+                front.engine.client_left(served.driver, waiting=True)
             return
 
 
