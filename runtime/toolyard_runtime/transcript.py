@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import msgspec
 from toolyard_sdk import events as e
-from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Usage
 
 from toolyard_runtime.models.encoder import arguments_of, text_of
@@ -372,8 +371,3 @@ def segments_of(events: tuple[e.RunEvent, ...], lookup: Lookup, source_of: Sourc
         transcript.fold(event)
         found[transcript.index] = transcript.segment()
     return [found[index] for index in sorted(found)]
-
-
-def run_name(run: bytes) -> str:
-    """Return the public id of a run."""
-    return show("run", run)
