@@ -69,7 +69,7 @@ async def test_a_denied_call_is_answered_with_the_reason(tmp_path: Path) -> None
     async with workshop(tmp_path, write, policy="") as shop:
         segment, approval = await asked(shop, call(("write", {})), say("all right"))
         await decide(shop, approval, approve=False)
-        assert "denied this call of write, saying: because" in shop.model.messages()[-1]["content"]
+        assert "denied this call of write, saying: because. Do not" in shop.model.messages()[-1]["content"]
         assert await shop.events(segment.run, e.ToolStarted) == []
 
 

@@ -145,7 +145,7 @@ class Workshop:
             record_first(tx, f"{record.object}:{uuid7().hex()}", record)
 
         self.loader = Loader(root, self._toolbox)
-        self.agents = Agents(self.loader, self.routes, Catalogue(database, clock, audit), database)
+        self.agents = Agents(self.loader, self.routes, Catalogue(database, clock, audit), database, {})
         self.services = Services(
             database=database,
             journal=SqlJournal(database),
