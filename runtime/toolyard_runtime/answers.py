@@ -38,7 +38,8 @@ SOURCES: dict[str, AnswerSource] = {
 def rejected_words(name: str, rule: str, reason: str) -> str:
     """Say that policy forbids a call."""
     because = f": {reason}" if reason else ""
-    return f"Not allowed: the policy rule {rule!r} rejects this call of {name}{because}. Do not try it again."
+    told = _sentence(f"Not allowed: the policy rule {rule!r} rejects this call of {name}{because}")
+    return f"{told} Do not try it again."
 
 
 def denied_words(name: str, verdict: Verdict, reason: str) -> str:
@@ -46,7 +47,14 @@ def denied_words(name: str, verdict: Verdict, reason: str) -> str:
     if verdict == "expired":
         return f"Not executed: nobody approved this call of {name} in time."
     because = f", saying: {reason}" if reason else ""
-    return f"Not executed: a person denied this call of {name}{because}. Do not repeat it unless they ask for it."
+    told = _sentence(f"Not executed: a person denied this call of {name}{because}")
+    return f"{told} Do not repeat it unless they ask for it."
+
+
+def _sentence(words: str) -> str:
+    """Return words that end as a sentence does, once: a reason may bring its own full stop."""
+    words = words.rstrip()
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
 
 
 def dropped_words(name: str) -> str:

@@ -78,6 +78,12 @@ def test_last_is_the_newest_run() -> None:
     assert "toolyard approve" in done.out
 
 
+def test_an_empty_list_suggests_a_chat_only_where_nothing_was_left_out_of_it() -> None:
+    with scripted({"GET /api/v1/runs": (200, {"data": [], "next": None})}) as server:
+        assert "toolyard chat" in toolyard("runs", "list", "--url", server.url).err
+        assert toolyard("runs", "list", "--status", "parked", "--url", server.url).err == "No such runs.\n"
+
+
 def test_last_without_any_run_says_so() -> None:
     with scripted({"GET /api/v1/runs": (200, {"data": [], "next": None})}) as server:
         done = toolyard("why", "last", "--url", server.url)
@@ -265,5 +271,9 @@ def test_erasing_asks_first_and_says_what_was_done() -> None:
         assert refused.code == 1
         assert server.asked == []
         done = toolyard("erase", "ada", "--yes", "--tenant", "acme", "--url", server.url)
-        assert done.out == "Erased ada: 3 runs, 1 cancelled runs.\n"
+        assert done.out == "Erased ada: 3 runs, 1 cancelled run.\n"
+        server.answers["POST /api/v1/erasures"] = (200, {"runs": 1, "cancelled_runs": 0})
+        done = toolyard("erase", "ada", "--yes", "--url", server.url)
+        assert done.out == "Erased ada: 1 run, 0 cancelled runs.\n"
+        server.asked.pop()
         assert server.bodies("POST /api/v1/erasures") == [{"subject": "ada", "tenant": "acme"}]

@@ -124,7 +124,8 @@ def test_a_user_cannot_speak_as_an_operator(user: Client) -> None:
 def test_an_auditor_only_looks(user: Client, auditor: Client) -> None:
     run = user.start(note())
     approval = user.waiting(run)
-    refused(auditor.ask("POST", f"/api/v1/runs/{run}/cancel", {"reason": "user"}), 403, "Authorization")
+    words = refused(auditor.ask("POST", f"/api/v1/runs/{run}/cancel", {"reason": "user"}), 403, "Authorization")
+    assert words == "This key may not do that: it needs the role user."
     refused(auditor.ask("POST", f"/api/v1/runs/{run}/doubts/1", {"outcome": "happened"}), 403, "Authorization")
     decision = {"decision": "approve"}
     refused(auditor.ask("POST", f"/api/v1/approvals/{approval['id']}", decision), 403, "Authorization")

@@ -27,5 +27,9 @@ def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> No
         click.echo(f"There was nothing of {clean(subject)} to erase.")
         return
     counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}
-    told = ", ".join(f"{value} {clean(name.replace('_', ' '))}" for name, value in counted.items())
+    told = ", ".join(_counted(value, clean(name.replace("_", " "))) for name, value in counted.items())
     click.echo(f"Erased {clean(subject)}{': ' + told if told else ''}.")
+
+
+def _counted(number: int, nouns: str) -> str:
+    return f"{number} {nouns.removesuffix('s') if number == 1 else nouns}"

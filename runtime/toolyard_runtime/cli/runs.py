@@ -65,7 +65,8 @@ def list_runs(
         for run in answer["data"]
     ]
     columns = ("RUN", "AGENT", "STATUS", "REASON", "STARTED", "TOOK", "TURNS", "CALLS", "TOKENS", "")
-    print_table(columns, rows, empty="No runs. `toolyard chat` starts one.")
+    narrowed = any((agent, status, session, after))
+    print_table(columns, rows, empty="No such runs." if narrowed else "No runs. `toolyard chat` starts one.")
     if answer.get("next"):
         console(stderr=True).print(Text(f"More: toolyard runs list --after {clean(answer['next'])}", style="dim"))
 

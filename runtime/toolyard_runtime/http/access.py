@@ -61,7 +61,7 @@ class Guard:
                 status=401,
             )
         if not access or access.isdisjoint(caller.roles):
-            wanted = " or ".join(sorted(access or ("nobody",)))
+            wanted = "user" if "user" in (access or ()) else " or ".join(sorted(access or ("nobody",)))  # the least
             raise RequestRefused(
                 f"This key may not do that: it needs the role {wanted}.",
                 param="Authorization",

@@ -28,7 +28,7 @@ class RunsOpenError(Exception):
     """The subject still has runs that have not finished: cancel `runs` first."""
 
     def __init__(self, runs: Sequence[bytes]) -> None:
-        super().__init__(f"{len(runs)} runs have not finished")
+        super().__init__(f"runs that have not finished: {len(runs)}")
         self.runs = runs
 
 
