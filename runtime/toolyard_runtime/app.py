@@ -26,6 +26,7 @@ from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Transaction
 
@@ -63,6 +64,9 @@ DEFAULT_TENANT = "default"
 LOCAL_KEY = "local"
 BOOTSTRAP_KEY = "TOOLYARD_BOOTSTRAP_KEY"
 """An environment variable that provisions the first key of a server that is set up by a machine."""
+
+BOOTSTRAP_LENGTH = 24
+"""Characters that a provisioned key has at least: it opens everything, and nothing slows a guess down."""
 
 TOOL_THREADS = 64
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
@@ -175,13 +179,19 @@ async def first_key(wiring: Wiring, options: ServeOptions, environment: Mapping[
     """Return the key that commands on this machine use, and whether it was made just now.
 
     A key is made at the first start, also on loopback; a later start finds it in the file beside the database.
+    Raises ConfigError for a provisioned key that could be guessed.
     """
+    provisioned = environment.get(BOOTSTRAP_KEY, "")
+    if provisioned and len(provisioned) < BOOTSTRAP_LENGTH:
+        raise ConfigError(
+            f"{BOOTSTRAP_KEY} has {len(provisioned)} characters, which somebody could guess: it needs at least "
+            f"{BOOTSTRAP_LENGTH}. `openssl rand -hex 32` prints one"
+        )
     database = wiring.engine.services.database
     if await wiring.tenants.find(DEFAULT_TENANT) is None:
         tx = database.begin()
         wiring.tenants.create(tx, DEFAULT_TENANT, "server")
         await database.commit(tx)
-    provisioned = environment.get(BOOTSTRAP_KEY, "")
     if provisioned and await wiring.keys.verify(provisioned) is None:
         tx = database.begin()
         wiring.keys.create(tx, DEFAULT_TENANT, "bootstrap", ROLES, actor="server", secret=provisioned)

@@ -85,6 +85,15 @@ def test_a_mistake_in_the_settings_is_one_line_with_its_place(shop: Path) -> Non
     assert "Traceback" not in done.err
 
 
+def test_a_provisioned_key_that_could_be_guessed_is_refused(shop: Path) -> None:
+    done = toolyard("serve", "--rehearsal", "--port", "0", cwd=shop, TOOLYARD_BOOTSTRAP_KEY="x" * 23)
+    assert done.code == 1
+    assert "TOOLYARD_BOOTSTRAP_KEY has 23 characters" in done.err
+    assert "at least 24" in done.err
+    assert "Traceback" not in done.err
+    assert not (shop / ".toolyard" / "server.json").exists()
+
+
 def test_a_port_that_is_taken_is_an_error_without_a_traceback(shop: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
