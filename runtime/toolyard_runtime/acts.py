@@ -1,5 +1,6 @@
 """The calls of a run: asking the policy and people, executing, and answering for those that do not run."""
 
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -16,11 +17,14 @@ from toolyard_runtime.binding import Offer
 from toolyard_runtime.calling import InDoubt, Returned, execute, misfit
 from toolyard_runtime.interrupts import Interrupted, Interrupts
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.runlog import RunContext, RunLog
+from toolyard_runtime.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.transcript import call_id
 
 IN_DOUBT = ("doubt.unresolved", "", "this very call may already have happened")
 """The rule, the policy (none) and the reason for asking about a call that is in doubt."""
+
+
+TOOL_LOG = logging.getLogger("toolyard.tool")
 
 
 class Acts:
@@ -171,7 +175,7 @@ class Acts:
                 execute(
                     log.agent.tools[call.name],
                     self._log.arguments(call),
-                    self._tool_context(key, effect.attempt, seconds),
+                    self._tool_context(call.name, key, effect.attempt, seconds),
                     seconds=seconds,
                     output_bytes=log.agent.release.tool_output_bytes,
                     repeatable=repeatable,
@@ -191,7 +195,7 @@ class Acts:
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
 
-    def _tool_context(self, key: str, attempt: int, seconds: float) -> ToolContext:
+    def _tool_context(self, name: str, key: str, attempt: int, seconds: float) -> ToolContext:
         log = self._log
         return ToolContext(
             tenant=log.identity.tenant,
@@ -202,7 +206,14 @@ class Acts:
             idempotency_key=key,
             deadline=log.now() + int(seconds * 1e6),
             attempt=attempt,
+            settings=log.agent.settings.get(name, {}),
+            logger=TOOL_LOG,
+            progress=lambda done, total, message: self._progress(key, done, total, message),
         )
+
+    def _progress(self, key: str, done: float, total: float | None, message: str) -> None:
+        """Keep how far a call has come, for whoever looks at the run; called from any thread."""
+        self._log.progress[key] = Progress(done, total, message[:200])
 
     def _result(self, call: e.CallHead, text: str) -> e.Content:
         message = Message("tool", text, tool_call_id=call_id(self._log.identity.run, call.call))

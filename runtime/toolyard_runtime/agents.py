@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from toolyard_registry.catalogue import Catalogue
 from toolyard_registry.releases import AgentRelease, ToolRelease
@@ -18,11 +19,20 @@ KEPT_RELEASES = 32
 class Agents:
     """Binds releases to tools and models; `current` follows the files, `pinned` finds what a run was started with."""
 
-    def __init__(self, loader: Loader, routes: Routes, catalogue: Catalogue, database: Database) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        routes: Routes,
+        catalogue: Catalogue,
+        database: Database,
+        settings: Mapping[str, dict[str, Any]],
+    ) -> None:
+        """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them."""
         self._loader = loader
         self._routes = routes
         self._catalogue = catalogue
         self._database = database
+        self._settings = settings
         self._bound: dict[str, BoundAgent] = {}
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
@@ -60,7 +70,12 @@ class Agents:
             tools = {tool.spec.name: box.tools[tool.spec.name] for tool in release.tools if self._installed(tool)}
             if len(self._bound) >= KEPT_RELEASES:
                 self._bound.clear()
-            bound = self._bound[release.digest] = BoundAgent(release, tools, self._routes.route(release.model))
+            bound = self._bound[release.digest] = BoundAgent(
+                release,
+                tools,
+                self._routes.route(release.model),
+                {name: self._settings.get(box.origins.get(name, ""), {}) for name in tools},
+            )
         return bound
 
     def _installed(self, wanted: ToolRelease) -> bool:

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import random
+import socket
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,7 +115,7 @@ async def composed(
 
             record_first(tx, f"{record.object}:{uuid7().hex()}", record)
 
-        agents = Agents(loader, routes, Catalogue(database, clock, audit), database)
+        agents = Agents(loader, routes, Catalogue(database, clock, audit), database, config.plugin_settings)
 
         def visible(segment: Segment) -> str:
             return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)
@@ -161,7 +162,7 @@ async def composed(
         try:
             yield Wiring(app, engine, keys, tenants, agents, routes)
         finally:
-            await upkeep.close(min(2.0, config.server.drain_seconds))
+            await upkeep.close(config.server.drain_seconds)
             await routes.close()
     finally:
         await database.close()
@@ -220,6 +221,7 @@ def _write_address(state_dir: Path, address: ServerAddress) -> None:
 def serve(options: ServeOptions) -> None:
     """Serve a repository until SIGTERM or SIGINT; raises NoModel, ConfigError and StorageError."""
     set_up(options.log_level)
+    os.chdir(options.repository)  # what tools and settings name by a relative path lies in the repository
     config = read_config(options.repository)
     uvloop.run(_serve(options, config, dict(os.environ)))
 
@@ -243,8 +245,8 @@ async def _serve(options: ServeOptions, config: Config, environment: Mapping[str
         timeout_graceful_shutdown=max(1, int(config.server.drain_seconds)),
         backlog=1024,
     )
-    socket = settings.bind_socket()
-    port = socket.getsockname()[1]
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - shown, not bound
     url = f"http://{shown}:{port}"
     public_url = (config.server.public_url or url).rstrip("/")
@@ -254,7 +256,24 @@ async def _serve(options: ServeOptions, config: Config, environment: Mapping[str
         _greet(wiring, url, key if fresh else "")
         _settle_garbage()
         settings.app = wiring.app
-        await uvicorn.Server(settings).serve(sockets=[socket])
+        await uvicorn.Server(settings).serve(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; raises ConfigError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family=family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port (0 takes any free one) or "
+            "[server] port."
+        ) from error
+    listening.set_inheritable(True)
+    return listening
 
 
 def _settle_garbage() -> None:

@@ -1,6 +1,7 @@
 """An agent release bound to what it runs on: tools that can be called, a model that can be asked, cached encodings."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 from toolyard_registry.releases import AgentRelease, ToolRelease
@@ -43,7 +44,14 @@ class ModelRoute(Struct, frozen=True):
 class BoundAgent:
     """A release that can run here and now."""
 
-    def __init__(self, release: AgentRelease, tools: Mapping[str, Tool], route: ModelRoute) -> None:
+    def __init__(
+        self,
+        release: AgentRelease,
+        tools: Mapping[str, Tool],
+        route: ModelRoute,
+        settings: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.settings = settings or {}
         self.release = release
         self.tools = tools
         self.route = route

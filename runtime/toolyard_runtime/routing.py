@@ -1,6 +1,7 @@
 """Which model answers: `provider/model` names become model clients; knows no agent and no run."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Model
@@ -20,6 +21,10 @@ PROFILES: dict[str, Profile] = {
     "generic": GENERIC,
 }
 
+OPENAI_KEY = "OPENAI_API_KEY"
+MODEL_KEY = "TOOLYARD_MODEL_KEY"
+"""The environment variable with the key of a server named by --model-url; OpenAI's own key goes to OpenAI only."""
+
 REHEARSAL = "rehearsal"
 """The provider name and model name of the deterministic stand-in, chosen by name and never by itself."""
 
@@ -33,7 +38,8 @@ class Routes:
         providers = dict(config.providers)
         self.default = config.models.default
         if model_url:
-            providers["model"] = ProviderTable(base_url=model_url, default_model=model, api_key_env="OPENAI_API_KEY")
+            key = OPENAI_KEY if urlsplit(model_url).hostname == "api.openai.com" else MODEL_KEY
+            providers["model"] = ProviderTable(base_url=model_url, default_model=model, api_key_env=key)
             self.default = f"model/{model}"
         elif model and not rehearsal:
             self.default = model

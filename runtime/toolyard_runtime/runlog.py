@@ -54,6 +54,14 @@ class RunContext(Struct, frozen=True):
     prologue: str = ""
 
 
+class Progress(Struct, frozen=True):
+    """How far a call has come, in the tool's own units; never journalled."""
+
+    done: float
+    total: float | None
+    message: str
+
+
 class RunLog:
     """The record of one live run; `state` is always the fold of everything appended."""
 
@@ -71,6 +79,7 @@ class RunLog:
         self.transcript = Transcript(self.contents.get, agent.source_of)
         self.feed = Feed()
         self.complete = True
+        self.progress: dict[str, Progress] = {}
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
         self._tail = tail

@@ -58,9 +58,10 @@ class Upkeep:
         await self._engine.resume(row, "started_again" if row.status == "parked" else "recovered", news)
 
     async def _sweep(self) -> None:
-        """Wake runs whose approvals have expired."""
+        """Wake runs whose approvals have expired, and read the repository's files again when they have changed."""
         while True:
             await self._services.clock.sleep(SWEEP_SECONDS)
+            self._reread()
             now = self._services.clock.now()
             for run, (at, tenant) in list(self._engine.waking.items()):
                 if at <= now:
@@ -71,6 +72,21 @@ class Upkeep:
                         continue
                     except Exception:  # noqa: BLE001 - one run's trouble must not keep the others asleep
                         self._log.exception("run_%s could not be woken", run.hex())
+
+    def _reread(self) -> None:
+        """Let agents follow their files; a set with a mistake in it keeps the one before, and the log says why."""
+        agents = self._engine.agents
+        try:
+            if not agents.changed():
+                return
+            problems = agents.reload()
+        except Exception:  # noqa: BLE001 - a stranger's tool file may do anything, and the server goes on
+            self._log.exception("the repository's files could not be read; what was served before still is")
+            return
+        for problem in problems:
+            self._log.error("not reloaded: %s", problem)
+        if not problems:
+            self._log.info("reloaded: agents %s", ", ".join(agents.names()) or "none")
 
     async def _expire(self, tenant: str, run: bytes, now: int) -> None:
         row = await self._services.runs.find(tenant, run)

@@ -22,7 +22,7 @@ def _new_name() -> str:
 def register_tools(register: Callable[[FunctionTool], None], settings: Mapping[str, Any]) -> None:
     """Offer the tools over the root in the settings; raises ConfigError for settings that cannot be used.
 
-    A relative root is relative to the folder the server was started in.
+    A relative root is relative to the server's working directory, which is its repository.
     """
     try:
         read = msgspec.convert(dict(settings), Settings)

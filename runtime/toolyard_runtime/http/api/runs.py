@@ -87,6 +87,7 @@ async def whole_run(admin: Admin, row: RunRow) -> dict[str, Any]:
         **run_object(row, driver),
         "approvals": await approvals_of(admin, row),
         "outputs": [output_object(output) for output in segment.outputs] if segment is not None else [],
+        "progress": driver.log.progress if driver is not None else {},
     }
 
 
