@@ -1,4 +1,4 @@
-"""`python -m toolyard_sdk.testing MODULE`: print what the conformance suite finds about a module's tools."""
+"""`python -m toolyard_sdk.testing MODULE_OR_FILE`: print what the conformance suite finds about a module's tools."""
 
 import argparse
 import asyncio
@@ -31,12 +31,16 @@ def digests(module: str, settings: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 1 when an error (not mere advice) was found, 2 when there is no tool."""
     parser = argparse.ArgumentParser(prog="python -m toolyard_sdk.testing", description=__doc__)
-    parser.add_argument("module", help="import name of the module, for example toolyard_clock")
+    parser.add_argument("module", help="import name or file of the module: toolyard_clock, tools/refunds.py")
     parser.add_argument("--settings", default="", metavar="TOML", help="""the plugin's settings: 'root = "/tmp/x"'""")
     parser.add_argument("--no-call", action="store_true", help="look at definitions only, and call nothing")
     options = parser.parse_args(arguments)
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - sys.path holds text; a module beside the author is importable
-    tools = tools_of(options.module, _settings(options.settings))
+    try:
+        tools = tools_of(options.module, _settings(options.settings))
+    except ImportError as error:
+        sys.stderr.write(f"{options.module} cannot be imported: {error}\n")
+        return 2
     if not tools:
         sys.stderr.write(f"{options.module} registers no tool\n")
         return 2
