@@ -34,24 +34,21 @@ class Interrupts:
             raise RuntimeError("a wait belongs to a task")
         self._waits[what] = task
         try:
-            result = await work
+            return await work
         except asyncio.CancelledError:
-            if self._ended(what, task):
+            # Somebody may want the whole task to end at the same time: then it ends.
+            if what in self._stopped and self._forget(what, task) == 0:
                 raise Interrupted from None
             raise
-        except BaseException:
-            self._ended(what, task)
-            raise
-        self._ended(what, task)
-        return result
+        finally:
+            del self._waits[what]
+            if what in self._stopped:  # it came to its end all the same
+                self._forget(what, task)
 
-    def _ended(self, what: int | str, task: "asyncio.Task[object]") -> bool:
-        """Note that a wait is over; tell whether it was stopped, and nobody wants the whole task to end."""
-        del self._waits[what]
-        if what not in self._stopped:
-            return False
+    def _forget(self, what: int | str, task: "asyncio.Task[object]") -> int:
+        """Take a stop back; return how many other cancellations the task has."""
         self._stopped.remove(what)
-        return task.uncancel() == 0
+        return task.uncancel()
 
     def stop(self, what: int | str) -> None:
         """End a wait; one that has not begun, is over or is being ended is left alone."""

@@ -84,7 +84,7 @@ async def test_another_chat_or_end_user_with_the_same_words_is_another_session(
         shop.model.will(say("hi"), say("again"))
         first = await answered(await shop.serve(chat(HELLO), end_user="ann", chat="one"))
         more = chat(HELLO, Message("assistant", "hi"), Message("user", "more"))
-        second = await answered(await shop.serve(more, **({"end_user": "ann", "chat": "one"} | asked)))
+        second = await answered(await shop.serve(more, CALLER, **({"end_user": "ann", "chat": "one"} | asked)))
         assert second.session != first.session
 
 
