@@ -69,6 +69,9 @@ BOOTSTRAP_KEY = "TOOLYARD_BOOTSTRAP_KEY"
 BOOTSTRAP_LENGTH = 24
 """Characters that a provisioned key has at least: it opens everything, and nothing slows a guess down."""
 
+CORS_READ = ("x-toolyard-run", "x-toolyard-session", "x-toolyard-warning", "retry-after")
+"""Headers of an answer that pages of other origins may read."""
+
 TOOL_THREADS = 64
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """A run makes few cycles and many short-lived objects: looking for cycles less often costs nothing in memory."""
@@ -146,9 +149,7 @@ async def composed(
             exception_handlers=HANDLERS,
             state=State({"front": front, "admin": admin}),
             request_max_body_size=config.server.max_body_bytes,
-            cors_config=CORSConfig(allow_origins=list(config.server.cors_origins))
-            if config.server.cors_origins
-            else None,
+            cors_config=_cors(config),
             openapi_config=OpenAPIConfig(
                 "Toolyard",
                 "0.1.0",
@@ -166,6 +167,22 @@ async def composed(
             await routes.close()
     finally:
         await database.close()
+
+
+def _cors(config: Config) -> CORSConfig | None:
+    """Return what pages of the named origins may do; None: nothing.
+
+    They may send any header: what is trusted is the key, never that a header came along, and OpenAI's client sends
+    `x-stainless-*` headers of which every version has others.
+    """
+    if not config.server.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(config.server.cors_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=list(CORS_READ),
+    )
 
 
 def _store_url(options: ServeOptions, config: Config) -> str:

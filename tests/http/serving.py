@@ -122,10 +122,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Serve a copy of the repository beside this file from a thread of its own."""
+def serving(folder: Path, settings: str = "") -> Iterator[Server]:
+    """Serve a copy of the repository beside this file from a thread of its own; `settings` are added to its own."""
     root = folder / "repository"
     shutil.copytree(REPOSITORY, root)
+    with (root / "toolyard.toml").open("a") as file:
+        file.write(f"\n{settings}")
     options = ServeOptions(repository=root, state_dir=folder / "state", rehearsal=True)
     ready: list[Server | BaseException] = []
     up, over = threading.Event(), threading.Event()
