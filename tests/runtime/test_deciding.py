@@ -336,3 +336,28 @@ async def test_news_for_a_run_that_comes_to_rest_just_now_is_not_lost(tmp_path: 
             await settled(again)
             assert (await shop.row(driver.row.id)).status == "finished", f"after {turns} turns"
             await shop.verify(driver.row.id)
+
+
+async def test_a_decision_between_the_last_calls_end_and_the_parking_is_not_lost(tmp_path: Path) -> None:
+    gates: list[asyncio.Event] = []
+
+    @tool(read_only=True)
+    async def slow() -> str:
+        """Take time."""
+        gates.append(asyncio.Event())
+        await gates[-1].wait()
+        return "slow"
+
+    async with workshop(tmp_path, write, slow, policy="") as shop:
+        for turns in range(12):
+            shop.model.answers = [call(("write", {}), ("slow", {})), say("done")]
+            driver = await shop.start(mode="background")
+            await eventually(lambda driver=driver: shop.approvals(driver.row.id))  # type: ignore[misc]
+            (waiting,) = await shop.approvals(driver.row.id)
+            await eventually(lambda turns=turns: len(gates) > turns)  # type: ignore[misc]
+            gates[-1].set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            segment = await decide(shop, waiting.id)
+            assert segment.finish == "stop", f"after {turns} turns"
+            await shop.verify(driver.row.id)
