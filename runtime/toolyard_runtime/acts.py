@@ -1,5 +1,6 @@
 """The calls of a run: asking the policy and people, executing, and answering for those that do not run."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -23,6 +24,9 @@ from toolyard_runtime.transcript import call_id
 IN_DOUBT = ("doubt.unresolved", "", "this very call may already have happened")
 """The rule, the policy (none) and the reason for asking about a call that is in doubt."""
 
+
+DURABLE_AFTER = 0.05
+"""Seconds after which what led to a read-only call is made durable, though the call has not returned."""
 
 TOOL_LOG = logging.getLogger("toolyard.tool")
 
@@ -147,50 +151,62 @@ class Acts:
     async def execute(self, effect: loop.Execute) -> None:
         """Start a call, durable before anything can happen, and journal what became of it."""
         log, call = self._log, effect.call
-        if self._stage_of(call.call) != "cleared":
-            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+        if not self._may_start(call):
             return
-        forbidden = self._forbidden(call)
-        if forbidden is not None:
-            rule, policy, reason = forbidden
-            self._record_ruling(call, "reject", rule, policy, reason)
-            return
-        if self._in_doubt_before(call) and not any(
-            made.warned for made in log.state.calls if made.head.call == call.call
-        ):  # since it was cleared the same call has come into doubt
-            self._record_ruling(call, "ask", *IN_DOUBT)
-            return
-        repeatable = call.effect != "side_effect"
         key = call_id(log.identity.run, call.call)
         self._add(e.ToolStarted(log.now(), call.call, call.release, call.arguments.mac, effect.attempt, key))
-        seconds = log.agent.release.tool_seconds
         if call.effect != "read_only":
             await log.commit("full")
         if self._stage_of(call.call) != "running":  # cancelled while the disk was busy: nothing was sent
             self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
             return
         try:
-            outcome, duration = await self._interrupts.during(
-                call.call,
-                execute(
-                    log.agent.tools[call.name],
-                    self._log.arguments(call),
-                    self._tool_context(call.name, key, effect.attempt, seconds),
-                    seconds=seconds,
-                    output_bytes=log.agent.release.tool_output_bytes,
-                    repeatable=repeatable,
-                ),
-            )
+            outcome, duration = await self._interrupts.during(call.call, self._call(call, key, effect.attempt))
         except Interrupted:
-            if repeatable:
-                self._return(call, Returned(answers.cancelled_words(call.name), is_error=True), "cancelled")
-            else:
+            if call.effect == "side_effect":
                 self._doubt(call, "cancelled")
+            else:
+                self._return(call, Returned(answers.cancelled_words(call.name), is_error=True), "cancelled")
             return
         if isinstance(outcome, InDoubt):
             self._doubt(call, outcome.why)
         else:
             self._return(call, outcome, outcome.source, duration)
+
+    def _may_start(self, call: e.CallHead) -> bool:
+        """Look once more before a start; what has changed since it was cleared is journalled instead."""
+        log = self._log
+        if self._stage_of(call.call) != "cleared":
+            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+            return False
+        forbidden = self._forbidden(call)
+        if forbidden is not None:
+            rule, policy, reason = forbidden
+            self._record_ruling(call, "reject", rule, policy, reason)
+            return False
+        warned = any(made.warned for made in log.state.calls if made.head.call == call.call)
+        if not warned and self._in_doubt_before(call):  # since it was cleared the same call has come into doubt
+            self._record_ruling(call, "ask", *IN_DOUBT)
+            return False
+        return True
+
+    async def _call(self, call: e.CallHead, key: str, attempt: int) -> tuple[Returned | InDoubt, int]:
+        """Call the tool; a quick read-only call becomes durable with its result, a slow one before that."""
+        log = self._log
+        seconds = log.agent.release.tool_seconds
+        soon = None if log.durable else asyncio.get_running_loop().call_later(DURABLE_AFTER, log.commit_soon)
+        try:
+            return await execute(
+                log.agent.tools[call.name],
+                log.arguments(call),
+                self._tool_context(call.name, key, attempt, seconds),
+                seconds=seconds,
+                output_bytes=log.agent.release.tool_output_bytes,
+                repeatable=call.effect != "side_effect",
+            )
+        finally:
+            if soon is not None:
+                soon.cancel()
 
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")

@@ -5,6 +5,7 @@ transaction that `commit` makes durable. Session items join it when the run rest
 anything.
 """
 
+import asyncio
 from typing import cast
 
 from msgspec import Struct
@@ -92,6 +93,8 @@ class RunLog:
         self._salt = b""
         self._commitment = committer(b"")
         self._lost: Exception | None = None
+        self._pending = False
+        self._unwatched: asyncio.Task[None] | None = None
 
     def begin(self, base: e.ItemRef | None) -> None:
         """Make the run's salt; `base` is the session item it continues from."""
@@ -170,6 +173,7 @@ class RunLog:
         """Fold one event into everything that follows from it, and return what the loop wants next."""
         self.state, effects = loop.step(self.state, event)
         self._tail = self.services.journal.append(self.tx, self._tail, (event,))
+        self._pending = True
         shown = self.transcript.fold(event)
         if self._resting or isinstance(event, e.RunParked | e.RunFinished):
             self._resting += shown
@@ -232,6 +236,7 @@ class RunLog:
         if self._lost is not None:
             raise self._lost
         tx, self.tx = self.tx, self.services.database.begin()
+        self._pending = False
         try:
             await self.services.database.commit(tx, durability)
         except Exception as error:
@@ -240,6 +245,16 @@ class RunLog:
         except BaseException:
             self._lost = Conflict("nobody knows whether the last commit was made")
             raise
+
+    @property
+    def durable(self) -> bool:
+        """Whether nothing waits to be committed."""
+        return not self._pending
+
+    def commit_soon(self) -> None:
+        """Make what is there durable without anybody waiting for it; the next commit meets a failure again."""
+        self._unwatched = asyncio.get_running_loop().create_task(self.commit())
+        self._unwatched.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def now(self) -> int:
         """Return UTC microseconds."""
