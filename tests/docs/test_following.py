@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.clients.conftest import node
 from tests.clients.test_js import sdk
 from tests.docs.following import Follower, NotAsShown, compare
 from tests.docs.pages import ROOT, Block, read
+from tests.http.serving import serving
 
 INSTALLING = "python3 -m pip install uv"
 TYPED = {
@@ -81,15 +83,34 @@ def test_the_javascript_of_the_readme_runs(readme: Follower, sdk: str, tmp_path:
 
 
 def verified(database: Path, folder: Path) -> str:
-    """Return what the script of docs/why.md prints about a database."""
-    (block,) = [block for block in blocks_of("docs/why.md") if block.language == "python"]
-    script = folder / "verify.py"
-    script.write_text(block.text)
+    """Return what the first script of docs/why.md prints about a database."""
+    return verifying(0, folder, str(database))
+
+
+def verifying(number: int, folder: Path, *arguments: str) -> str:
+    """Return what a script of docs/why.md prints."""
+    blocks = [block for block in blocks_of("docs/why.md") if block.language == "python"]
+    script = folder / f"verify_{number}.py"
+    script.write_text(blocks[number].text)
     done = subprocess.run(
-        [sys.executable, script, database], capture_output=True, text=True, timeout=SECONDS, check=False
+        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_auditors_other_script_needs_only_a_key(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        tenant = server.tenant()
+        user, auditor = server.client(tenant, "user"), server.client(tenant, "auditor")
+        run = user.finished(user.start('call add {"a": 1, "b": 2}'))["id"]
+        address = f"http://127.0.0.1:{server.port}"
+        assert verifying(1, tmp_path, address, auditor.secret, run) == f"{run} holds\n"
+        with closing(sqlite3.connect(tmp_path / "state" / "toolyard.db", timeout=10)) as database:
+            forgery = "UPDATE event SET head = replace(head, 'approve', 'ask') WHERE run = ? AND head LIKE '%approve%'"
+            assert database.execute(forgery, (bytes.fromhex(run.removeprefix("run_")),)).rowcount == 1
+            database.commit()
+        assert verifying(1, tmp_path, address, auditor.secret, run) == f"{run} DOES NOT HOLD\n"
 
 
 def test_the_auditors_script_finds_what_was_changed_and_nothing_else(readme: Follower, tmp_path: Path) -> None:

@@ -35,15 +35,15 @@ class Client:
 
     def __init__(self, port: int, secret: str, key: str = "") -> None:
         self._port = port
-        self._secret = secret
+        self.secret = secret
         self.key = key
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answered:
         """Send one request; `body` is bytes or becomes JSON; headers are written with underscores."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if self._secret:
-            sent["authorization"] = f"Bearer {self._secret}"
+        if self.secret:
+            sent["authorization"] = f"Bearer {self.secret}"
         payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         try:
             connection.request(method, path, payload, sent)

@@ -1,6 +1,8 @@
 """Why a run did what it did: told from real journals, one line for each event, and proved against what is stored."""
 
 import contextlib
+import hashlib
+import json
 import random
 import sqlite3
 from typing import Any, get_args
@@ -130,6 +132,11 @@ def test_the_journal_is_read_in_pages_with_what_it_refers_to(user: Client) -> No
         after = f"&after={page['next']}"
     assert found == whole["data"]
     assert [event["seq"] for event in found] == list(range(len(found)))
+    last = hashlib.sha256(b"run:" + run.removeprefix("run_").encode()).digest()
+    for event in found:
+        last = hashlib.sha256(b"\x00" + last + event["head_text"].encode()).digest()
+        assert event["hash"] == last.hex()
+        assert json.loads(event["head_text"])["event"] == event["event"]
     started = found[0]
     assert (started["event"], started["run"], started["tenant"]) == ("RunStarted", run, started["tenant"])
     assert started["session"].startswith("sess_")

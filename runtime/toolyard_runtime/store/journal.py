@@ -11,6 +11,7 @@ on whatever a former owner appends has a number that is taken, and its commit is
 import hashlib
 from collections.abc import Iterable
 
+from msgspec import Struct
 from sqlalchemy import bindparam, insert, select
 from toolyard_sdk.canonical import chain
 from toolyard_sdk.events import RunEvent, RunResumed, RunStarted, encode_head
@@ -33,6 +34,14 @@ def genesis(stream: str) -> bytes:
 def beginning(run: bytes) -> Tail:
     """Return the tail of a run that has no event yet."""
     return Tail(run=run, seq=0, epoch=0, hash=genesis("run:" + run.hex()))
+
+
+class Recorded(Struct, frozen=True):
+    """An event as it was stored: its head's exact text, and the hash that chains it to the one before."""
+
+    event: RunEvent
+    head: str
+    hash: bytes
 
 
 class SqlJournal:
@@ -60,6 +69,11 @@ class SqlJournal:
         """Return the run's events in order, none for a run nobody knows; raises UnknownEvent."""
         rows = await self._database.read(EVENTS_OF_RUN, {"run": run})
         return tuple([read_head(head, self._upcasters) for _, head, _ in rows])
+
+    async def recorded(self, run: bytes) -> tuple[Recorded, ...]:
+        """Return the run's events in order with what a chain is computed from; raises UnknownEvent."""
+        rows = await self._database.read(EVENTS_OF_RUN, {"run": run})
+        return tuple([Recorded(read_head(head, self._upcasters), head, last) for _, head, last in rows])
 
     async def resume(self, run: bytes) -> tuple[tuple[RunEvent, ...], Tail]:
         """Return the run's events and the tail to append after; raises UnknownEvent."""

@@ -1,6 +1,5 @@
 """`/api/v1/runs/{run}/events` and `/why`: a run's journal as it is, and in words."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from toolyard_sdk.ids import show
 from toolyard_runtime.http.api.admin import EVERYBODY, admin_of, run_of
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed
 from toolyard_runtime.store import payloads
-from toolyard_runtime.store.journal import SqlJournal
+from toolyard_runtime.store.journal import Recorded, SqlJournal
 from toolyard_runtime.store.payloads import Erased, Payload
 from toolyard_runtime.transcript import ERASED
 from toolyard_runtime.why import contents_hold, explain, references
@@ -37,8 +36,12 @@ def decoded(payload: Payload | Erased) -> Any:
         return payload.data.decode(errors="replace")
 
 
-def head_object(seq: int, event: e.RunEvent, found: dict[int, Payload | Erased]) -> dict[str, Any]:
-    """Return one head as it is shown: ids with their prefixes, bytes in base64, and the content it refers to."""
+def head_object(seq: int, recorded: Recorded, found: dict[int, Payload | Erased]) -> dict[str, Any]:
+    """Return one head as it is shown: ids with their prefixes, bytes in base64, and the content it refers to.
+
+    `head_text` and `hash` are what is stored, to the byte: whoever computes the chain needs nothing else.
+    """
+    event = recorded.event
     head: dict[str, Any] = {"seq": seq, **msgspec.to_builtins(event)}
     for name, kind in IDS.items():
         raw = getattr(event, name, None)
@@ -49,6 +52,8 @@ def head_object(seq: int, event: e.RunEvent, found: dict[int, Payload | Erased])
         if isinstance(item, e.ItemRef):
             head[name] = [show("run", item.run), item.n]
     head["content"] = {str(n): decoded(found[n]) for n in sorted({content.n for content in references(event)})}
+    head["head_text"] = recorded.head
+    head["hash"] = recorded.hash.hex()
     return head
 
 
@@ -59,16 +64,13 @@ async def list_events(request: Request[Any, Any, Any], run: FromPath[str]) -> Re
     row = await run_of(admin, request, run)
     query = Query(request, "after", "limit")
     limit, after = query.limit(MOST), query.number("after", 0)
-    events = await admin.services.journal.load(row.id)
+    events = await SqlJournal(admin.services.database).recorded(row.id)
     begin = 0 if after is None else after + 1
     page = events[begin : begin + limit]
-    found = await payloads.load(admin.services.database, row.id, _ordinals(page))
+    ordinals = {content.n for recorded in page for content in references(recorded.event)}
+    found = await payloads.load(admin.services.database, row.id, ordinals)
     following = begin + len(page) - 1 if begin + len(page) < len(events) else None
-    return listed((head_object(begin + index, event, found) for index, event in enumerate(page)), following)
-
-
-def _ordinals(events: Iterable[e.RunEvent]) -> set[int]:
-    return {content.n for event in events for content in references(event)}
+    return listed((head_object(begin + index, recorded, found) for index, recorded in enumerate(page)), following)
 
 
 @get("/api/v1/runs/{run:str}/why", opt=EVERYBODY, summary="Say why a run did what it did")
