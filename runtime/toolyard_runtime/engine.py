@@ -36,6 +36,11 @@ SHORTEST_GRACE = 0.05
 """Seconds: what a closed stream needs to be cleared away, so that it does not look as if somebody followed it."""
 
 
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 600.0
+"""Seconds before a run is taken up again whose driver broke off."""
+
+
 class Full(Exception):
     """As many runs are live as the server takes."""
 
@@ -65,6 +70,7 @@ class Engine:
         self.tasks: dict[bytes, asyncio.Task[None]] = {}
         self.windows = Windows(services.database, services.sessions)
         self.waking: dict[bytes, tuple[int, str]] = {}
+        self._broken: dict[bytes, int] = {}
         self._resuming: dict[bytes, tuple[asyncio.Lock, int]] = {}
         self.closing = False
         self._log = logging.getLogger("toolyard.engine")
@@ -151,9 +157,11 @@ class Engine:
         except asyncio.CancelledError:
             driver.log.feed.close(RunUnavailable("the server is stopping; the run goes on when it is back"))
         except Exception as error:  # noqa: BLE001 - whoever waits is told, and the journal keeps the run
-            self._log.exception("run_%s stopped: it will be taken up at the next start", run.hex())
+            self._log.exception("run_%s stopped: it will be taken up again in a while", run.hex())
             driver.log.feed.close(error)
+            self._wake_later(run, driver.log.identity.tenant)
         else:
+            self._broken.pop(run, None)
             self._keep_window(driver)
             state = driver.log.state
             if state.phase == "parked" and state.wake_at:
@@ -163,6 +171,13 @@ class Engine:
             self.tasks.pop(run, None)
             driver.gone.set()
             self.services.meters.runs_live.set(len(self.live))
+
+    def _wake_later(self, run: bytes, tenant: str) -> None:
+        """Let the run be taken up again, after a pause that doubles: a full disk may have room by then."""
+        times = self._broken.get(run, 0)
+        self._broken[run] = times + 1
+        pause = min(FIRST_PAUSE * 2**times, LONGEST_PAUSE)
+        self.waking[run] = (self.services.clock.now() + int(pause * 1e6), tenant)
 
     def _keep_window(self, driver: Driver) -> None:
         last = loop.last_item(driver.log.state)

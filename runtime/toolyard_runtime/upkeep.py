@@ -58,7 +58,7 @@ class Upkeep:
         await self._engine.resume(row, "started_again" if row.status == "parked" else "recovered", news)
 
     async def _sweep(self) -> None:
-        """Wake runs whose approvals have expired, and read the repository's files again when they have changed."""
+        """Wake runs that are due (see `_wake`), and read the repository's files again when they have changed."""
         while True:
             await self._services.clock.sleep(SWEEP_SECONDS)
             self._reread()
@@ -67,7 +67,7 @@ class Upkeep:
                 if at <= now:
                     self._engine.waking.pop(run, None)
                     try:
-                        await self._expire(tenant, run, now)
+                        await self._wake(tenant, run, now)
                     except RunOver:
                         continue
                     except Exception:  # noqa: BLE001 - one run's trouble must not keep the others asleep
@@ -88,12 +88,17 @@ class Upkeep:
         if not problems:
             self._log.info("reloaded: agents %s", ", ".join(agents.names()) or "none")
 
-    async def _expire(self, tenant: str, run: bytes, now: int) -> None:
+    async def _wake(self, tenant: str, run: bytes, now: int) -> None:
+        """Take up a run whose driver broke off; tell a waiting one which of its approvals have expired."""
         row = await self._services.runs.find(tenant, run)
-        if row is None or row.status != "parked" or not row.wake_at:
-            return
+        if row is not None and row.status == "running" and run not in self._engine.live:
+            await self._recover(row)
+        elif row is not None and row.status == "parked" and row.wake_at:
+            await self._expire(row, now)
+
+    async def _expire(self, row: RunRow, now: int) -> None:
         if row.wake_at > now:  # it was decided upon meanwhile, and waits for something else
-            self._engine.waking[run] = (row.wake_at, tenant)
+            self._engine.waking[row.id] = (row.wake_at, row.tenant)
             return
 
         def news(log: RunLog) -> Sequence[e.RunEvent]:

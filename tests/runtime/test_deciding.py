@@ -81,7 +81,7 @@ async def test_an_expired_question_answers_the_call_and_can_not_be_decided(tmp_p
         with pytest.raises(RequestRefused) as refused:
             await shop.approving.decide(CALLER, ApprovalAnswer(approval, True), None)
         assert refused.value.status == 410
-        await shop.upkeep._expire("default", segment.run, shop.services.clock.now())
+        await shop.upkeep._wake("default", segment.run, shop.services.clock.now())
         driver = shop.engine.live.get(segment.run)
         if driver is not None:
             await settled(driver)

@@ -130,6 +130,24 @@ async def test_between_the_order_to_start_a_call_and_its_start_nothing_is_sent(t
         assert await shop.events(segment.run, e.ToolInDoubt) == []
 
 
+async def test_between_two_questions_the_second_is_not_asked(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, policy="") as shop:
+        shop.model.will(call(("write", {}), ("write", {})))
+        commit = shop.database.commit
+
+        async def commit_and_cancel(tx: Any, durability: Any = "normal") -> None:
+            for live in shop.engine.live.values():
+                if durability == "full" and not live.log.state.closing:
+                    live.deliver(e.CancelRequested(live.log.now(), "me", "user"))
+            await commit(tx, durability)
+
+        shop.database.commit = commit_and_cancel  # type: ignore[method-assign]  # the moment that is tested
+        segment = await settled(await shop.start(mode="background"))
+        assert segment.status == "cancelled"
+        assert len(await shop.events(segment.run, e.ApprovalRequested)) == 1
+        assert [row.status for row in await shop.approvals(segment.run)] == ["withdrawn"]
+
+
 async def test_a_call_that_is_rejected_while_the_run_ends_is_answered_once(tmp_path: Path) -> None:
     policy = '[[rule]]\nid = "no"\ndecision = "reject"\ntool = "write"\n[[rule]]\nid = "yes"\ndecision = "approve"\n'
     async with workshop(tmp_path, look, write, hang, policy=policy) as shop:
@@ -266,6 +284,23 @@ async def test_a_stopped_agent_begins_nothing(tmp_path: Path) -> None:
         shop.stops.add(shop.database.begin(), "default", "tenant", "default", 1, "operator")
         with pytest.raises(Stopped):
             await shop.start()
+
+
+async def test_a_failure_beside_other_calls_is_told_to_whoever_waits(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, look) as shop:
+        shop.model.will(call(("look", {}), ("write", {})))
+        real = shop.database.commit
+
+        async def failing(tx: Any, durability: Any = "normal") -> None:
+            if durability == "full":
+                raise OSError("no space left on device")
+            await real(tx, durability)
+
+        driver = await shop.start(mode="background")
+        shop.database.commit = failing  # type: ignore[method-assign]  # a full disk
+        with pytest.raises(OSError, match="no space"):
+            await settled(driver)
+        assert not driver._interrupts._waits, "the other call was stopped"
 
 
 async def test_after_a_failed_commit_nothing_more_is_written(tmp_path: Path) -> None:

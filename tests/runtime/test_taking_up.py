@@ -216,6 +216,35 @@ async def test_a_commit_that_fails_while_a_run_is_taken_up_leaves_nobody_waiting
         await shop.verify(segment.run)
 
 
+@pytest.mark.parametrize(("mode", "reason"), [("background", "stop"), ("foreground", "cancelled")])
+async def test_a_run_whose_driver_broke_off_is_taken_up_again_by_the_same_server(
+    tmp_path: Path, mode: e.Mode, reason: str
+) -> None:
+    async with workshop(tmp_path, write) as shop:
+        shop.model.will(call(("write", {})), call(("write", {})), say("after all"))
+        real = shop.database.commit
+        failures: list[int] = []
+
+        async def failing(tx: Any, durability: Any = "normal") -> None:
+            if durability == "full" and not failures:
+                failures.append(1)
+                raise OSError("no space left on device")
+            await real(tx, durability)
+
+        shop.database.commit = failing  # type: ignore[method-assign]  # a disk that is full for a moment
+        driver = await shop.start(mode=mode)
+        with pytest.raises(OSError, match="no space"):
+            await settled(driver)
+
+        async def over() -> bool:
+            return (await shop.row(driver.row.id)).status == "finished"
+
+        await eventually(over)
+        assert (await shop.row(driver.row.id)).reason == reason
+        assert len(await shop.events(driver.row.id, e.ToolStarted)) == (mode == "background")
+        await shop.verify(driver.row.id)
+
+
 async def test_the_row_of_a_run_sums_up_its_journal(tmp_path: Path) -> None:
     async with workshop(tmp_path, write) as shop:
         shop.model.will(call(("write", {})), say("done"))
