@@ -63,6 +63,23 @@ async def test_before_its_first_effect(tmp_path: Path) -> None:
         assert shop.model.bodies == []
 
 
+async def test_while_the_disk_writes_that_the_model_is_called_nothing_is_sent(tmp_path: Path) -> None:
+    async with workshop(tmp_path) as shop:
+        commit = shop.database.commit
+
+        async def commit_and_cancel(tx: Any, durability: Any = "normal") -> None:
+            for live in shop.engine.live.values():
+                if live.log.state.turn and not live.log.state.closing:
+                    live.deliver(e.CancelRequested(live.log.now(), "me", "user"))
+            await commit(tx, durability)
+
+        shop.database.commit = commit_and_cancel  # type: ignore[method-assign]  # the moment that is tested
+        segment = await settled(await shop.start())
+        assert segment.status == "cancelled"
+        assert shop.model.bodies == []
+        assert len(await shop.events(segment.run, e.ModelFailed)) == 1
+
+
 async def test_during_a_model_call_and_what_was_streamed_is_kept(tmp_path: Path) -> None:
     async with workshop(tmp_path) as shop:
         shop.model.will(never)

@@ -175,6 +175,13 @@ async def test_many_who_take_up_one_run_at_once_do_it_one_after_the_other(tmp_pa
         shop.model.will(call(("write", {})))
         segment = await shop.run(mode="background")
         row = await shop.row(segment.run)
+        read = shop.database.read
+
+        async def slowly(*arguments: Any) -> Any:
+            await asyncio.sleep(0)
+            return await read(*arguments)
+
+        shop.database.read = slowly  # type: ignore[method-assign]  # as a database elsewhere reads
 
         async def poke(number: int) -> None:
             for _ in range(number % 4):
