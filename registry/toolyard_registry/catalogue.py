@@ -16,7 +16,7 @@ from toolyard_sdk.ports import Clock, Database, Transaction
 from toolyard_registry import statements
 from toolyard_registry.names import Reference, check_channel
 from toolyard_registry.prompts import Prompt
-from toolyard_registry.releases import AgentRelease, ToolRelease
+from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
 from toolyard_registry.repository import Repository
 
 Kind = Literal["agent", "prompt", "tool"]
@@ -148,6 +148,12 @@ class Catalogue:
     async def agent(self, tenant: str, digest: str) -> AgentRelease | None:
         """Return an agent's release as it was written; raises CatalogueDamaged when it no longer is."""
         return await self._release(statements.AGENT_BODY, tenant, digest, AgentRelease)
+
+    async def policy(self, tenant: str, digest: str) -> Policy | None:
+        """Return a policy from a release of an agent that has it; raises CatalogueDamaged."""
+        rows = await self._database.read(statements.HOLDER_OF_POLICY, {"tenant": tenant, "policy": digest})
+        holder = await self.agent(tenant, rows[0][0]) if rows else None
+        return holder.policy if holder is not None else None
 
     async def prompt(self, tenant: str, digest: str) -> Prompt | None:
         """Return a prompt's release as it was written, without its place in a file; raises CatalogueDamaged."""

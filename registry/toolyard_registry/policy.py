@@ -16,8 +16,18 @@ from toolyard_registry.releases import Policy, PolicyCall, Rule
 Ruling = tuple[Decision, str, str]
 """The decision, the id of the rule that made it, and the reason in words."""
 
-_READ_ONLY: Ruling = ("approve", "default.read_only", "the tool is pinned as read-only")
-_ASK: Ruling = ("ask", "default.ask", "no rule approves this call and the tool may have side effects")
+BUILT_IN = {
+    "default.read_only": "the tool is pinned as read-only",
+    "default.ask": "no rule approves this call and the tool may have side effects",
+    "doubt.unresolved": "this very call may already have happened",
+    "stop.tool": "an operator has stopped this tool",
+    "stop.run": "an operator has stopped this agent",
+    "grant.revoked": "the agent may no longer call this tool",
+}
+"""The rules that no file holds -> their reasons: the two defaults here, and what the runtime checks beside a policy."""
+
+_READ_ONLY: Ruling = ("approve", "default.read_only", BUILT_IN["default.read_only"])
+_ASK: Ruling = ("ask", "default.ask", BUILT_IN["default.ask"])
 _RESERVED = "default."
 _ANNOTATIONS = Annotations.__struct_fields__
 
@@ -38,8 +48,9 @@ def read_policy(text: str, path: str) -> Policy:
     rules = decode(text, PolicyFile, path).rule
     seen: set[str] = set()
     for index, rule in enumerate(rules):
-        if not rule.id or rule.id.startswith(_RESERVED):
-            message = f"a rule's id cannot be {rule.id!r}: ids are not empty and `{_RESERVED}` is the built-in rules'"
+        if not rule.id or rule.id.startswith(_RESERVED) or rule.id in BUILT_IN:
+            reserved = f"`{_RESERVED}...` and {', '.join(id_ for id_ in BUILT_IN if not id_.startswith(_RESERVED))}"
+            message = f"a rule's id cannot be {rule.id!r}: ids are not empty, and {reserved} are the built-in rules'"
             raise ConfigError(message, path=path, line=line_of(text, "rule", index, "id"))
         if rule.id in seen:
             message = f"the id `{rule.id}` is taken by a rule above; a decision names its rule by it"
@@ -58,6 +69,17 @@ def decide(policy: Policy, call: PolicyCall) -> Ruling:
         if _holds(rule, call):
             return rule.decision, rule.id, rule.reason
     return _READ_ONLY if call.annotations.read_only else _ASK
+
+
+def reason_of(rule: str, policy: Policy | None) -> str:
+    """Return a rule's reason by its id, "" where it gives none or the policy that held it is not known.
+
+    The words are the operator's: they lie in the release and not in the journal, so that erasing a person's runs
+    leaves them.
+    """
+    if rule in BUILT_IN:
+        return BUILT_IN[rule]
+    return next((one.reason for one in policy.rules if one.id == rule), "") if policy is not None else ""
 
 
 def _holds(rule: Rule, call: PolicyCall) -> bool:

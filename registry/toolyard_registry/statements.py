@@ -110,6 +110,14 @@ def _body(table: Table) -> Select[Any]:
 
 AGENT_BODY = _body(AGENT_RELEASE)
 PROMPT_BODY = _body(PROMPT)
+HOLDER_OF_POLICY = (
+    select(AGENT_RELEASE.c.digest)
+    .where(
+        AGENT_RELEASE.c.tenant == _bind(AGENT_RELEASE.c.tenant), AGENT_RELEASE.c.policy == _bind(AGENT_RELEASE.c.policy)
+    )
+    .order_by(AGENT_RELEASE.c.digest)
+    .limit(1)
+)
 TOOL_BODY = _body(TOOL_RELEASE)
 
 

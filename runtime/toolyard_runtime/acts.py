@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from toolyard_registry.policy import decide
+from toolyard_registry.policy import decide, reason_of
 from toolyard_registry.releases import PolicyCall
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import canonical
@@ -21,9 +21,8 @@ from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.transcript import call_id
 
-IN_DOUBT = ("doubt.unresolved", "", "this very call may already have happened")
-"""The rule, the policy (none) and the reason for asking about a call that is in doubt."""
-
+IN_DOUBT = ("doubt.unresolved", "")
+"""The rule and the policy (none) for asking about a call that is in doubt."""
 
 DURABLE_AFTER = 0.05
 """Seconds after which what led to a read-only call is made durable, though the call has not returned."""
@@ -54,11 +53,11 @@ class Acts:
         if self._stage_of(call.call) != "proposed":
             return  # the run has begun to end since the loop asked for this
         release = log.agent.release
-        decision, rule, reason = decide(release.policy, self._policy_call(call))
+        decision, rule, _ = decide(release.policy, self._policy_call(call))
         if decision != "reject" and self._in_doubt_before(call):
             self._record_ruling(call, "ask", *IN_DOUBT)
             return
-        self._record_ruling(call, decision, rule, release.policy.digest, reason)
+        self._record_ruling(call, decision, rule, release.policy.digest)
 
     def _policy_call(self, call: e.CallHead) -> PolicyCall:
         log = self._log
@@ -72,18 +71,10 @@ class Acts:
             arguments=msgspec.json.decode(self._log.arguments(call)) if log.agent.release.policy.rules else {},
         )
 
-    def _record_ruling(self, call: e.CallHead, decision: e.Decision, rule: str, policy: str, reason: str) -> None:
+    def _record_ruling(self, call: e.CallHead, decision: e.Decision, rule: str, policy: str) -> None:
+        """Journal a ruling by its rule's id: the reason in words is the operator's and stays in the release."""
         log = self._log
-        self._add(
-            e.PolicyDecided(
-                at=log.now(),
-                decision=decision,
-                rule=rule,
-                policy=policy,
-                call=call.call,
-                reason=log.put("reason", reason.encode()) if reason else None,
-            )
-        )
+        self._add(e.PolicyDecided(log.now(), decision, rule, policy, call=call.call))
         log.services.meters.count(log.services.meters.decisions, decision)
 
     def _in_doubt_before(self, call: e.CallHead) -> bool:
@@ -93,26 +84,35 @@ class Acts:
             return True
         return bool(self._context.doubts) and (call.name, self._log.arguments(call)) in self._context.doubts
 
-    def _forbidden(self, call: e.CallHead) -> tuple[str, str, str] | None:
-        """Check again right before a start what may have changed since the policy spoke: (rule, policy, reason)."""
+    def _reason(self, ruling: e.PolicyDecided) -> str:
+        """Return a ruling's reason in words: of the run's own policy, or of one that came after it."""
+        log = self._log
+        current = log.services.current_release(log.identity.agent)
+        policies = [release.policy for release in (log.agent.release, current) if release is not None]
+        policy = next((policy for policy in policies if policy.digest == ruling.policy), None)
+        return log.words(ruling.reason) or reason_of(ruling.rule, policy)
+
+    def _forbidden(self, call: e.CallHead) -> tuple[str, str] | None:
+        """Check again right before a start what may have changed since the policy spoke: (rule, policy)."""
         log = self._log
         if call.name in log.services.stops.tools(log.identity.tenant):
-            return "stop.tool", "", "an operator has stopped this tool"
+            return "stop.tool", ""
         if log.services.stops.run_stopped(log.identity.tenant, log.identity.agent):
-            return "stop.run", "", "an operator has stopped this agent"
+            return "stop.run", ""
         current = log.services.current_release(log.identity.agent)
         if current is None or current.digest == log.agent.release.digest:
             return None
         if all(tool.spec.name != call.name for tool in current.tools):
-            return "grant.revoked", current.policy.digest, "the agent may no longer call this tool"
+            return "grant.revoked", current.policy.digest
         if current.policy.digest != log.agent.release.policy.digest:
             subject = self._policy_call(call)
-            decision, rule, reason = decide(
+            decision, rule, _ = decide(
                 current.policy,
                 msgspec.structs.replace(subject, arguments=msgspec.json.decode(self._log.arguments(call))),
             )
             if decision == "reject":
-                return rule, current.policy.digest, reason
+                log.services.keep_release(log.tx, log.identity.tenant, current)  # no run of the tenant may have yet
+                return rule, current.policy.digest
         return None
 
     def ask(self, effect: loop.Ask) -> None:
@@ -181,8 +181,7 @@ class Acts:
             return False
         forbidden = self._forbidden(call)
         if forbidden is not None:
-            rule, policy, reason = forbidden
-            self._record_ruling(call, "reject", rule, policy, reason)
+            self._record_ruling(call, "reject", *forbidden)
             return False
         warned = any(made.warned for made in log.state.calls if made.head.call == call.call)
         if not warned and self._in_doubt_before(call):  # since it was cleared the same call has come into doubt
@@ -276,7 +275,7 @@ class Acts:
                 text = answers.problem_words(call, detail, offer.names, log.state.limits)
             case "rejected":
                 ruling = log.rulings[call.call]
-                text = answers.rejected_words(call.name, ruling.rule, log.words(ruling.reason))
+                text = answers.rejected_words(call.name, ruling.rule, self._reason(ruling))
             case "denied":
                 decided = log.verdicts[call.call]
                 text = answers.denied_words(call.name, decided.verdict, log.words(decided.reason))

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from toolyard_registry.catalogue import Catalogue
-from toolyard_registry.releases import AgentRelease, ToolRelease
+from toolyard_registry.catalogue import Catalogue, CatalogueDamaged
+from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
 from toolyard_registry.repository import Loader, Repository
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
@@ -113,6 +113,17 @@ class Agents:
         bound = self._bound.get(digest)
         release = bound.release if bound is not None else await self._catalogue.agent(tenant, digest)
         return {tool.digest: tool.source for tool in release.tools} if release is not None else {}
+
+    async def policy(self, tenant: str, digest: str) -> Policy | None:
+        """Return the policy of a digest; None when no release has it, or the one that has it was tampered with."""
+        bound = (one.release for one in self._bound.values())
+        for release in (*bound, *self._loader.current.agents.values()):
+            if release.policy.digest == digest:
+                return release.policy
+        try:
+            return await self._catalogue.policy(tenant, digest)
+        except CatalogueDamaged:
+            return None
 
     async def publish(self, tenant: str, actor: str = "server") -> None:
         """Write the releases of the current files for a tenant, once; the channel `draft` follows."""

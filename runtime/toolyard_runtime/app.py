@@ -118,7 +118,8 @@ async def composed(
 
             record_first(tx, f"{record.object}:{uuid7().hex()}", record)
 
-        agents = Agents(loader, routes, Catalogue(database, clock, audit), database, config.plugin_settings)
+        catalogue = Catalogue(database, clock, audit)
+        agents = Agents(loader, routes, catalogue, database, config.plugin_settings)
 
         def visible(segment: Segment) -> str:
             return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)
@@ -136,6 +137,7 @@ async def composed(
             stops=stops,
             meters=Meters(),
             current_release=agents.release,
+            keep_release=catalogue.put_agent,
             visible_text=visible,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.ids import NewId
-from toolyard_sdk.ports import Clock, Database, Journal
+from toolyard_sdk.ports import Clock, Database, Journal, Transaction
 
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.segments import Segment
@@ -20,7 +20,8 @@ class Services(Struct, frozen=True):
     """The adapters behind the ports, made once by the application.
 
     `entropy(n)` returns n random bytes, `current_release(agent)` what the agent's files say now,
-    `visible_text(segment)` what a Chat Completions client sees of an answer.
+    `keep_release(tx, tenant, release)` writes it into the catalogue, `visible_text(segment)` is what a Chat
+    Completions client sees of an answer.
     """
 
     database: Database
@@ -35,4 +36,5 @@ class Services(Struct, frozen=True):
     stops: Stops
     meters: Meters
     current_release: Callable[[str], AgentRelease | None]
+    keep_release: Callable[[Transaction, str, AgentRelease], None]
     visible_text: Callable[[Segment], str]

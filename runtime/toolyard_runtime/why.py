@@ -3,12 +3,14 @@
 Everything told is read from the events and the payloads they refer to. What was erased is told as `[erased]`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from toolyard_registry.policy import reason_of
+from toolyard_registry.releases import Policy
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit
 from toolyard_sdk.ids import show
@@ -46,9 +48,21 @@ Told = tuple[str, dict[str, Any]]
 UNREADABLE = Message("user", "[unreadable]")
 
 
-def explain(events: Iterable[e.RunEvent], lookup: Lookup, *, end_user: str | None = None) -> Explanation:
-    """Tell a run's events in order; `end_user` is the name that the run's row still holds."""
-    teller = _Teller(lookup, end_user)
+NO_POLICY: Mapping[str, Policy] = {}
+
+
+def explain(
+    events: Iterable[e.RunEvent],
+    lookup: Lookup,
+    *,
+    end_user: str | None = None,
+    policies: Mapping[str, Policy] = NO_POLICY,
+) -> Explanation:
+    """Tell a run's events in order.
+
+    `end_user` is the name that the run's row still holds; `policies` are those that are known, by digest.
+    """
+    teller = _Teller(lookup, end_user, policies)
     lines = []
     for seq, event in enumerate(events):
         kind, tell = TELL[type(event)]
@@ -106,9 +120,10 @@ def lasted(us: int) -> str:
 class _Teller:
     """What the lines so far have established: who asked, which calls there are, and why each may run."""
 
-    def __init__(self, lookup: Lookup, end_user: str | None) -> None:
+    def __init__(self, lookup: Lookup, end_user: str | None, policies: Mapping[str, Policy]) -> None:
         self._lookup = lookup
         self._end_user = end_user
+        self._policies = policies
         self._started: e.RunStarted | None = None
         self._calls: dict[int, tuple[e.CallHead, str]] = {}
         self._cleared: dict[int, str] = {}
@@ -161,7 +176,7 @@ class _Teller:
             "goes on from": f"{show('run', event.base.run)}, item {event.base.n}" if event.base else None,
             "mode": event.mode,
             "roles": ", ".join(event.roles),
-            "limits": f"{event.limits.turns} turns, {event.limits.seconds:g} s"
+            "limits": f"{_count(event.limits.turns, 'turn')}, {event.limits.seconds:g} s"
             + (f", {event.limits.tokens} tokens" if event.limits.tokens else ""),
             "instructions": brief(self._words(event.instructions)),
             "client's tools": self._names(event.client_tools),
@@ -257,7 +272,7 @@ class _Teller:
         about = self._call(event.call) if event.call is not None else f"the {event.subject}"
         if event.call is not None:
             self._cleared[event.call] = f"rule {event.rule}"
-        reason = self._words(event.reason)
+        reason = self._words(event.reason) or reason_of(event.rule, self._policies.get(event.policy))
         text = f"{about}: rule {event.rule} {DECIDED[event.decision]}" + (f": {brief(reason)}" if reason else "")
         return text, {"policy": event.policy}
 

@@ -41,7 +41,8 @@ def test_what_was_decided_stays_and_verifies(front: Client, operator: Client) ->
     why = front.get(f"/api/v1/runs/{run}/why")
     assert why["verified"] is True
     assert why["question"] == "[erased]"
-    assert any("rule default.read_only lets it run" in line["text"] for line in why["lines"])
+    reason = "rule default.read_only lets it run: the tool is pinned as read-only"
+    assert any(reason in line["text"] for line in why["lines"]), "a rule's words are the operator's"
     contents = [
         value for event in front.get(f"/api/v1/runs/{run}/events")["data"] for value in event["content"].values()
     ]

@@ -8,6 +8,8 @@ import sqlite3
 from typing import Any, get_args
 
 import pytest
+from toolyard_registry.policy import make_policy
+from toolyard_registry.releases import Rule
 from toolyard_runtime.why import TELL, brief, contents_hold, explain, lasted, references
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit
@@ -167,6 +169,15 @@ def test_whatever_a_journal_holds_becomes_lines_even_when_all_content_is_erased(
 def content(n: int, data: bytes, kept: dict[int, bytes]) -> e.Content:
     kept[n] = data
     return e.Content(n, commit(SALT, data))
+
+
+def test_a_rules_reason_is_told_in_the_words_of_its_policy() -> None:
+    policy = make_policy((Rule("night", "reject", reason="not at night"),))
+    ruling = e.PolicyDecided(1, "reject", "night", policy.digest, call=1)
+    (line,) = explain([ruling], lambda _n: None, policies={policy.digest: policy}).lines
+    assert line.text == "call 1: rule night forbids it: not at night"
+    (line,) = explain([ruling], lambda _n: None).lines
+    assert line.text == "call 1: rule night forbids it"
 
 
 def test_content_that_is_not_what_was_committed_to_is_noticed() -> None:

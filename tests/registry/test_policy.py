@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_registry.policy import decide, make_policy, read_policy
+from toolyard_registry.policy import decide, make_policy, read_policy, reason_of
 from toolyard_registry.releases import PolicyCall, Rule
 from toolyard_sdk import Annotations, ConfigError
 
@@ -40,6 +40,16 @@ def test_the_first_rule_that_holds_decides_with_its_reason() -> None:
     assert decide(policy, call(path="drafts/a.md")) == ("approve", "drafts", "")
     assert decide(policy, call(path="drafts/.env")) == ("reject", "secret", "secrets")
     assert decide(policy, call("delete", reads=True))[:2] == ("ask", "all")
+
+
+def test_a_rules_reason_is_found_by_its_id() -> None:
+    policy = make_policy((Rule("a", "reject", reason="never"), Rule("b", "ask")))
+    assert reason_of("a", policy) == "never"
+    assert (reason_of("b", policy), reason_of("c", policy), reason_of("a", None)) == ("", "", "")
+    for asked in (call(), call(reads=True)):
+        _, rule, reason = decide(make_policy(), asked)
+        assert reason_of(rule, None) == reason != ""
+    assert reason_of("stop.tool", policy) == "an operator has stopped this tool"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +153,7 @@ def test_a_policy_file_is_read_in_its_order() -> None:
         ('[[rules]]\nid = "a"\n', 1, "did you mean `rule`?"),
         ('[[rule]]\nid = "a"\ndecision = "ask"\n[[rule]]\nid = "a"\ndecision = "ask"\n', 5, "is taken by a rule above"),
         ('[[rule]]\ndecision = "ask"\nid = "default.ask"\n', 3, "built-in"),
+        ('[[rule]]\ndecision = "ask"\nid = "stop.tool"\n', 3, "built-in"),
         ('[[rule]]\ndecision = "ask"\nid = ""\n', 3, "not empty"),
         (
             '[[rule]]\nid = "a"\ndecision = "ask"\n[rule.annotations]\nreadonly = true\n',

@@ -14,7 +14,7 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import Message, ToolCall, ToolSpec
 from toolyard_sdk.tools import tool
 
-from tests.runtime.workshop import CALLER, STRANGER, USER, Workshop, call, eventually, say, settled, workshop
+from tests.runtime.workshop import ALLOW, CALLER, STRANGER, USER, Workshop, call, eventually, say, settled, workshop
 
 CLIENT_TOOL = ToolSpec("ask_user", "Asks.", {"type": "object", "properties": {}})
 
@@ -151,6 +151,14 @@ async def test_a_rule_that_came_meanwhile_wins_over_the_approval(tmp_path: Path)
         await decide(shop, approval)
         assert "'freeze' rejects this call of write: year end" in shop.model.messages()[-1]["content"]
         assert await shop.events(segment.run, e.ToolStarted) == []
+        ruling = (await shop.events(segment.run, e.PolicyDecided))[-1]
+        assert (ruling.rule, ruling.reason) == ("freeze", None)
+        (tmp_path / "policies" / "default.toml").write_text(ALLOW)
+        assert shop.agents.reload() == ()
+        policy = await shop.agents.policy(CALLER.tenant, ruling.policy)
+        assert policy is not None, "the words of a rule outlive the file"
+        assert [rule.reason for rule in policy.rules] == ["year end"]
+        assert await shop.agents.policy("another", ruling.policy) is None
 
 
 async def test_a_grant_that_was_revoked_meanwhile_wins_over_the_approval(tmp_path: Path) -> None:

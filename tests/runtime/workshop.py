@@ -145,7 +145,8 @@ class Workshop:
             record_first(tx, f"{record.object}:{uuid7().hex()}", record)
 
         self.loader = Loader(root, self._toolbox)
-        self.agents = Agents(self.loader, self.routes, Catalogue(database, clock, audit), database, {})
+        self.catalogue = Catalogue(database, clock, audit)
+        self.agents = Agents(self.loader, self.routes, self.catalogue, database, {})
         self.services = Services(
             database=database,
             journal=SqlJournal(database),
@@ -159,6 +160,7 @@ class Workshop:
             stops=self.stops,
             meters=Meters(),
             current_release=self.agents.release,
+            keep_release=self.catalogue.put_agent,
             visible_text=self._visible,
         )
         self.engine = Engine(self.services, self.agents, max_runs=max_runs)

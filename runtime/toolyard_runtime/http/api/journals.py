@@ -80,7 +80,10 @@ async def why_run(request: Request[Any, Any, Any], run: FromPath[str]) -> Respon
     row = await run_of(admin, request, run)
     Query(request)
     events, lookup = await admin.engine.journal_of(row.id)
-    told = explain(events, lookup, end_user=row.end_user)
+    named = {event.policy for event in events if isinstance(event, e.PolicyDecided) and event.policy}
+    found = {digest: await admin.agents.policy(row.tenant, digest) for digest in sorted(named)}
+    policies = {digest: policy for digest, policy in found.items() if policy is not None}
+    told = explain(events, lookup, end_user=row.end_user, policies=policies)
     chained = await SqlJournal(admin.services.database).verify(row.id) is None
     return answer(
         {
