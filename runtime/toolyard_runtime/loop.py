@@ -551,7 +551,7 @@ def _on_parked(state: RunState, event: RunParked) -> RunState:
 
 def _on_resumed(state: RunState, event: RunResumed) -> RunState:
     """Take up what was in flight: harmless things are done again, a started call that may have happened is lost."""
-    if state.phase in ("new", "finished"):
+    if state.phase in ("new", "finished") or event.epoch <= state.epoch:
         return state
     calls = tuple(_recovered(call, state.closing) for call in state.calls)
     resting = state.resting if state.phase == "parked" else state.phase

@@ -310,7 +310,7 @@ class Puppet:
         number = self.dice.pick(self.state.made + 2)
         turn, attempt = self.dice.pick(4), self.dice.pick(4)
         known: list[e.RunEvent] = [
-            past if not isinstance(past, e.RunResumed) else e.CancelRequested(self.now(), "x", "user"),
+            past,
             e.ToolReturned(self.now(), number, self.fresh()),
             e.ToolInDoubt(self.now(), number, "timeout", self.fresh()),
             e.PolicyDecided(self.now(), "approve", "rule", "policy", call=number),
