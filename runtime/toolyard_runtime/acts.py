@@ -285,7 +285,7 @@ class Acts:
         self._return(call, Returned(text, is_error=True), answers.SOURCES[effect.why])
 
     def hand_over(self, effect: loop.HandOver) -> None:
-        """Ask the client to execute its calls."""
-        if any(self._stage_of(number) != "client" for number in effect.calls):
-            return
-        self._add(e.ClientToolsRequested(self._log.now(), effect.calls))
+        """Ask the client to execute its calls: those that are still its own."""
+        left = tuple(number for number in effect.calls if self._stage_of(number) == "client")
+        if left:
+            self._add(e.ClientToolsRequested(self._log.now(), left))

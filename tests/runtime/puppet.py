@@ -120,9 +120,13 @@ class Puppet:
         """Return a call's stage; a call of an earlier turn is answered."""
         return next((call.stage for call in self.state.calls if call.head.call == number), "answered")
 
-    def perform(self, effect: loop.Effect) -> None:  # noqa: C901, PLR0912 - one arm for each effect
+    def perform(self, effect: loop.Effect) -> None:
         """Do what an effect asks for, or see that it is not wanted any more."""
         self.open.remove(effect)
+        self._do(effect)
+        assert self.at_rest or self.open or self.running or self.asking, f"stalled: {effect} was not wanted any more"
+
+    def _do(self, effect: loop.Effect) -> None:  # noqa: C901, PLR0912 - one arm for each effect
         match effect:
             case loop.Think():
                 self._think(effect)
@@ -130,8 +134,8 @@ class Puppet:
                 if self.asking is not None:
                     self._reply(aborted=True)
             case loop.Judge(call=call) if self.stage(call.call) == "proposed":
-                decision: tuple[e.Decision, ...] = ("approve", "ask", "reject")
-                self.append(e.PolicyDecided(self.now(), decision[self.dice.pick(3)], "rule", "policy", call=call.call))
+                decision: tuple[e.Decision, ...] = ("approve", "ask", "reject", "approve", "approve", "ask")
+                self.append(e.PolicyDecided(self.now(), decision[self.dice.pick(6)], "rule", "policy", call=call.call))
             case loop.Ask(call=call) if self.stage(call.call) == "unasked":
                 self._approval += 1
                 name = self._approval.to_bytes(16, "big")
@@ -145,8 +149,10 @@ class Puppet:
                 self.append(e.ToolReturned(self.now(), call.call, self.fresh(), is_error=True, source="check"))
             case loop.Suspect(call=call):
                 self.append(e.ToolInDoubt(self.now(), call.call, "crashed", self.fresh()))
-            case loop.HandOver(calls=calls) if all(self.stage(number) == "client" for number in calls):
-                self.append(e.ClientToolsRequested(self.now(), calls))
+            case loop.HandOver(calls=calls):
+                left = tuple(number for number in calls if self.stage(number) == "client")
+                if left:
+                    self.append(e.ClientToolsRequested(self.now(), left))
             case loop.Park(why=why) if loop.waits(self.state):
                 self.append(e.RunParked(self.now(), why))
             case loop.Finish(reason=reason, error=error):
@@ -172,9 +178,9 @@ class Puppet:
         if aborted:
             self.append(e.ModelFailed(self.now(), turn, attempt, "cancelled"))
             return
-        usage = Usage(self.dice.pick(50), self.dice.pick(50))
-        match self.dice.pick(8):
-            case 0 | 7:
+        usage = Usage(self.dice.pick(20), self.dice.pick(20))
+        match self.dice.pick(20):
+            case 0:
                 answer = e.ModelReplied(self.now(), turn, attempt, self.fresh(), text=True, usage=usage)
             case 1:
                 answer = e.ModelReplied(self.now(), turn, attempt, self.fresh(), usage=usage)
@@ -193,17 +199,17 @@ class Puppet:
         made: list[e.CallHead] = []
         fresh: Counter[tuple[str, bytes]] = Counter()
         for position in range(1 + self.dice.pick(4)):
-            key = ("tool", bytes([self.dice.pick(3)]))
+            key = ("tool", bytes([self.dice.pick(9)]))
             seen = self.state.repeats.get(key, 0) + fresh[key]
             fresh[key] += 1
-            kind = self.dice.pick(6)
+            kind = self.dice.pick(9)
             head = e.CallHead(
                 self.state.made + position + 1,
                 key[0],
                 e.Content(1, key[1]),
-                side="client" if kind == 3 else "server",
+                side="client" if kind == 7 else "server",
                 effect=EFFECTS[kind % 3],
-                problem="invalid_json" if kind == 5 else None,
+                problem="invalid_json" if kind == 8 else None,
                 repeats=seen,
             )
             made.append(loop.flaw(head, position, self.state.limits))
@@ -214,11 +220,11 @@ class Puppet:
         if self.stage(call.call) != "cleared":
             self.append(e.ToolReturned(self.now(), call.call, self.fresh(), is_error=True, source="cancelled"))
             return
-        match self.dice.pick(5):
-            case 3:  # the policy changed meanwhile
+        match self.dice.pick(12):
+            case 10:  # the policy changed meanwhile
                 self.append(e.PolicyDecided(self.now(), "reject", "new", "policy", call=call.call))
                 return
-            case 4:  # the same call came into doubt meanwhile
+            case 11:  # the same call came into doubt meanwhile
                 self.append(e.PolicyDecided(self.now(), "ask", "doubt", "", call=call.call))
                 return
             case _:
@@ -243,7 +249,7 @@ class Puppet:
         """Let one thing happen."""
         if self.state.phase == "parked":
             self._wake()
-        elif self.dice.more and (surprise := self.dice.pick(12)) >= 9:
+        elif self.dice.more and (surprise := self.dice.pick(24)) >= 20:
             self._surprise(surprise)
         elif self.asking and (not self.open or self.dice.pick(2)):
             self._reply(aborted=False)
@@ -255,13 +261,13 @@ class Puppet:
             self.perform(self.open[self.dice.pick(len(self.open))])
 
     def _surprise(self, kind: int) -> None:
-        if kind == 11 and self.hostile:
+        if kind >= 22 and self.hostile:
             self._nonsense()
             return
         match ENDS[self.dice.pick(4)]:
-            case "cancel" if self.dice.pick(2):
+            case "cancel" if self.dice.pick(3) == 1:
                 self.append(e.CancelRequested(self.now(), "somebody", "user"))
-            case "deadline" if self.dice.pick(2):
+            case "deadline" if self.dice.pick(3) == 1:
                 self.append(e.DeadlineReached(self.now(), "time"))
             case "shutdown":
                 self.open.clear()
