@@ -134,3 +134,20 @@ def test_a_call_that_ends_every_process_it_runs_in_is_given_up() -> None:
         assert effects == (
             (loop.Answer(head, "dropped"),) if given_up else (loop.Execute(head, start + 1, approved=False),)
         )
+
+
+def test_a_run_does_not_rest_while_a_call_is_under_way() -> None:
+    waiting = loop.Call(e.CallHead(1, "a", e.Content(1, b"a")), "waiting")
+    running = loop.Call(e.CallHead(2, "b", e.Content(1, b"b")), "running", busy=True)
+    state = loop.RunState(phase="acting", turn=1, calls=(waiting, running))
+    assert loop.step(state, e.RunParked(1, "approval"))[0].phase == "acting"
+    assert loop.step(state, e.RunParked(1, "shutdown"))[0].phase == "parked"
+    alone = loop.RunState(phase="acting", turn=1, calls=(waiting,))
+    assert loop.step(alone, e.RunParked(1, "approval"))[0].phase == "parked"
+
+
+def test_a_question_about_a_call_that_needs_none_is_not_kept() -> None:
+    running = loop.Call(e.CallHead(1, "a", e.Content(1, b"a")), "running", busy=True)
+    state = loop.RunState(phase="acting", turn=1, calls=(running,))
+    asked, _ = loop.step(state, e.ApprovalRequested(1, b"a" * 16, 1, b"binding", 9))
+    assert asked.approvals == {}
