@@ -34,7 +34,8 @@ from toolyard_sdk.ports import Transaction
 from toolyard_runtime.agents import Agents
 from toolyard_runtime.approving import Approving
 from toolyard_runtime.clocks import SystemClock
-from toolyard_runtime.config import Config, read_config
+from toolyard_runtime.config import Config, check_kinds, read_config
+from toolyard_runtime.contributions import Contributions
 from toolyard_runtime.desk import Desk
 from toolyard_runtime.engine import Engine
 from toolyard_runtime.http import openai_routes, probes
@@ -76,6 +77,7 @@ TOOL_THREADS = 64
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """A run makes few cycles and many short-lived objects: looking for cycles less often costs nothing in memory."""
 
+OWN_ROUTES = (*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -95,7 +97,18 @@ async def composed(
     options: ServeOptions, config: Config, environment: Mapping[str, str], public_url: str, hosts: frozenset[str]
 ) -> AsyncIterator[Wiring]:
     """Open the stores, wire everything, take up what a former process left, and close it all again."""
-    routes = Routes(config, environment, model_url=options.model_url, model=options.model, rehearsal=options.rehearsal)
+    plugins = load_plugins(config.plugins_off)
+    added = Contributions(plugins)
+    added.take_models()
+    check_kinds(options.repository, config, added.models)
+    routes = Routes(
+        config,
+        environment,
+        model_url=options.model_url,
+        model=options.model,
+        rehearsal=options.rehearsal,
+        kinds=added.models,
+    )
     if not routes.configured:
         raise NoModel
     routes.notes += await routes.discover()
@@ -107,7 +120,9 @@ async def composed(
         await stops.load(database)
         keys = Keys(database, clock, uuid7, os.urandom)
         tenants = Tenants(database, clock, keys)
-        plugins = load_plugins(config.plugins_off)
+        added.take_tables(database.connection)
+        added.take_routes(OWN_ROUTES)
+        plugins = msgspec.structs.replace(plugins, problems=(*plugins.problems, *added.problems))
         loader = Loader(
             options.repository,
             lambda: open_toolbox(options.repository, settings=config.plugin_settings, plugins=plugins),
@@ -146,10 +161,10 @@ async def composed(
         eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES))
         admin = Admin(engine, approving, keys, tenants, eraser, agents, services, database.scrub)
         app = Litestar(
-            [*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES],
+            [*OWN_ROUTES, *added.routes],
             guards=[Guard(keys, hosts)],
             exception_handlers=HANDLERS,
-            state=State({"front": front, "admin": admin}),
+            state=State({"front": front, "admin": admin, "database": database}),
             request_max_body_size=config.server.max_body_bytes,
             cors_config=_cors(config),
             openapi_config=OpenAPIConfig(

@@ -1,10 +1,11 @@
 """`toolyard.toml`: what the operator says of the server, its store, its model servers and its plugins."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
-from toolyard_registry.located_toml import load
+from toolyard_registry.located_toml import did_you_mean, line_of, load, read_text
 from toolyard_sdk.errors import ConfigError
 
 FILE = "toolyard.toml"
@@ -32,13 +33,17 @@ class StoreTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[providers.NAME]`: a model server. The key is read from the environment variable `api_key_env`."""
+    """`[providers.NAME]`: a model server. The key is read from the environment variable `api_key_env`.
+
+    `kind` names what a plugin has registered in place of the built-in clients.
+    """
 
     base_url: str
     api_key_env: str = ""
     profile: ProfileName | None = None
     default_model: str = ""
     client: Literal["thin", "openai"] = "thin"
+    kind: str = ""
 
 
 class ModelsTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,3 +85,12 @@ def read_config(repository: Path) -> Config:
                 f"the provider name {name!r} may not hold a '/': models are named provider/model", path=FILE
             )
     return config
+
+
+def check_kinds(repository: Path, config: Config, kinds: Collection[str]) -> None:
+    """Refuse a provider of a kind that no plugin has registered; raises ConfigError with the line and the nearest."""
+    for name, table in config.providers.items():
+        if table.kind and table.kind not in kinds:
+            line = line_of(read_text(repository / FILE), "providers", name, "kind")
+            known = did_you_mean(table.kind, kinds) or "; no plugin registers one"
+            raise ConfigError(f"there is no kind of model provider `{table.kind}`{known}", path=FILE, line=line)

@@ -1,8 +1,9 @@
 """Which model answers: `provider/model` names become model clients; knows no agent and no run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from toolyard_registry.plugins import told
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Model
 
@@ -33,8 +34,17 @@ class Routes:
     """Model clients, one for each provider, made when first asked for."""
 
     def __init__(
-        self, config: Config, environment: Mapping[str, str], *, model_url: str = "", model: str = "", rehearsal: bool
+        self,
+        config: Config,
+        environment: Mapping[str, str],
+        *,
+        model_url: str = "",
+        model: str = "",
+        rehearsal: bool,
+        kinds: Mapping[str, Callable[..., Model]] | None = None,
     ) -> None:
+        """Take `kinds` as the factories of plugins, by the `kind` that providers name."""
+        self._kinds = kinds or {}
         providers = dict(config.providers)
         self.default = config.models.default
         if model_url:
@@ -79,7 +89,7 @@ class Routes:
         """Ask the providers that the configuration leaves open what they serve; returns what went wrong, in words."""
         problems = []
         for name, table in list(self.providers.items()):
-            if self.rehearsal or (table.profile and table.default_model):
+            if self.rehearsal or table.kind or (table.profile and table.default_model):
                 continue
             try:
                 found = await discover(table.base_url, self.api_key(name))
@@ -113,7 +123,9 @@ class Routes:
         client = self._clients.get(provider)
         if client is None:
             key = self.api_key(provider)
-            if table.client == "openai":
+            if table.kind:
+                client = self._made(provider, table.kind, base_url=table.base_url, api_key=key)
+            elif table.client == "openai":
                 from toolyard_runtime.models.openai_sdk import OpenAIModel  # noqa: PLC0415 - an extra, and heavy
 
                 client = OpenAIModel(table.base_url, key)
@@ -121,6 +133,12 @@ class Routes:
                 client = ThinModel(table.base_url, key)
             self._clients[provider] = client
         return client
+
+    def _made(self, provider: str, kind: str, **given: str) -> Model:
+        try:
+            return self._kinds[kind](**given)
+        except Exception as error:  # whatever a stranger's factory raises is a setting that does not work
+            raise ConfigError(f"[providers.{provider}] kind {kind}: {told(error)}") from error
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -8,7 +8,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,19 +122,26 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, settings: str = "") -> Iterator[Server]:
-    """Serve a copy of the repository beside this file from a thread of its own; `settings` are added to its own."""
+def serving(
+    folder: Path, settings: str = "", *, state: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Serve a copy of the repository beside this file from a thread of its own; `settings` are added to its own.
+
+    Settings that name providers of models are served with these; else there is the rehearsal model.
+    """
     root = folder / "repository"
     shutil.copytree(REPOSITORY, root)
     with (root / "toolyard.toml").open("a") as file:
         file.write(f"\n{settings}")
-    options = ServeOptions(repository=root, state_dir=folder / "state", rehearsal=True)
+    options = ServeOptions(
+        repository=root, state_dir=state or folder / "state", rehearsal="[providers." not in settings
+    )
     ready: list[Server | BaseException] = []
     up, over = threading.Event(), threading.Event()
 
     async def run() -> None:
         config = read_config(root)
-        async with composed(options, config, {}, "http://127.0.0.1", frozenset()) as wiring:
+        async with composed(options, config, environment or {}, "http://127.0.0.1", frozenset()) as wiring:
             secret, _ = await first_key(wiring, options, {})
             listening = socket.create_server(("127.0.0.1", 0), backlog=100)
             server = uvicorn.Server(uvicorn.Config(wiring.app, lifespan="off", log_config=None, ws="none"))

@@ -23,7 +23,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         distribution = distribution or f"acme-{name}"
         module = distribution.replace("-", "_") + "_plugin"
         (site / f"{module}.py").write_text(dedent(source))
-        info = site / f"{distribution}-{version}.dist-info"
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
         (info / "entry_points.txt").write_text(f"[toolyard]\n{name} = {module}\n")

@@ -21,7 +21,10 @@ def register_tools(register: "Callable[[Tool | Callable[..., Any]], None]", sett
 
 @hookspec
 def register_routes(register: Callable[[Any], None]) -> None:
-    """Contribute HTTP routes: call `register(handler)` with a litestar handler that declares its `role`."""
+    """Contribute HTTP routes: call `register(handler)` with a litestar handler that says who may call it.
+
+    It does so by `opt={"access": {"operator"}}`, a set of roles, or by `opt={"access": "open"}`.
+    """
 
 
 @hookspec
@@ -31,9 +34,15 @@ def register_commands(register: Callable[[Any], None]) -> None:
 
 @hookspec
 def register_tables(register: Callable[[Any], None]) -> None:
-    """Contribute tables: call `register(metadata)` with the SQLAlchemy MetaData that holds them."""
+    """Contribute tables: call `register(metadata)` with the SQLAlchemy MetaData that holds them.
+
+    Those that are not there are created when the server starts; those that are stay as they are.
+    """
 
 
 @hookspec
 def register_models(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Contribute a kind of model provider: call `register(kind, factory)`; toolyard.toml names it by `kind`."""
+    """Contribute a kind of model provider: call `register(kind, factory)`; toolyard.toml names it by `kind`.
+
+    `factory(base_url=..., api_key=...)` returns a client: the port `Model`.
+    """

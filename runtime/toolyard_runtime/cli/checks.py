@@ -15,7 +15,8 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_runtime.cli.findings import Finding
 from toolyard_runtime.cli.service_checks import database, disk, model_servers, server
 from toolyard_runtime.cli.surroundings import Surroundings
-from toolyard_runtime.config import Config, read_config
+from toolyard_runtime.config import Config, check_kinds, read_config
+from toolyard_runtime.contributions import Contributions
 
 _PARTS = ("toolyard-sdk", "toolyard-registry", "toolyard-memory", "toolyard-runtime")
 _FLOOR = (3, 11)
@@ -74,11 +75,18 @@ def _uv(surroundings: Surroundings) -> Finding:
 
 def _files(repository: Path, config: Config) -> list[Finding]:
     """Load the repository as the server would, and tell every mistake in it."""
-    toolbox = open_toolbox(repository, settings=config.plugin_settings, plugins=load_plugins(config.plugins_off))
+    plugins = load_plugins(config.plugins_off)
+    added = Contributions(plugins)
+    added.take_models()
+    try:
+        check_kinds(repository, config, added.models)
+    except ConfigError as error:
+        return [Finding("broken", "toolyard.toml", str(error), "Correct the line, or install the plugin it means.")]
+    toolbox = open_toolbox(repository, settings=config.plugin_settings, plugins=plugins)
     found = load_repository(repository, toolbox)
     findings = [
         Finding("broken", "Plugin", f"{problem.plugin}: {problem.error}", problem.advice)
-        for problem in toolbox.problems
+        for problem in (*toolbox.problems, *added.problems)
     ]
     findings += [
         Finding(

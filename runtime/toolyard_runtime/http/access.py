@@ -50,7 +50,7 @@ class Guard:
                 status=421,
             )
         access = handler.opt.get("access")
-        if access is OPEN:
+        if access == OPEN:
             return
         caller = await self._keys.verify(secret)
         if caller is None:

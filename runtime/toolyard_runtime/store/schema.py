@@ -78,6 +78,27 @@ def create(connection: sqlite3.Connection, schema: Schema) -> None:
     connection.execute("COMMIT")
 
 
+def add_tables(connection: sqlite3.Connection, metadata: MetaData) -> None:
+    """Create the tables of a plugin, with their indexes, that are not there yet: all or none.
+
+    Toolyard has no migrations for them: what is there stays as it is. Raises whatever SQLAlchemy and SQLite say.
+    """
+    dialect = dialects.dialect()
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table in metadata.sorted_tables:
+            if table.name in there:
+                continue
+            connection.execute(str(CreateTable(table).compile(dialect=dialect)))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 def make_current(connection: sqlite3.Connection, path: Path | None, schema: Schema) -> Path | None:
     """Bring a database to the newest revision; return the copy that was made of it before, None when none was needed.
 
