@@ -92,15 +92,23 @@ class Acts:
         policy = next((policy for policy in policies if policy.digest == ruling.policy), None)
         return log.words(ruling.reason) or reason_of(ruling.rule, policy)
 
+    def _stopped(self, call: e.CallHead) -> str:
+        """Return the rule by which an operator has stopped this tool or the whole run, or ""."""
+        stops, identity = self._log.services.stops, self._log.identity
+        if call.name in stops.tools(identity.tenant):
+            return "stop.tool"
+        return "stop.run" if stops.run_stopped(identity.tenant, identity.agent) else ""
+
     def _forbidden(self, call: e.CallHead) -> tuple[str, str] | None:
         """Check again right before a start what may have changed since the policy spoke: (rule, policy)."""
         log = self._log
-        if call.name in log.services.stops.tools(log.identity.tenant):
-            return "stop.tool", ""
-        if log.services.stops.run_stopped(log.identity.tenant, log.identity.agent):
-            return "stop.run", ""
+        stopped = self._stopped(call)
+        if stopped:
+            return stopped, ""
         current = log.services.current_release(log.identity.agent)
-        if current is None or current.digest == log.agent.release.digest:
+        if current is None:  # the agent's file is gone, or cannot be read: whatever it granted is not granted now
+            return "grant.revoked", ""
+        if current.digest == log.agent.release.digest:
             return None
         if all(tool.spec.name != call.name for tool in current.tools):
             return "grant.revoked", current.policy.digest
@@ -157,7 +165,7 @@ class Acts:
         self._add(e.ToolStarted(log.now(), call.call, call.release, call.arguments.mac, effect.attempt, key))
         if call.effect != "read_only":
             await log.commit("full")
-        if self._stage_of(call.call) != "running":  # cancelled while the disk was busy: nothing was sent
+        if self._stage_of(call.call) != "running" or self._stopped(call):  # while the disk was busy: nothing was sent
             self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
             return
         try:
@@ -176,8 +184,10 @@ class Acts:
     def _may_start(self, call: e.CallHead) -> bool:
         """Look once more before a start; what has changed since it was cleared is journalled instead."""
         log = self._log
-        if self._stage_of(call.call) != "cleared":
-            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+        stage = self._stage_of(call.call)
+        if stage != "cleared":
+            if stage == "aborting":  # the run has begun to end before the call has
+                self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
             return False
         forbidden = self._forbidden(call)
         if forbidden is not None:

@@ -145,7 +145,8 @@ class Driver:
         log = self.log
         if not loop.waits(log.state):
             return  # something came from outside since the loop asked for this, and what follows from it comes first
-        until = min((request.expires_at for request in log.state.approvals.values()), default=0)
+        patience = log.now() + int(log.agent.release.approval_seconds * 1e6)
+        until = min((request.expires_at for request in log.state.approvals.values()), default=patience)
         self._add(e.RunParked(log.now(), effect.why, until))
         self._rest("parked")
         await log.close("full" if log.state.approvals else "normal")

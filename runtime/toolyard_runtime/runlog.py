@@ -26,6 +26,9 @@ from toolyard_runtime.services import Services
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
 from toolyard_runtime.transcript import Transcript, stream_of
 
+UNTIL_DURABLE = (e.ApprovalRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
+"""Events that readers see only once they are durable: they name what somebody may answer, or say that it is over."""
+
 
 class RunIdentity(Struct, frozen=True):
     """Whose run it is and where it belongs."""
@@ -89,7 +92,9 @@ class RunLog:
         self._windowed = 0
         self._unfiled: list[tuple[Item, e.ItemRef | None]] = []
         self._last: e.ItemRef | None = None
-        self._resting: list[StreamEvent] = []
+        self._held: list[tuple[bool, list[StreamEvent]]] = []
+        self._showing: list[tuple[bool, list[StreamEvent]]] = []
+        self._one_at_a_time = asyncio.Lock()
         self._salt = b""
         self._commitment = committer(b"")
         self._lost: Exception | None = None
@@ -174,11 +179,7 @@ class RunLog:
         self.state, effects = loop.step(self.state, event)
         self._tail = self.services.journal.append(self.tx, self._tail, (event,))
         self._pending = True
-        shown = self.transcript.fold(event)
-        if self._resting or isinstance(event, e.RunParked | e.RunFinished):
-            self._resting += shown
-        else:
-            self.feed.publish(shown)
+        self._publish(self.transcript.fold(event), until_durable=isinstance(event, UNTIL_DURABLE))
         self._note(event)
         if len(self.state.items) > self._windowed:
             self._extend_window()
@@ -197,7 +198,14 @@ class RunLog:
 
     def show(self, text: str) -> None:
         """Let readers see text of the turn under way."""
-        self.feed.publish(self.transcript.delta(text))
+        self._publish(self.transcript.delta(text), until_durable=False)
+
+    def _publish(self, shown: list[StreamEvent], *, until_durable: bool) -> None:
+        """Let readers see what happened; what they may act upon waits for its commit, and what follows with it."""
+        if until_durable or self._held or self._showing:
+            self._held.append((until_durable, shown))
+        else:
+            self.feed.publish(shown)
 
     def _extend_window(self) -> None:
         """Let the window take in the run's new items, each below the one before."""
@@ -224,7 +232,6 @@ class RunLog:
     async def close(self, durability: Durability = "normal") -> None:
         """Make the rest durable, and only then let readers see that the run waits or is over; raises Conflict."""
         await self.commit(durability)
-        self.feed.publish(self._resting)
         self.feed.close()
 
     async def commit(self, durability: Durability = "normal") -> None:
@@ -233,18 +240,30 @@ class RunLog:
         Once a commit has failed, or nobody knows whether it did, no later one is tried: it would leave a gap in the
         journal. Whoever takes the run up reads how far it came.
         """
-        if self._lost is not None:
-            raise self._lost
-        tx, self.tx = self.tx, self.services.database.begin()
-        self._pending = False
-        try:
-            await self.services.database.commit(tx, durability)
-        except Exception as error:
-            self._lost = error
-            raise
-        except BaseException:
-            self._lost = Conflict("nobody knows whether the last commit was made")
-            raise
+        async with self._one_at_a_time:
+            if self._lost is not None:
+                raise self._lost
+            tx, self.tx = self.tx, self.services.database.begin()
+            self._pending = False
+            self._showing, self._held = self._held, []
+            try:
+                await self.services.database.commit(tx, durability)
+            except Exception as error:
+                self._lost = error
+                raise
+            except BaseException:
+                self._lost = Conflict("nobody knows whether the last commit was made")
+                raise
+            if self._showing or self._held:
+                self._show_durable()
+
+    def _show_durable(self) -> None:
+        """Publish what the commit made durable, and what waited behind it only to keep the order."""
+        ready, self._showing = self._showing, []
+        while self._held and not self._held[0][0]:
+            ready.append(self._held.pop(0))
+        for _, shown in ready:
+            self.feed.publish(shown)
 
     @property
     def durable(self) -> bool:

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable
 
+import msgspec
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
-from toolyard_sdk.messages import Message, ToolCall
+from toolyard_sdk.messages import Message, ToolCall, Usage
 from toolyard_sdk.ports import Delta, RawCall, Turn
 
 from toolyard_runtime import loop
@@ -20,6 +21,13 @@ from toolyard_runtime.transcript import call_id
 
 NO_ARGUMENTS = "{}"
 """What the history shows in place of arguments nobody could read: many chat templates parse it."""
+
+
+MOST_WORDS = 128
+"""Characters of what a model server says of itself that a head holds."""
+
+MOST_TOKENS = 1 << 40
+"""What a model server may claim to have used in one call: more is a mistake of its own."""
 
 
 class Turns:
@@ -178,10 +186,10 @@ class Turns:
                 message=log.put("assistant", encode_message(message), called.message),
                 calls=tuple(heads),
                 text=bool(turn.text),
-                usage=turn.usage,
-                finish=turn.finish,
-                response_model=turn.model,
-                fingerprint=turn.fingerprint,
+                usage=_bounded(turn.usage),
+                finish=turn.finish[:MOST_WORDS],
+                response_model=turn.model[:MOST_WORDS],
+                fingerprint=turn.fingerprint[:MOST_WORDS],
                 malformed=turn.malformed,
                 margin=turn.margin,
                 first_token_us=self._first_delta_at - called.at if self._first_delta_at else 0,
@@ -225,3 +233,10 @@ class Turns:
             ),
             text,
         )
+
+
+def _bounded(usage: Usage) -> Usage:
+    """Return a usage that can be summed and stored, whatever a server claims."""
+    if usage.input_tokens <= MOST_TOKENS and usage.output_tokens <= MOST_TOKENS:
+        return usage
+    return Usage(*(max(0, min(count, MOST_TOKENS)) for count in msgspec.structs.astuple(usage)))

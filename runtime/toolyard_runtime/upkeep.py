@@ -105,6 +105,8 @@ class Upkeep:
             due = [request for request in log.state.approvals.values() if request.expires_at <= now]
             for request in due:
                 self._services.approvals.decide(log.tx, request.approval, "expired", now, "clock")
+            if not due:  # a client that was asked to execute its tools has never come back
+                return [e.CancelRequested(now, "clock", "abandoned")]
             return [
                 e.ApprovalDecided(now, request.approval, request.call, "expired", "clock", request.binding)
                 for request in due

@@ -44,6 +44,7 @@ CancelReason = Literal[
     "stopped",
     "shutdown",
     "release_unavailable",
+    "abandoned",
 ]
 
 DoubtReason = Literal["crashed", "timeout", "cancelled", "connection_lost"]
@@ -81,7 +82,10 @@ class ItemRef(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Limits(Struct, frozen=True, omit_defaults=True):
-    """The budgets a run was started with; `tokens` counts input and output of all model calls, 0 means no bound."""
+    """The budgets a run was started with; `tokens` counts input and output of all model calls, 0 means no bound.
+
+    `tool_attempts` bounds the starts of one harmless call, each ended by the end of its process.
+    """
 
     turns: int = 16
     calls_per_turn: int = 16
@@ -89,6 +93,7 @@ class Limits(Struct, frozen=True, omit_defaults=True):
     tokens: int = 0
     seconds: float = 600.0
     model_attempts: int = 4
+    tool_attempts: int = 5
 
 
 class Candidate(Struct, frozen=True, omit_defaults=True):
