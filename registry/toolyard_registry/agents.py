@@ -30,6 +30,7 @@ class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
     tokens: Annotated[int, Meta(ge=0)] = 0
     seconds: Seconds = 600.0
     model_attempts: Count = 4
+    tool_attempts: Count = 5
     tool_seconds: Seconds = 30.0
     tool_output_bytes: Count = 32_768
     window_tokens: Count = 24_000

@@ -223,9 +223,6 @@ DECIDED: dict[str, Stage] = {"approve": "cleared", "deny": "denied", "expired": 
 OUTSIDE = frozenset({"waiting", "handed", "questioned"})
 """Stages that wait for a person or the client: a run whose open calls are all here is parked."""
 
-MOST_STARTS = 5
-"""Starts of a harmless call, each ended by the end of its process: the call may be what ends them."""
-
 DETACHED: dict[str, bool] = {"approval": True, "deadline": True, "input": True, "client_tools": False}
 """Whether a run goes on without a client after this; the other reasons change nothing about it."""
 
@@ -553,7 +550,7 @@ def _on_resumed(state: RunState, event: RunResumed) -> RunState:
     """Take up what was in flight: harmless things are done again, a started call that may have happened is lost."""
     if state.phase in ("new", "finished") or event.epoch <= state.epoch:
         return state
-    calls = tuple(_recovered(call, state.closing) for call in state.calls)
+    calls = tuple(_recovered(call, state) for call in state.calls)
     resting = state.resting if state.phase == "parked" else state.phase
     phase: Phase = "idle" if resting == "finishing" else resting
     attempt = state.attempt + (1 if state.asked and phase == "thinking" else 0)
@@ -573,11 +570,12 @@ def _on_resumed(state: RunState, event: RunResumed) -> RunState:
     )
 
 
-def _recovered(call: Call, closing: FinishReason | None) -> Call:
+def _recovered(call: Call, state: RunState) -> Call:
+    """Say where a call stands under a new owner; one that ended every process it began in is given up."""
     if call.stage in ("running", "aborting") and call.attempt:
         if call.head.effect == "side_effect":
             return msgspec.structs.replace(call, stage="lost", busy=False)
-        given_up = closing or call.attempt >= MOST_STARTS
+        given_up = state.closing or call.attempt >= state.limits.tool_attempts
         return msgspec.structs.replace(call, stage="dropped" if given_up else "cleared", busy=False)
     if call.stage == "aborting":
         return msgspec.structs.replace(call, stage="dropped", busy=False)

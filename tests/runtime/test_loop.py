@@ -123,14 +123,18 @@ def test_a_call_that_was_cleared_and_came_into_doubt_is_asked_about_again() -> N
     assert state.calls[0].warned
 
 
-def test_a_call_that_ends_every_process_it_runs_in_is_given_up() -> None:
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_call_that_ends_every_process_it_runs_in_is_given_up(most: int) -> None:
     head = e.CallHead(1, "boom", e.Content(1, b"a"), effect="read_only")
-    state = loop.RunState(phase="acting", turn=1, epoch=1, calls=(loop.Call(head, "cleared", busy=True),))
-    for start in range(1, loop.MOST_STARTS + 1):
+    limits = e.Limits(tool_attempts=most)
+    state = loop.RunState(
+        phase="acting", turn=1, epoch=1, limits=limits, calls=(loop.Call(head, "cleared", busy=True),)
+    )
+    for start in range(1, most + 1):
         state, effects = loop.step(state, e.ToolStarted(start, 1, "", b"a", start, "key"))
         assert effects == ()
         state, effects = loop.step(state, e.RunResumed(start, start + 1, "recovered"))
-        given_up = start == loop.MOST_STARTS
+        given_up = start == most
         assert effects == (
             (loop.Answer(head, "dropped"),) if given_up else (loop.Execute(head, start + 1, approved=False),)
         )
