@@ -462,7 +462,7 @@ def _on_approval_decided(state: RunState, event: ApprovalDecided) -> RunState:
 
 def _on_tool_started(state: RunState, event: ToolStarted) -> RunState:
     def change(call: Call) -> Call | None:
-        if call.stage == "answered":
+        if call.stage == "answered" or event.attempt <= call.attempt:
             return None
         stage: Stage = "running" if call.stage == "cleared" else call.stage
         return msgspec.structs.replace(call, stage=stage, attempt=event.attempt)

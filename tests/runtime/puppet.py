@@ -97,8 +97,9 @@ class Puppet:
 
     def _take(self, effect: loop.Effect) -> None:
         """Note an effect as under way: nothing may be asked for twice."""
-        if not isinstance(effect, loop.Park):
-            assert effect not in self.open, f"{effect} is already under way"
+        # A ruling that nobody made can clear a call twice; whoever performs the second start sees the first.
+        doubled = isinstance(effect, loop.Park) or (self.hostile and isinstance(effect, loop.Execute))
+        assert doubled or effect not in self.open, f"{effect} is already under way"
         match effect:
             case loop.Think():
                 assert not any(isinstance(other, loop.Think) for other in self.open)
@@ -218,7 +219,8 @@ class Puppet:
     def _execute(self, effect: loop.Execute) -> None:
         call = effect.call
         if self.stage(call.call) != "cleared":
-            self.append(e.ToolReturned(self.now(), call.call, self.fresh(), is_error=True, source="cancelled"))
+            if self.stage(call.call) == "aborting":
+                self.append(e.ToolReturned(self.now(), call.call, self.fresh(), is_error=True, source="cancelled"))
             return
         match self.dice.pick(12):
             case 10:  # the policy changed meanwhile

@@ -56,7 +56,7 @@ def check(puppet: Puppet, limits: e.Limits) -> None:
 
 
 @given(world=WORLDS, limits=LIMITS)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_every_call_is_answered_once_and_every_budget_holds_in_any_order(world: bytes, limits: e.Limits) -> None:
     puppet = whole_run(world, limits, hostile=False)
     check(puppet, limits)
@@ -79,13 +79,13 @@ def test_every_call_is_answered_once_and_every_budget_holds_in_any_order(world: 
 
 
 @given(world=WORLDS, limits=LIMITS)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_late_doubled_and_unknown_events_change_nothing_of_that(world: bytes, limits: e.Limits) -> None:
     check(whole_run(world, limits, hostile=True), limits)
 
 
 @given(world=WORLDS, limits=LIMITS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_fold_of_any_beginning_of_a_journal_is_the_state_it_had_then(world: bytes, limits: e.Limits) -> None:
     puppet = whole_run(world, limits, hostile=True)
     state = loop.RunState()
@@ -96,7 +96,7 @@ def test_a_fold_of_any_beginning_of_a_journal_is_the_state_it_had_then(world: by
 
 
 @given(world=WORLDS, limits=LIMITS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_whatever_comes_after_the_end_changes_nothing(world: bytes, limits: e.Limits) -> None:
     puppet = whole_run(world, limits, hostile=False)
     ended = puppet.state

@@ -177,9 +177,9 @@ async def test_many_who_take_up_one_run_at_once_do_it_one_after_the_other(tmp_pa
         row = await shop.row(segment.run)
         read = shop.database.read
 
-        async def slowly(*arguments: Any) -> Any:
+        async def slowly(statement: Any, parameters: dict[str, Any] | None = None) -> Any:
             await asyncio.sleep(0)
-            return await read(*arguments)
+            return await read(statement, parameters)
 
         shop.database.read = slowly  # type: ignore[method-assign]  # as a database elsewhere reads
 
