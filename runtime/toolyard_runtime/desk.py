@@ -22,6 +22,7 @@ from toolyard_runtime.engine import Engine, RunUnavailable, Stopped
 from toolyard_runtime.feed import Feed
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
+from toolyard_runtime.repeats import Answering, Repeats
 from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.segments import Ask, ClientAnswer, Sampling, Segment
 from toolyard_runtime.store.runs import RunRow
@@ -38,11 +39,13 @@ NO_SAMPLING = Sampling()
 class Asked(Struct, frozen=True):
     """What comes with a request besides its body.
 
-    `digest` names the request for retries, `retried` says the client repeats it, `chat` is a chat id of its frontend.
+    `digest` names the request for retries, `retried` says the client repeats it, `idempotent` that
+    its key names it for good, `chat` is a chat id of its frontend.
     """
 
     digest: bytes = b""
     retried: bool = False
+    idempotent: bool = False
     chat: str = ""
     end_user: str | None = None
     echo: bytes | None = None
@@ -55,6 +58,19 @@ class Served(Struct, frozen=True):
     segment: Segment | None = None
     prologue: str = ""
     warnings: tuple[str, ...] = ()
+    answering: Answering | None = None
+
+    @property
+    def place(self) -> tuple[bytes, int]:
+        """The run and the index of the segment that answers."""
+        if self.driver is not None:
+            return self.driver.log.identity.run, self.driver.log.transcript.index
+        return (self.segment.run, self.segment.index) if self.segment is not None else (b"", 0)
+
+    def delivered(self) -> None:
+        """Note that the client has got the whole answer: an equal request is a new one from now on."""
+        if self.answering is not None:
+            self.answering.delivered = True
 
     @property
     def feed(self) -> Feed | None:
@@ -79,22 +95,26 @@ class Desk:
         self._engine = engine
         self._services = engine.services
         self._approving = approving
+        self._repeats = Repeats()
 
     async def serve(self, caller: Caller, ask: Ask, asked: Asked) -> Served:
         """Return the answer to a request; raises RequestRefused, Full and Stopped."""
         end_user, warnings = _end_user(caller, ask, asked)
-        if asked.retried:
+        if asked.retried or asked.idempotent:
             first = await self._first_try(caller, asked, end_user)
             if first is not None:
                 return msgspec.structs.replace(first, warnings=warnings)
+        served = None
         if ask.client_answers or ask.approvals:
-            continued = await self._continue(caller, ask, asked, end_user)
-            if continued is not None:
-                return msgspec.structs.replace(continued, warnings=warnings)
-        agent = await self._agent(ask)
-        query = _Query(caller, agent, ask, asked, end_user)
-        served = await (self._chat(query) if ask.resends else self._response(query))
-        return msgspec.structs.replace(served, warnings=warnings)
+            served = await self._continue(caller, ask, asked, end_user)
+        if served is None:
+            query = _Query(caller, await self._agent(ask), ask, asked, end_user)
+            served = await (self._chat(query) if ask.resends else self._response(query))
+        answering = None
+        if asked.digest:
+            run, segment = served.place
+            answering = self._repeats.remember(caller.tenant, caller.key, asked.digest, run, segment)
+        return msgspec.structs.replace(served, warnings=warnings, answering=answering)
 
     async def _agent(self, ask: Ask) -> BoundAgent:
         agents = self._engine.agents
@@ -112,18 +132,29 @@ class Desk:
         return agent
 
     async def _first_try(self, caller: Caller, asked: Asked, end_user: str | None) -> Served | None:
-        since = self._services.clock.now() - RETRY_WINDOW_US
-        row = await self._services.runs.find_request(caller.tenant, caller.key, asked.digest, since)
-        if row is None or row.end_user != end_user:
-            return None
-        return await self._attach(row)
+        """Return the answer to a request that is sent again; None when this one is to be answered by itself.
 
-    async def _attach(self, row: RunRow) -> Served:
-        """Return a run's newest segment, live or not."""
+        An equal request whose answer has arrived is a new question, unless its idempotency key says otherwise. A run
+        that failed before it called anything is tried again.
+        """
+        known = self._repeats.find(caller.tenant, caller.key, asked.digest)
+        if known is not None:
+            row = await self._services.runs.find(caller.tenant, known.run)
+            if known.delivered and not asked.idempotent:
+                return None
+        else:
+            since = self._services.clock.now() - RETRY_WINDOW_US
+            row = await self._services.runs.find_request(caller.tenant, caller.key, asked.digest, since)
+        if row is None or row.end_user != end_user or (row.reason == "failed" and not row.calls):
+            return None
+        return await self._attach(row, known.segment if known is not None else row.segment)
+
+    async def _attach(self, row: RunRow, index: int) -> Served:
+        """Return a segment of a run, live or not."""
         driver = self._engine.live.get(row.id)
-        if driver is not None:
+        if driver is not None and driver.log.transcript.index == index:
             return Served(driver=driver)
-        return Served(segment=await self._engine.segment(row))
+        return Served(segment=await self._engine.segment(row, index))
 
     def _may_see(self, caller: Caller, row: RunRow, end_user: str | None) -> bool:
         if row.tenant != caller.tenant or row.end_user != end_user:
@@ -279,6 +310,12 @@ class Desk:
             raise RequestRefused(
                 "input: send the results or approvals alone, and new messages after the answer to them.",
                 param="input",
+                code="mixed_input",
+            )
+        if ask.resends and ask.messages[-1].role != "tool":
+            raise RequestRefused(
+                "messages: send the results of the calls alone, and the new message after the answer to them.",
+                param="messages",
                 code="mixed_input",
             )
         if len({answer.approval for answer in ask.approvals}) < len(ask.approvals):

@@ -232,8 +232,19 @@ def test_a_run_that_uses_up_its_turns_says_so(client: OpenAI) -> None:
     assert "used up its turns" in (choice.message.content or "")
 
 
-def test_a_request_that_is_sent_again_finds_its_first_run(client: OpenAI) -> None:
-    asked = user(f"say {uuid.uuid4().hex}")
-    first = say(client, asked)
-    assert say(client, asked, extra_headers={"x-stainless-retry-count": "1"}).id == first.id
-    assert say(client, asked).id != first.id
+def test_a_request_that_is_sent_again_because_it_took_long_finds_its_first_run(client: OpenAI) -> None:
+    impatient = client.with_options(timeout=0.9, max_retries=3)  # as many tries as would each be too short
+    asked = user(f'call wait {{"seconds": 1.6}}\n\nsay {uuid.uuid4().hex}')
+    assert say(impatient, asked).choices[0].finish_reason == "stop"
+
+
+def test_tool_results_and_a_new_message_are_not_mixed(client: OpenAI) -> None:
+    tools: Any = [{"type": "function", "function": {"name": "mine", "parameters": {"type": "object"}}}]
+    asked = user("call mine {}")
+    first = say(client, asked, tools=tools).choices[0].message
+    assert first.tool_calls is not None
+    result: Any = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "done"}
+    made: Any = first.model_dump(exclude_none=True)
+    with pytest.raises(openai.BadRequestError, match="send the results of the calls alone"):
+        say(client, asked, made, result, user("and now?"), tools=tools)
+    assert say(client, asked, made, result, tools=tools).choices[0].finish_reason == "stop"

@@ -14,9 +14,9 @@ from toolyard_sdk.ids import show
 
 from toolyard_runtime.desk import Asked, Desk, Served
 from toolyard_runtime.engine import Engine
-from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.identity import Caller
+from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta
+from toolyard_runtime.sight import may_see
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import stream_of
 from toolyard_runtime.wire import errors, models
@@ -60,12 +60,13 @@ def _headers(request: Request[Any, Any, Any]) -> dict[bytes, bytes]:
 def _asked(headers: dict[bytes, bytes], path: bytes, body: bytes, echo: bytes | None = None) -> Asked:
     key = headers.get(b"idempotency-key")
     digest = hashlib.sha256(path + b"\0" + (b"key\0" + key if key else body)).digest()
-    retried = key is not None or headers.get(b"x-stainless-retry-count", b"0") != b"0"
+    retried = headers.get(b"x-stainless-retry-count", b"0") != b"0"
     chat = headers.get(b"x-openwebui-chat-id") or headers.get(b"x-toolyard-chat-id") or b""
     end_user = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
     return Asked(
         digest=digest,
         retried=retried,
+        idempotent=key is not None,
         chat=chat.decode("latin-1"),
         end_user=end_user.decode("latin-1") if end_user else None,
         echo=echo,
@@ -95,6 +96,8 @@ async def _settle(front: Front, request: Request[Any, Any, Any], served: Served)
         timer.cancel()
         for task in watch:
             task.cancel()
+    if not any(task.done() for task in watch):  # else it has left, and may send the request again
+        served.delivered()
     return driver.log.transcript.segment()
 
 
@@ -172,6 +175,7 @@ async def _events(front: Front, served: Served, encode: Any, after: int = -1) ->
             if ready:
                 yield ready
         done = True
+        served.delivered()
     finally:
         if not done:
             front.engine.client_left(driver)
@@ -208,10 +212,10 @@ async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
     return Response(response_object(segment, echo), media_type=JSON, headers=headers)
 
 
-async def _row_of(front: Front, caller: Caller, name: str) -> tuple[RunRow, int]:
-    known = read_response_id(name)
+async def _row_of(front: Front, request: Request[Any, Any, Any], name: str) -> tuple[RunRow, int]:
+    caller, known = caller_of(request), read_response_id(name)
     row = await front.engine.services.runs.find(caller.tenant, known[0]) if known else None
-    visible = row is not None and (row.caller == caller.key or "operator" in caller.roles)
+    visible = row is not None and ("operator" in caller.roles or may_see(caller, row, end_user_of(request, caller)))
     if row is None or known is None or not visible or known[1] > row.segment:
         raise RequestRefused(
             f"There is no response {name!r}.", param="response_id", code="response_not_found", status=404
@@ -235,7 +239,7 @@ async def retrieve_response(
 ) -> Response[Any]:
     """Return a response as it is now, or its stream from `starting_after` on."""
     front = front_of(request)
-    row, index = await _row_of(front, caller_of(request), name)
+    row, index = await _row_of(front, request, name)
     echo = await _echo(front, row)
     driver = front.engine.live.get(row.id)
     live = driver if driver is not None and driver.log.transcript.index == index else None
@@ -269,7 +273,7 @@ async def cancel_response(request: Request[Any, Any, Any], name: FromPath[str]) 
     """Cancel a running response and return it."""
     front = front_of(request)
     caller = caller_of(request)
-    row, index = await _row_of(front, caller, name)
+    row, index = await _row_of(front, request, name)
     await front.engine.cancel(row, caller.key, "user")
     driver = front.engine.live.get(row.id)
     if driver is not None:

@@ -1,5 +1,6 @@
 """Tools of the agent that clients talk to: one that only reads, one that fails, one that a person has to approve."""
 
+import asyncio
 from pathlib import Path
 
 from toolyard_sdk import ToolError, tool
@@ -26,3 +27,10 @@ def write_note(name: str, text: str) -> str:
     with (NOTES / name).open("a") as file:
         file.write(text + "\n")
     return f"{name} is written"
+
+
+@tool(read_only=True)
+async def wait(seconds: float) -> str:
+    """Wait for some seconds."""
+    await asyncio.sleep(seconds)
+    return "waited"
