@@ -16,6 +16,7 @@ from toolyard_runtime.engine import Engine
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.runlog import RunLog
 from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.sight import may_see
 from toolyard_runtime.store.approvals import ApprovalRow
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.wire.errors import RequestRefused
@@ -120,10 +121,5 @@ def _expired(name: str) -> RequestRefused:
 
 def may_decide(caller: Caller, run: RunRow, end_user: str | None) -> bool:
     """Tell whether a caller, speaking for `end_user`, may decide about the calls of a run."""
-    if run.tenant != caller.tenant:
-        return False
-    if "operator" in caller.roles:
-        return True
-    if run.end_user is not None:
-        return run.end_user == end_user
-    return run.caller == caller.key
+    operator = run.tenant == caller.tenant and "operator" in caller.roles
+    return operator or may_see(caller, run, end_user)

@@ -111,8 +111,9 @@ def test_another_user_of_the_tenant_neither_sees_nor_decides(server: Server, ten
 
 def test_an_end_user_decides_through_any_frontend_and_nobody_else_does(server: Server, tenant: str) -> None:
     front, other, plain = (server.client(tenant, role) for role in ("frontend", "frontend", "user"))
-    run = front.start(note("end-user"), x_toolyard_end_user="ada")
-    path = f"/api/v1/approvals/{front.waiting(run)['id']}"
+    ada = front.speaking_for("ada")
+    run = ada.start(note("end-user"))
+    path = f"/api/v1/approvals/{ada.waiting(run)['id']}"
     yes = {"decision": "approve"}
     refused(front.ask("POST", path, yes), 404, "approval")
     refused(front.ask("POST", path, yes, x_toolyard_end_user="bob"), 404, "approval")
@@ -120,7 +121,7 @@ def test_an_end_user_decides_through_any_frontend_and_nobody_else_does(server: S
     assert other.get("/api/v1/approvals", x_toolyard_end_user="bob")["data"] == []
     assert len(other.get("/api/v1/approvals", x_toolyard_end_user="ada")["data"]) == 1
     assert other.post(path, yes, x_toolyard_end_user="ada")["decided_by"] == f"{other.key}/user"
-    front.finished(run)
+    ada.finished(run)
     assert notes(server, "end-user") == ["hello"]
 
 

@@ -8,12 +8,12 @@ from tests.http.expecting import ADD, note, refused
 from tests.http.serving import Client, Server
 
 SECRET = "squeamish-ossifrage"
-ADA = {"x_toolyard_end_user": "ada-lovelace-1815"}
+ADA = "ada-lovelace-1815"
 
 
 @pytest.fixture
 def front(server: Server, tenant: str) -> Client:
-    return server.client(tenant, "frontend")
+    return server.client(tenant, "frontend").speaking_for(ADA)
 
 
 def on_disk(server: Server, text: str) -> list[Path]:
@@ -22,63 +22,64 @@ def on_disk(server: Server, text: str) -> list[Path]:
 
 
 def test_content_is_gone_from_the_api_and_from_the_disk(server: Server, front: Client, operator: Client) -> None:
-    run = front.finished(front.start(f"{SECRET}\n{ADD}", **ADA))["id"]
+    run = front.finished(front.start(f"{SECRET}\n{ADD}"))["id"]
     assert SECRET in str(front.get(f"/api/v1/runs/{run}/events"))
     assert on_disk(server, SECRET)
-    erased = operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
+    erased = operator.post("/api/v1/erasures", {"subject": ADA})
     assert (erased["runs"], erased["cancelled_runs"], erased["log_emptied"]) == (1, 0, True)
     for path in ("", "/events", "/why"):
-        assert SECRET not in str(front.get(f"/api/v1/runs/{run}{path}"))
+        assert SECRET not in str(operator.get(f"/api/v1/runs/{run}{path}"))
     assert on_disk(server, SECRET) == []
-    assert on_disk(server, "ada-lovelace-1815") == []
+    assert on_disk(server, ADA) == []
 
 
 def test_what_was_decided_stays_and_verifies(front: Client, operator: Client) -> None:
-    run = front.finished(front.start(f"{SECRET}\n{ADD}", **ADA))["id"]
-    operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
-    shown = front.get(f"/api/v1/runs/{run}")
+    run = front.finished(front.start(f"{SECRET}\n{ADD}"))["id"]
+    operator.post("/api/v1/erasures", {"subject": ADA})
+    shown = operator.get(f"/api/v1/runs/{run}")
     assert (shown["status"], shown["reason"], shown["calls"]) == ("finished", "stop", 1)
-    why = front.get(f"/api/v1/runs/{run}/why")
+    why = operator.get(f"/api/v1/runs/{run}/why")
     assert why["verified"] is True
     assert why["question"] == "[erased]"
     reason = "rule default.read_only lets it run: the tool is pinned as read-only"
     assert any(reason in line["text"] for line in why["lines"]), "a rule's words are the operator's"
     contents = [
-        value for event in front.get(f"/api/v1/runs/{run}/events")["data"] for value in event["content"].values()
+        value for event in operator.get(f"/api/v1/runs/{run}/events")["data"] for value in event["content"].values()
     ]
     assert set(contents) == {"[erased]"}
 
 
 def test_open_runs_end_first_and_their_approvals_with_them(front: Client, operator: Client) -> None:
-    waiting = front.start(f"{SECRET}\n{note()}", **ADA)
+    waiting = front.start(f"{SECRET}\n{note()}")
     front.waiting(waiting)
-    live = front.start(f'{SECRET}\ncall wait {{"name": "gate-erased"}}', **ADA)
+    live = front.start(f'{SECRET}\ncall wait {{"name": "gate-erased"}}')
     front.until(live, lambda shown: shown["calls"] == 1)
-    erased = operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
+    erased = operator.post("/api/v1/erasures", {"subject": ADA})
     assert (erased["runs"], erased["cancelled_runs"]) == (2, 2)
     for run in (waiting, live):
-        assert front.get(f"/api/v1/runs/{run}")["reason"] == "cancelled"
-        events = front.get(f"/api/v1/runs/{run}/events")["data"]
+        assert operator.get(f"/api/v1/runs/{run}")["reason"] == "cancelled"
+        events = operator.get(f"/api/v1/runs/{run}/events")["data"]
         assert [event["reason"] for event in events if event["event"] == "CancelRequested"] == ["erased"]
-    assert front.get("/api/v1/approvals?status=pending", **ADA)["data"] == []
+    assert operator.get("/api/v1/approvals?status=pending")["data"] == []
 
 
 def test_other_end_users_keep_everything(front: Client, operator: Client) -> None:
-    kept = front.finished(front.start(f"{SECRET}\n{ADD}", x_toolyard_end_user="bob"))["id"]
-    operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
-    assert SECRET in str(front.get(f"/api/v1/runs/{kept}/why"))
+    bob = front.speaking_for("bob")
+    kept = bob.finished(bob.start(f"{SECRET}\n{ADD}"))["id"]
+    operator.post("/api/v1/erasures", {"subject": ADA})
+    assert SECRET in str(bob.get(f"/api/v1/runs/{kept}/why"))
 
 
 def test_a_conversation_that_goes_on_after_it_does_not_find_the_cached_words(front: Client, operator: Client) -> None:
-    run = front.finished(front.start(SECRET, **ADA))["id"]
-    operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
+    run = front.finished(front.start(SECRET))["id"]
+    operator.post("/api/v1/erasures", {"subject": ADA})
     body = {"model": "clerk", "input": "go on", "previous_response_id": f"resp_{run.removeprefix('run_')}_0"}
-    assert front.ask("POST", "/v1/responses", body, **ADA).status == 404
+    assert front.ask("POST", "/v1/responses", body).status == 404
 
 
 def test_the_audit_record_names_a_pseudonym(front: Client, operator: Client, auditor: Client) -> None:
-    front.finished(front.start(ADD, **ADA))
-    erased = operator.post("/api/v1/erasures", {"subject": "ada-lovelace-1815"})
+    front.finished(front.start(ADD))
+    erased = operator.post("/api/v1/erasures", {"subject": ADA})
     (record,) = auditor.get("/api/v1/audit?action=subject.erase")["data"]
     assert (record["actor"], record["object"], record["detail"]) == (operator.key, erased["pseudonym"], {"runs": 1})
     assert "ada" not in str(auditor.get("/api/v1/audit?limit=100"))
@@ -90,8 +91,8 @@ def test_erasing_somebody_unknown_erases_nothing(operator: Client) -> None:
 
 
 def test_an_operator_of_the_server_erases_in_another_tenant(server: Server, tenant: str, front: Client) -> None:
-    front.finished(front.start(ADD, **ADA))
-    body = {"subject": "ada-lovelace-1815", "tenant": tenant}
+    front.finished(front.start(ADD))
+    body = {"subject": ADA, "tenant": tenant}
     assert server.house.post("/api/v1/erasures", body)["runs"] == 1
 
 

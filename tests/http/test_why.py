@@ -95,8 +95,8 @@ def test_a_doubt_and_a_cancellation_are_told(user: Client) -> None:
 
 
 def test_the_end_user_is_named_while_the_run_still_names_them(server: Server, tenant: str) -> None:
-    front = server.client(tenant, "frontend")
-    run = front.finished(front.start(ADD, x_toolyard_end_user="ada"))["id"]
+    front = server.client(tenant, "frontend").speaking_for("ada")
+    run = front.finished(front.start(ADD))["id"]
     assert why(front, run)["lines"][0]["text"].startswith(f"{front.key} for the end user ada asked clerk: ")
 
 

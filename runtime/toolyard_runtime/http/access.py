@@ -71,6 +71,15 @@ class Guard:
         connection.scope[CALLER] = caller  # type: ignore[literal-required]
 
 
+def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> str | None:
+    """Return whom the request is for: trusted only from keys with the role `frontend`."""
+    if "frontend" not in caller.roles:
+        return None
+    headers = dict(connection.scope["headers"])
+    named = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
+    return named.decode("latin-1") if named else None
+
+
 def _read(connection: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, str]:
     """Return the bearer secret and the host name without its port."""
     secret = host = ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import LargeBinary, Text, bindparam, insert, or_, select, text, update
+from sqlalchemy import Boolean, LargeBinary, Text, bindparam, insert, or_, select, text, update
 from toolyard_sdk.events import ItemRef, Mode
 from toolyard_sdk.ids import uuid7_floor
 from toolyard_sdk.ports import Database, Transaction
@@ -72,6 +72,7 @@ LIST_RUNS = (
         _filter("session", LargeBinary),  # type: ignore[arg-type]
         _filter("end_user", Text),  # type: ignore[arg-type]
         _filter("caller", Text),  # type: ignore[arg-type]
+        or_(bindparam("for_nobody", type_=Boolean()).is_(False), RUN.c.end_user.is_(None)),
     )
     .order_by(RUN.c.id.desc())
     .limit(bindparam("at_most"))
@@ -166,8 +167,12 @@ class Runs:
         session: bytes | None = None,
         end_user: str | None = None,
         caller: str | None = None,
+        for_nobody: bool = False,
     ) -> Sequence[RunRow]:
-        """Return at most `limit` (1 to 100) runs, newest first, that were started before run `after`."""
+        """Return at most `limit` (1 to 100) runs, newest first, that were started before run `after`.
+
+        `for_nobody` leaves only those that are for no end user.
+        """
         rows = await self._database.scan(
             LIST_RUNS,
             {
@@ -178,6 +183,7 @@ class Runs:
                 "of_session": session,
                 "of_end_user": end_user,
                 "of_caller": caller,
+                "for_nobody": for_nobody,
                 "at_most": max(1, min(limit, 100)),
             },
         )

@@ -10,10 +10,11 @@ from toolyard_sdk.ids import read
 from toolyard_runtime.agents import Agents
 from toolyard_runtime.approving import Approving, may_decide
 from toolyard_runtime.engine import Engine
-from toolyard_runtime.http.access import caller_of, only
+from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.services import Services
+from toolyard_runtime.sight import may_see, sees_all
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow
@@ -47,21 +48,6 @@ def admin_of(request: Request[Any, Any, Any]) -> Admin:
     return admin
 
 
-def end_user_of(request: Request[Any, Any, Any], caller: Caller) -> str | None:
-    """Return whom the request is for: trusted only from keys with the role `frontend`."""
-    if "frontend" not in caller.roles:
-        return None
-    for name, value in request.scope["headers"]:
-        if name in (b"x-toolyard-end-user", b"x-openwebui-user-id"):
-            return value.decode("latin-1") or None
-    return None
-
-
-def sees_all(caller: Caller) -> bool:
-    """Tell whether a caller sees everything of its tenant, and not only what it started itself."""
-    return not caller.roles.isdisjoint({"operator", "auditor"})
-
-
 def in_house(caller: Caller) -> bool:
     """Tell whether a caller may reach across tenants: an operator of the server itself."""
     return caller.tenant == HOUSE and "operator" in caller.roles
@@ -71,7 +57,7 @@ async def run_of(admin: Admin, request: Request[Any, Any, Any], name: str) -> Ru
     """Return a run the caller may see; raises RequestRefused (404), the same for one that is not there."""
     caller, run = caller_of(request), read("run", name)
     row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
-    if row is None or not (sees_all(caller) or row.caller == caller.key):
+    if row is None or not (sees_all(caller) or may_see(caller, row, end_user_of(request, caller))):
         raise not_found("run", name)
     return row
 

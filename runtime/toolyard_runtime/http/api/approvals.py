@@ -11,12 +11,13 @@ from toolyard_sdk import events as e
 from toolyard_sdk.ids import read, show
 
 from toolyard_runtime.approving import may_decide
-from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, end_user_of, sees_all
+from toolyard_runtime.http.access import caller_of, end_user_of
+from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of
 from toolyard_runtime.http.api.calls import calls_of
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.sight import may_see, sees_all
 from toolyard_runtime.store.approvals import ApprovalRow, ApprovalStatus
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import call_id
@@ -83,9 +84,7 @@ async def approvals_of(admin: Admin, row: RunRow) -> list[dict[str, Any]]:
 
 
 def _sees(caller: Caller, run: RunRow | None, end_user: str | None) -> bool:
-    if run is None:
-        return False
-    return sees_all(caller) or run.caller == caller.key or may_decide(caller, run, end_user)
+    return run is not None and (sees_all(caller) or may_see(caller, run, end_user))
 
 
 async def _find(admin: Admin, request: Request[Any, Any, Any], name: str) -> tuple[ApprovalRow, RunRow]:
@@ -100,7 +99,7 @@ async def _find(admin: Admin, request: Request[Any, Any, Any], name: str) -> tup
 
 @get("/api/v1/approvals", opt=EVERYBODY, summary="List approvals, newest first")
 async def list_approvals(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """List calls that wait, or waited, for a person; a user's or frontend's key sees those of its own runs."""
+    """List calls that wait, or waited, for a person; without a role that watches, those of one's own runs."""
     admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "status")
     limit, after = query.limit(), query.id("after", "approval")

@@ -11,11 +11,12 @@ from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 
 from toolyard_runtime.drive import Driver
-from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, run_of, sees_all
+from toolyard_runtime.http.access import caller_of, end_user_of
+from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, run_of
 from toolyard_runtime.http.api.approvals import approvals_of
 from toolyard_runtime.http.api.reading import Query, answer, listed
 from toolyard_runtime.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
+from toolyard_runtime.sight import sees_all
 from toolyard_runtime.store.runs import RunRow, RunStatus
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
@@ -93,11 +94,12 @@ async def whole_run(admin: Admin, row: RunRow) -> dict[str, Any]:
 
 @get("/api/v1/runs", opt=EVERYBODY, summary="List runs, newest first")
 async def list_runs(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """List the tenant's runs; a user's or frontend's key sees those it started."""
+    """List the tenant's runs; without a role that watches, the end user's own, or those of the key for nobody else."""
     admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "after", "limit", "agent", "status", "session")
     limit = query.limit()
     status: Any = query.choice("status", STATUSES)
+    end_user, every = end_user_of(request, caller), sees_all(caller)
     rows = await admin.services.runs.list(
         caller.tenant,
         after=query.id("after", "run"),
@@ -105,7 +107,9 @@ async def list_runs(request: Request[Any, Any, Any]) -> Response[bytes]:
         agent=query.text("agent"),
         status=status,
         session=query.id("session", "session"),
-        caller=None if sees_all(caller) else caller.key,
+        end_user=None if every else end_user,
+        caller=None if every or end_user is not None else caller.key,
+        for_nobody=not every and end_user is None,
     )
     live = admin.engine.live
     following = show("run", rows[-1].id) if len(rows) == limit else None
