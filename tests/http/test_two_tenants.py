@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from litestar.routes import HTTPRoute
 
-from tests.http.expecting import ADD, HANG, note, unknown
+from tests.http.expecting import ADD, HANG, note, refused, unknown
 from tests.http.serving import Answered, Client, Server
 
 EVERY_ROLE = ("user", "frontend", "author", "operator", "auditor")
@@ -138,7 +138,7 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/agents"): "the agents are the server's, not a tenant's",
     ("GET", "/healthz"): "tells nothing",
     ("GET", "/readyz"): "tells nothing of a tenant",
-    ("GET", "/metrics"): "the process's numbers, without names of tenants; see the test below",
+    ("GET", "/metrics"): "the process's numbers, for the tenant of the house; see the test below",
     ("GET", "/api/openapi"): "the shape of the routes",
     ("GET", "/api/openapi/openapi.json"): "the shape of the routes",
     ("GET", "/api/openapi/{path:str}"): "the shape of the routes",
@@ -222,10 +222,14 @@ def test_a_conversation_told_again_by_another_tenant_is_a_new_one(world: World) 
     assert other.headers["x-toolyard-session"] != session
 
 
-def test_metrics_name_no_tenant(world: World) -> None:
-    text = str(world.b.ask("GET", "/metrics").body)
-    assert "toolyard_runs" in text
-    assert world.names["tenant"] not in text
+def test_metrics_are_read_by_the_house_alone_and_name_no_tenant(server: Server, world: World) -> None:
+    words = refused(world.b.ask("GET", "/metrics"), 403, "Authorization")
+    assert words == "Metrics are of the whole server: they are read with a key of the tenant default."
+    for role in ("operator", "auditor"):
+        text = str(server.client("default", role).ask("GET", "/metrics").body)
+        assert "toolyard_runs" in text
+        assert world.names["tenant"] not in text
+    refused(server.client("default", "user").ask("GET", "/metrics"), 403, "Authorization")
 
 
 def test_a_stop_of_one_tenant_stops_nothing_of_another(world: World) -> None:

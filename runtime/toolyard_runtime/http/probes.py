@@ -5,8 +5,10 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import Response
 
-from toolyard_runtime.http.access import ANYBODY, only
+from toolyard_runtime.http.access import ANYBODY, caller_of, only
+from toolyard_runtime.http.api.admin import HOUSE
 from toolyard_runtime.http.openai_routes import front_of
+from toolyard_runtime.wire.errors import RequestRefused
 
 
 @get("/healthz", opt=ANYBODY, media_type="text/plain", summary="The process is alive")
@@ -25,7 +27,14 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 
 @get("/metrics", opt=only("operator", "auditor"), summary="Prometheus metrics")
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return all metrics in the Prometheus text format."""
+    """Return all metrics in the Prometheus text format: they count all tenants' runs, so only the house reads them."""
+    if caller_of(request).tenant != HOUSE:
+        raise RequestRefused(
+            f"Metrics are of the whole server: they are read with a key of the tenant {HOUSE}.",
+            param="Authorization",
+            code="missing_role",
+            status=403,
+        )
     meters = front_of(request).engine.services.meters
     return Response(meters.exposition(), media_type="text/plain; version=0.0.4")
 
