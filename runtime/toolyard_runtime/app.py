@@ -18,7 +18,6 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
@@ -41,6 +40,7 @@ from toolyard_runtime.engine import Engine
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
+from toolyard_runtime.http.description import Description
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.http.refusals import HANDLERS
 from toolyard_runtime.identity import ROLES
@@ -171,7 +171,7 @@ async def composed(
                 "Toolyard",
                 "0.1.0",
                 openapi_router=Router("/api/openapi", route_handlers=[], opt=ANYBODY),
-                render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+                render_plugins=[Description("/openapi.json")],
             ),
             logging_config=None,
         )

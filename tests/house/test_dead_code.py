@@ -15,6 +15,7 @@ CALLED_BY_FRAMEWORKS = (
     *("test_*", "pytest_*", "format_commands", "list_commands", "get_command", "log_message"),
     *("path_stats", "get_data", "set_data", "convert", "do_GET", "do_POST"),
     *("upgrade", "downgrade"),
+    "render",  # litestar calls it for a page of its OpenAPI document
     "digests",  # the testing kit calls it in a process of its own, by name
 )
 TABLES = ("*Table", "*Row")

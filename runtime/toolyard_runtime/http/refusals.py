@@ -66,7 +66,11 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         413: "The body is larger than [server] max_body_bytes allows; send less.",
     }
     text = words.get(error.status_code) or _told(error)
-    return respond(request, RequestRefused(text, code="http_error", status=error.status_code))
+    response = respond(request, RequestRefused(text, code="http_error", status=error.status_code))
+    allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow")
+    if allowed:
+        response.headers["allow"] = allowed
+    return response
 
 
 def _told(error: HTTPException) -> str:

@@ -1,0 +1,244 @@
+"""What the routes answer, as records that only describe: the OpenAPI document is made of them, the answers are not.
+
+Objects may have more fields than are named here, and will: a client ignores what it does not know.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from toolyard_sdk.events import DoubtReason, FinishReason, Outcome
+
+from toolyard_runtime.store.approvals import ApprovalStatus
+from toolyard_runtime.store.runs import RunStatus
+
+Time = Annotated[int, Meta(description="UTC microseconds")]
+Seconds = Annotated[int, Meta(description="UTC seconds")]
+
+
+class Problem(Struct):
+    """A refusal (RFC 9457): `code` is a stable word, `param` the field, `detail` ends with the fix."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    param: str = ""
+    instance: str = ""
+
+
+class ErrorDetail(Struct):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(Struct):
+    """A refusal in OpenAI's shape."""
+
+    error: ErrorDetail
+
+
+class ChatChoice(Struct):
+    """The answer: `message` has its text and the calls that the client is to execute."""
+
+    index: int
+    message: dict[str, Any]
+    finish_reason: str
+
+
+class ChatCompletion(Struct):
+    """A chat completion, as OpenAI describes it."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: Seconds
+    model: str
+    choices: list[ChatChoice]
+    usage: dict[str, Any]
+
+
+class ResponseObject(Struct):
+    """A response, as OpenAI describes it."""
+
+    id: str
+    object: Literal["response"]
+    created_at: Seconds
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    model: str
+    output: list[dict[str, Any]]
+
+
+class ModelObject(Struct):
+    """An agent, as OpenAI describes a model."""
+
+    id: str
+    object: Literal["model"]
+    created: Seconds
+    owned_by: str
+
+
+class ModelList(Struct):
+    """The agents that can be asked."""
+
+    object: Literal["list"]
+    data: list[ModelObject]
+
+
+class RunUsage(Struct):
+    """Tokens of all turns."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class ApprovalObject(Struct):
+    """A call that waits, or waited, for a person; just decided, also what its run does since."""
+
+    id: str
+    run: str
+    call: int
+    call_id: str
+    tool: str
+    arguments: Any
+    requested_at: Time
+    expires_at: Time
+    doubt: bool
+    agent: str
+    status: ApprovalStatus
+    decided_at: Time | None
+    decided_by: str | None
+    run_status: RunStatus | UnsetType = UNSET
+
+
+class RunObject(Struct):
+    """A run; shown by itself, also what waits for a person and what it gave."""
+
+    id: str
+    session: str
+    agent: str
+    release: str
+    mode: Literal["foreground", "background"]
+    status: RunStatus
+    reason: FinishReason | str | None
+    error: str | None
+    started_at: Time
+    finished_at: Time | None
+    usage: RunUsage
+    turns: int
+    calls: int
+    doubts: int
+    segment: int
+    approvals: list[ApprovalObject] | UnsetType = UNSET
+    outputs: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class EventObject(Struct):
+    """A record of a journal: further fields are the event's own; `head_text` and `hash` are what is stored."""
+
+    seq: int
+    event: str
+    at: Time
+    content: dict[str, Any]
+    head_text: str
+    hash: str
+
+
+class WhyLine(Struct):
+    """An event in words."""
+
+    seq: int
+    at: Time
+    kind: str
+    text: str
+    detail: dict[str, Any] | None
+
+
+class Why(Struct):
+    """A run's story, and whether its journal is as it was written."""
+
+    run: str
+    agent: str
+    release: str
+    question: str
+    answer: str | None
+    lines: list[WhyLine]
+    verified: bool
+
+
+class DoubtObject(Struct):
+    """A call of which nobody knows whether it happened."""
+
+    call: int
+    call_id: str
+    tool: str
+    arguments: Any
+    why: DoubtReason
+    at: Time
+    outcome: Outcome | None
+
+
+class StopObject(Struct):
+    """Something that is stopped."""
+
+    kind: Literal["agent", "tool", "tenant"]
+    name: str
+    at: Time
+    by: str
+
+
+class MadeKey(Struct):
+    """A key with its secret, which is told once."""
+
+    id: str
+    secret: str
+    name: str
+    roles: list[str]
+    tenant: str
+    expires_at: Time | None
+
+
+class ErasureDone(Struct):
+    """What an erasure did."""
+
+    runs: int
+    cancelled_runs: int
+    pseudonym: str
+    log_emptied: bool
+
+
+class AgentTool(Struct):
+    """A tool that an agent may call."""
+
+    name: str
+    effect: str
+    source: str
+    version: str
+    release: str
+
+
+class AgentObject(Struct):
+    """An agent that can be asked."""
+
+    name: str
+    description: str
+    release: str
+    model: str | None
+    tools: list[AgentTool]
+
+
+class AgentList(Struct):
+    """The agents, and what is wrong with the files."""
+
+    data: list[AgentObject]
+    problems: list[str]
+
+
+class Ready(Struct):
+    """Whether runs are taken, and why not."""
+
+    ready: bool
+    problems: list[str]
