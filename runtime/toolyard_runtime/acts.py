@@ -282,6 +282,8 @@ class Acts:
                 detail = "unreadable"
                 if call.problem == "invalid_arguments":
                     detail = misfit(log.agent.tools[call.name], self._log.arguments(call)) or detail
+                elif call.problem == "unknown_tool":
+                    detail = log.called(call)
                 text = answers.problem_words(call, detail, offer.names, log.state.limits)
             case "rejected":
                 ruling = log.rulings[call.call]

@@ -4,11 +4,11 @@ from toolyard_sdk.events import AnswerSource, CallHead, Limits, Verdict
 
 
 def problem_words(head: CallHead, detail: str, offered: tuple[str, ...], limits: Limits) -> str:
-    """Say what is wrong with a call that failed the checks; `detail` is what the check said."""
+    """Say what is wrong with a call that failed the checks; `detail` is what the check said, or the made-up name."""
     match head.problem:
         case "unknown_tool":
             names = ", ".join(offered[:50]) or "none"
-            return f"There is no tool named {head.name!r}. The tools you can call are: {names}."
+            return f"There is no tool named {detail!r}. The tools you can call are: {names}."
         case "invalid_json":
             return f"The arguments of {head.name} are not a JSON object ({detail}). Call it again with valid JSON."
         case "invalid_arguments":

@@ -65,6 +65,7 @@ class Engine:
         self.agents = agents
         self.max_runs = max_runs
         self.live: dict[bytes, Driver] = {}
+        self._places = asyncio.Semaphore(max_runs)
         self.started_at = services.clock.now()
         self.left_alone: dict[bytes, str] = {}
         self.tasks: dict[bytes, asyncio.Task[None]] = {}
@@ -151,7 +152,8 @@ class Engine:
         """Drive to the next rest; whatever goes wrong is told to those who wait, and the journal keeps the rest."""
         run = driver.log.identity.run
         try:
-            await driver.run(effects)
+            async with self._places:  # many runs may be taken up at once; new ones are refused before they wait here
+                await driver.run(effects)
         except Conflict:
             driver.log.feed.close(RunUnavailable("another owner drives this run"))
         except asyncio.CancelledError:

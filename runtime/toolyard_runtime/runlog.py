@@ -20,7 +20,7 @@ from toolyard_runtime import loop
 from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.conversation import Conversation
 from toolyard_runtime.feed import Feed
-from toolyard_runtime.models.encoder import ENCODER, arguments_of
+from toolyard_runtime.models.encoder import ENCODER, calls_of
 from toolyard_runtime.segments import Sampling, StreamEvent
 from toolyard_runtime.services import Services
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
@@ -165,10 +165,15 @@ class RunLog:
         known = self.given.get(call.call)
         if known is None:
             message = self.contents[self.state.message]
-            for made, text in zip(self.state.calls, arguments_of(message), strict=True):
+            for made, (_, text) in zip(self.state.calls, calls_of(message), strict=True):
                 self.given[made.head.call] = text.encode()
             known = self.given[call.call]
         return known
+
+    def called(self, call: e.CallHead) -> str:
+        """Return the name the model gave a call: the head of one that names no tool does not hold the model's words."""
+        named = zip(self.state.calls, calls_of(self.contents[self.state.message]), strict=True)
+        return next((name for made, (name, _) in named if made.head.call == call.call), call.name)
 
     def bind(self, content: bytes) -> bytes:
         """Return the commitment to content that is not stored by itself."""

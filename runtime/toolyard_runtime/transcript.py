@@ -12,7 +12,7 @@ import msgspec
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import Usage
 
-from toolyard_runtime.models.encoder import arguments_of, text_of
+from toolyard_runtime.models.encoder import calls_of, text_of
 from toolyard_runtime.segments import (
     ApprovalOut,
     ClientCallOut,
@@ -215,9 +215,12 @@ class Transcript:
 
     def _remember(self, event: e.ModelReplied) -> None:
         payload = self._lookup(event.message.n)
-        written = arguments_of(payload) if payload is not None else ()
+        written = calls_of(payload) if payload is not None else ()
         for index, head in enumerate(event.calls):
-            self._calls[head.call] = (head, written[index] if index < len(written) else "{}")
+            name, arguments = written[index] if index < len(written) else (head.name, "{}")
+            if head.name != name:
+                head = msgspec.structs.replace(head, name=name)  # noqa: PLW2901 - what the model wrote is what is shown
+            self._calls[head.call] = (head, arguments)
 
     def _text(self, n: int) -> str:
         payload = self._lookup(n)

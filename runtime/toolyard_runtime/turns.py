@@ -30,6 +30,10 @@ MOST_TOKENS = 1 << 40
 """What a model server may claim to have used in one call: more is a mistake of its own."""
 
 
+UNKNOWN = "unknown_tool"
+"""What a head calls a tool that there is not: the model's own word for it is content, and lies in its message."""
+
+
 class Turns:
     """Performs `Think`. `add` folds an event; `interrupts` lets the run stop the wait for its model."""
 
@@ -169,7 +173,8 @@ class Turns:
             number += 1
             head, arguments = self._check(number, called.message, raw, offer, fresh)
             heads.append(loop.flaw(head, position, log.state.limits))
-            written.append(ToolCall(call_id(log.identity.run, number), head.name, arguments))
+            name = head.name if head.problem != "unknown_tool" else _wanted(raw)
+            written.append(ToolCall(call_id(log.identity.run, number), name, arguments))
         leaked = log.transcript.leaked if turn.malformed else ""
         keep = turn.reasoning and log.agent.route.profile.reasoning
         message = Message(
@@ -210,7 +215,7 @@ class Turns:
         arguments = normalise_arguments(raw.arguments)
         problem: e.Problem | None = None
         if name is None:
-            name, problem = (raw.name.partition("<|")[0].strip() or "unnamed")[:64], "unknown_tool"
+            name, problem = UNKNOWN, "unknown_tool"
         if isinstance(arguments, str):
             content = log.put("raw", raw.arguments.encode(errors="replace"))
             return e.CallHead(number, name, content, problem=problem or arguments), NO_ARGUMENTS
@@ -233,6 +238,11 @@ class Turns:
             ),
             text,
         )
+
+
+def _wanted(raw: RawCall) -> str:
+    """Return the name a model made up, as far as it looks like one."""
+    return (raw.name.partition("<|")[0].strip() or "unnamed")[:64]
 
 
 def _bounded(usage: Usage) -> Usage:

@@ -109,9 +109,9 @@ def text_of(fragment: bytes) -> str:
     return content if isinstance(content, str) else ""
 
 
-def arguments_of(fragment: bytes) -> tuple[str, ...]:
-    """Return the arguments of an assistant fragment's calls, in order; raises msgspec.DecodeError."""
-    return tuple([call.function.arguments for call in _decode(fragment).tool_calls])
+def calls_of(fragment: bytes) -> tuple[tuple[str, str], ...]:
+    """Return the name and arguments of each of an assistant fragment's calls; raises msgspec.DecodeError."""
+    return tuple([(call.function.name, call.function.arguments) for call in _decode(fragment).tool_calls])
 
 
 def without_reasoning(fragment: bytes) -> bytes:
