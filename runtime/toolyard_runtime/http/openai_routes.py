@@ -208,6 +208,8 @@ async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
         headers = {**NO_CACHE, **_about(served, opening.run, opening.session)}
         return Stream(_events(front, served, encoder.encode), media_type=EVENTS, headers=headers)
     segment = _opening(served) if ask.background else await _settle(front, request, served)
+    if ask.background:
+        served.delivered()
     headers = _about(served, segment.run, segment.session)
     return Response(response_object(segment, echo), media_type=JSON, headers=headers)
 
