@@ -1,18 +1,21 @@
 """`/api/v1/erasures`: deletes what one end user said and was told; what was decided stays provable."""
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, post
 from litestar.response import Response
-from msgspec import Struct
+from msgspec import Meta, Struct
+from toolyard_sdk.events import UnknownEvent
 
+from toolyard_runtime.engine import RunUnavailable
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, tenant_named
 from toolyard_runtime.http.api.reading import answer
 from toolyard_runtime.http.api.runs import end
 from toolyard_runtime.store.erasure import Erasure, RunsOpenError
 from toolyard_runtime.store.errors import StorageError
+from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
 
@@ -25,7 +28,7 @@ _log = logging.getLogger("toolyard.erasure")
 class Erase(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom to erase: an end user of the caller's tenant, or of the one an operator of the server names."""
 
-    subject: str
+    subject: Annotated[str, Meta(extra_json_schema={"minLength": 1})]
     tenant: str | None = None
 
 
@@ -63,7 +66,7 @@ async def _erase(admin: Admin, tenant: str, subject: str, actor: str, live_as: s
     cancelled = 0
     for _ in range(ROUNDS):
         for row in await admin.services.runs.open_of(tenant, subject):
-            await end(admin, row, actor, "erased")
+            await _end(admin, row, actor)
             cancelled += 1
         for driver in [one for one in admin.engine.live.values() if one.log.identity.tenant == tenant]:
             if driver.log.identity.end_user in (subject, live_as or subject):
@@ -82,6 +85,15 @@ async def _erase(admin: Admin, tenant: str, subject: str, actor: str, live_as: s
         code="runs_open",
         status=409,
     )
+
+
+async def _end(admin: Admin, row: RunRow, actor: str) -> None:
+    """Cancel an open run; one that cannot be read is given up, since its content shall go all the same."""
+    try:
+        await end(admin, row, actor, "erased")
+    except (UnknownEvent, RunUnavailable, LookupError, ValueError) as error:
+        _log.error("run_%s is given up, since it cannot be read: %s", row.id.hex(), error)
+        await admin.engine.give_up(row)
 
 
 ROUTES = (erase_subject,)

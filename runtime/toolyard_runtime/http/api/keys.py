@@ -1,12 +1,12 @@
 """`/api/v1/keys`: API keys, made, listed and revoked by operators; a secret is shown once."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, in_house, tenant_named
@@ -22,8 +22,8 @@ LATEST = 1 << 62
 class MakeKey(Struct, frozen=True, forbid_unknown_fields=True):
     """The key that is wanted; without `tenant` it is for the caller's own, without `expires_at` for ever."""
 
-    name: str
-    roles: tuple[Role, ...]
+    name: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"})]
+    roles: Annotated[tuple[Role, ...], Meta(extra_json_schema={"minItems": 1})]
     tenant: str | None = None
     expires_at: int | None = None
 

@@ -1,16 +1,17 @@
 """`/api/v1/tenants`: whose data is whose; operators of the server make and revoke tenants, others see their own."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
-from msgspec import Struct
+from msgspec import Meta, Struct
 from toolyard_sdk.errors import Conflict
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.store.tenants import NAME
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
 
@@ -18,7 +19,7 @@ from toolyard_runtime.wire.reading import Reader, quote
 class MakeTenant(Struct, frozen=True, forbid_unknown_fields=True):
     """The tenant that is wanted."""
 
-    id: str
+    id: Annotated[str, Meta(extra_json_schema={"pattern": f"^{NAME.pattern}$"})]
 
 
 _read_tenant = Reader(MakeTenant, frozenset(), {"id": "send the tenant's name"})
