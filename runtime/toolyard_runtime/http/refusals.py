@@ -45,17 +45,32 @@ def on_stopped(request: Request[Any, Any, Any], error: Stopped) -> Response[byte
     return respond(request, RequestRefused(words, param="model", code="stopped", status=503))
 
 
-def on_conflict(request: Request[Any, Any, Any], error: Conflict) -> Response[bytes]:
-    """Answer that somebody else was faster."""
-    return respond(request, RequestRefused(f"Somebody else was faster: {error}", code="conflict", status=409))
+def on_broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer what the caller could not help, and log it."""
+    return respond(request, told(error, f"{request.scope['method']} {request.scope['path']}"))
 
 
-def on_unavailable(
-    request: Request[Any, Any, Any], error: RunUnavailable | UnknownEvent | StorageError | ConfigError
-) -> Response[bytes]:
-    """Answer that the server cannot do this now."""
-    _log.error("unavailable: %s", error)
-    return respond(request, RequestRefused(str(error), code="unavailable", status=503))
+def told(error: Exception, doing: str) -> RequestRefused:
+    """Log what broke and return what a caller is told of it: never a path, a statement or a setting of the server."""
+    match error:
+        case Conflict():
+            _log.warning("%s: somebody was faster: %s", doing, error)
+            words = "Somebody else was faster, and what this request goes on from has changed; read it again."
+            return RequestRefused(words, code="conflict", status=409)
+        case StorageError():
+            words = "The server's store cannot be used now, and its log says why; try again later."
+        case UnknownEvent():
+            words = "A newer version of this server wrote the run; it goes on once that version is back."
+        case RunUnavailable() if error.__cause__ is None:
+            words = str(error)
+        case RunUnavailable() | ConfigError():
+            words = "The agent's model is not set up here; the server's log tells its operator what is missing."
+        case _:
+            _log.exception("%s failed", doing, exc_info=error)
+            words = "The server failed; its log says why. Nothing that was acknowledged is lost."
+            return RequestRefused(words, code="internal_error", status=500)
+    _log.error("%s: unavailable: %s", doing, error)
+    return RequestRefused(words, code="unavailable", status=503)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -65,7 +80,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         405: f"{request.scope['path']} does not take {request.scope['method']}.",
         413: "The body is larger than [server] max_body_bytes allows; send less.",
     }
-    text = words.get(error.status_code) or _told(error)
+    text = words.get(error.status_code) or _fields(error)
     response = respond(request, RequestRefused(text, code="http_error", status=error.status_code))
     allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow")
     if allowed:
@@ -73,7 +88,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     return response
 
 
-def _told(error: HTTPException) -> str:
+def _fields(error: HTTPException) -> str:
     extra = error.extra
     fields = (
         [f"{one.get('key')}: {one.get('message')}" for one in extra if isinstance(one, dict)]
@@ -83,22 +98,10 @@ def _told(error: HTTPException) -> str:
     return "; ".join(fields) or error.detail
 
 
-def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer a fault of the server itself, and log it."""
-    _log.exception("%s %s failed", request.scope["method"], request.scope["path"], exc_info=error)
-    words = "The server failed; its log says why. Nothing that was acknowledged is lost."
-    return respond(request, RequestRefused(words, code="internal_error", status=500))
-
-
 HANDLERS: dict[int | type[Exception], Any] = {
     RequestRefused: on_refused,
     Full: on_full,
     Stopped: on_stopped,
-    Conflict: on_conflict,
-    RunUnavailable: on_unavailable,
-    UnknownEvent: on_unavailable,
-    StorageError: on_unavailable,
-    ConfigError: on_unavailable,
     HTTPException: on_http,
-    Exception: on_error,
+    Exception: on_broken,
 }
