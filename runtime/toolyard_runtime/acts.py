@@ -280,7 +280,7 @@ class Acts:
             case "flawed":
                 offer = self._offered()
                 detail = "unreadable"
-                if call.problem == "invalid_arguments":
+                if call.problem == "invalid_arguments" and call.name in log.agent.tools:  # a tool may be gone since
                     detail = misfit(log.agent.tools[call.name], self._log.arguments(call)) or detail
                 elif call.problem == "unknown_tool":
                     detail = log.called(call)

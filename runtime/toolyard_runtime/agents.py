@@ -10,7 +10,7 @@ from toolyard_registry.repository import Loader, Repository
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime.binding import BoundAgent
+from toolyard_runtime.binding import BoundAgent, absent_agent
 from toolyard_runtime.routing import Routes
 
 KEPT_RELEASES = 32
@@ -36,6 +36,9 @@ class Agents:
         self._bound: dict[str, BoundAgent] = {}
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
+        self._discovering = asyncio.Lock()
+        self._asked_until = 0.0
+        self._unanswered: list[str] = []
 
     @property
     def repository(self) -> Repository:
@@ -89,24 +92,50 @@ class Agents:
 
     async def reachable(self, name: str) -> BoundAgent | None:
         """Return the agent, asking model servers that did not answer before what they serve; raises ConfigError."""
-        try:
-            return self.current(name)
-        except ConfigError:
-            problems = await self._routes.discover()
-            if problems:
-                raise ConfigError("; ".join(problems)) from None
-            return self.current(name)
+        release = self.release(name)
+        return await self._reach(release) if release is not None else None
 
-    async def pinned(self, tenant: str, digest: str) -> tuple[BoundAgent | None, bool]:
-        """Return the release a run was started with, and whether all of its tools are still there."""
+    async def _reach(self, release: AgentRelease) -> BoundAgent:
+        """Bind a release, asking model servers again where that is in the way; raises ConfigError."""
+        try:
+            return self._bind(release)
+        except ConfigError:
+            problems = await self._discover()
+            try:
+                return self._bind(release)
+            except ConfigError as error:
+                raise ConfigError("; ".join(problems) or str(error)) from None
+
+    async def _discover(self) -> list[str]:
+        """Ask model servers what they serve; of many who want to know, those who wait are told what one was told.
+
+        An answer is good for as long as it took: a server that hangs is not waited for once for each run.
+        """
+        began = asyncio.get_running_loop().time()
+        async with self._discovering:
+            if began >= self._asked_until:
+                asked_at = asyncio.get_running_loop().time()
+                self._unanswered = await self._routes.discover()
+                answered_at = asyncio.get_running_loop().time()
+                self._asked_until = answered_at + (answered_at - asked_at)
+            return self._unanswered
+
+    async def pinned(self, tenant: str, name: str, digest: str) -> BoundAgent:
+        """Return the release a run was started with; one that cannot run here now is `absent`, and says why."""
         bound = self._bound.get(digest)
-        if bound is None:
-            release = next((r for r in self._loader.current.agents.values() if r.digest == digest), None)
+        if bound is not None:
+            return bound
+        release = next((r for r in self._loader.current.agents.values() if r.digest == digest), None)
+        try:
             release = release or await self._catalogue.agent(tenant, digest)
-            if release is None:
-                return None, False
-            bound = self._bind(release)
-        return bound, len(bound.tools) == len(bound.release.tools)
+        except CatalogueDamaged as error:
+            return absent_agent(name, digest, str(error))
+        if release is None:
+            return absent_agent(name, digest, f"the release {digest} of {name} is not in the catalogue")
+        try:
+            return await self._reach(release)
+        except ConfigError as error:
+            return absent_agent(name, digest, f"{name} has no model to go on with: {error}", release)
 
     async def sources(self, tenant: str, digest: str) -> Mapping[str, str]:
         """Return where the tools of a release come from, by digest, whether or not it can run here."""

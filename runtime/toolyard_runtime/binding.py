@@ -1,16 +1,18 @@
 """An agent release bound to what it runs on: tools that can be called, a model that can be asked, cached encodings."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec import Struct
-from toolyard_registry.releases import AgentRelease, ToolRelease
+from toolyard_registry.policy import make_policy
+from toolyard_registry.releases import AgentRelease, ModelSettings, ToolRelease
 from toolyard_sdk.canonical import digest
-from toolyard_sdk.events import Candidate
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.events import Candidate, Limits
 from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
-from toolyard_runtime.models.encoder import Profile, encode_message, encode_tools, request_head
+from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
 from toolyard_runtime.segments import Sampling
 
 KEPT = 64
@@ -41,8 +43,22 @@ class ModelRoute(Struct, frozen=True):
     profile: Profile
 
 
+class Nowhere:
+    """Implements the Model port where no model can be asked: whoever asks all the same is told why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def reply(self, *_request: Any, **_more: Any) -> NoReturn:
+        """Raise ConfigError."""
+        raise ConfigError(self._why)
+
+    async def close(self) -> None:
+        """Let go of nothing."""
+
+
 class BoundAgent:
-    """A release that can run here and now."""
+    """A release that can run here and now; with `absent` words, one that can only be brought to an end, and why."""
 
     def __init__(
         self,
@@ -50,7 +66,9 @@ class BoundAgent:
         tools: Mapping[str, Tool],
         route: ModelRoute,
         settings: Mapping[str, dict[str, Any]] | None = None,
+        absent: str = "",
     ) -> None:
+        self.absent = absent
         self.settings = settings or {}
         self.release = release
         self.tools = tools
@@ -60,6 +78,11 @@ class BoundAgent:
         self._system = encode_message(Message("system", release.instructions)) if release.instructions else b""
         self._sources = {tool.digest: tool.source for tool in release.tools}
         self._sampling = own_sampling(release)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of its tools are there."""
+        return len(self.tools) == len(self.release.tools)
 
     def source_of(self, release: str) -> str:
         """Return where a tool comes from, by its digest."""
@@ -126,6 +149,13 @@ class BoundAgent:
                 self._prefixes.clear()
             self._prefixes[key] = prefix
         return prefix
+
+
+def absent_agent(name: str, digest: str, why: str, release: AgentRelease | None = None) -> BoundAgent:
+    """Return what stands for an agent that cannot run here, so that its runs can end; `release` where it is known."""
+    unknown = AgentRelease(name, "", "", "", ModelSettings(), (), make_policy(), Limits(), digest=digest)
+    route = ModelRoute("unknown", "", Nowhere(why), GENERIC)
+    return BoundAgent(release or unknown, {}, route, absent=why)
 
 
 def merged(own: Sampling, asked: Sampling | None) -> Sampling:

@@ -14,7 +14,7 @@ import msgspec
 from toolyard_memory.sessions import Session
 from toolyard_memory.window import Window
 from toolyard_sdk import events as e
-from toolyard_sdk.errors import ConfigError, Conflict
+from toolyard_sdk.errors import Conflict
 
 from toolyard_runtime import loop
 from toolyard_runtime.agents import Agents
@@ -50,7 +50,7 @@ class Stopped(Exception):
 
 
 class RunUnavailable(Exception):
-    """The run cannot be driven on here: its journal is newer than this server."""
+    """The run cannot be driven on here: its release, its model or its journal is not there."""
 
 
 class RunOver(Conflict):
@@ -209,19 +209,19 @@ class Engine:
     # --- resuming ---
 
     async def load(self, row: RunRow) -> RunLog:
-        """Read a run's journal and contents, ready to be appended to; raises UnknownEvent and RunUnavailable."""
+        """Read a run's journal and contents, ready to be appended to; raises UnknownEvent and RunUnavailable.
+
+        One whose agent cannot run here is read all the same, so that it can end (`log.agent.absent`).
+        """
         services = self.services
         events, tail = await services.journal.resume(row.id)
-        try:
-            agent, whole = await self.agents.pinned(row.tenant, row.release)
-        except ConfigError as error:
-            raise RunUnavailable(f"{row.agent} has no model to go on with: {error}") from error
-        if agent is None or not events:
-            raise RunUnavailable(f"the release {row.release} of {row.agent} is not in the catalogue")
+        if not events:
+            raise RunUnavailable(f"run_{row.id.hex()} has no journal")
+        agent = await self.agents.pinned(row.tenant, row.agent, row.release)
         identity = RunIdentity(row.tenant, row.id, row.session, row.caller, row.agent, row.end_user)
         log = RunLog(services, agent, identity, tail, Conversation(Window(agent.release.window_tokens)))
         log.restore(events, await payloads.load_all(services.database, row.id))
-        log.complete = whole
+        log.complete = agent.complete
         log.adopt(await self.windows.load(row.session, log.filed, agent.release.window_tokens, row.id))
         return log
 
@@ -251,10 +251,15 @@ class Engine:
             log = await self.load(row)
             if log.state.phase == "finished":
                 raise RunOver(f"run_{row.id.hex()} has finished")
+            for event in news(log):
+                log.append(event)
             made = context(log) if context else stored_context(log)
-            doubts = await self._session_doubts(row.tenant, row.session)
-            made = msgspec.structs.replace(made, doubts=doubts) if doubts else made
-            return await self._take_up(row, log, why, news(log), made, durable)
+            if log.state.closing is None:
+                if log.agent.absent:
+                    raise RunUnavailable(log.agent.absent)
+                doubts = await self._session_doubts(row.tenant, row.session)
+                made = msgspec.structs.replace(made, doubts=doubts) if doubts else made
+            return await self._take_up(row, log, why, made, durable)
 
     @contextlib.asynccontextmanager
     async def _alone(self, run: bytes) -> AsyncIterator[None]:
@@ -282,12 +287,9 @@ class Engine:
         row: RunRow,
         log: RunLog,
         why: e.ResumeReason,
-        news: Sequence[e.RunEvent],
         context: RunContext,
         durable: bool,
     ) -> Driver:
-        for event in news:
-            log.append(event)
         if not log.complete and not log.state.closing:
             log.append(e.CancelRequested(log.now(), "server", "release_unavailable"))
         log.feed = Feed() if log.state.phase == "parked" and log.state.parked != "shutdown" else log.feed
@@ -296,7 +298,6 @@ class Engine:
             row, status="running", epoch=log.state.epoch, segment=log.state.segment, wake_at=0
         )
         self.services.runs.update(log.tx, row)
-        self.waking.pop(row.id, None)
         driver = Driver(log, row, context)
         self.live[row.id] = driver
         try:
@@ -307,11 +308,16 @@ class Engine:
             log.feed.close(error if isinstance(error, Exception) else RunUnavailable("the run was not taken up"))
             driver.gone.set()
             raise
+        self.waking.pop(row.id, None)
+        self.left_alone.pop(row.id, None)
         self._drive(driver, effects)
         return driver
 
     async def cancel(self, row: RunRow, by: str, reason: e.CancelReason) -> None:
-        """Make a run end; one that is over stays as it is."""
+        """Make a run end, also one whose agent is gone; one that is over stays as it is.
+
+        Raises UnknownEvent and RunUnavailable for a run whose journal cannot be read.
+        """
         if row.status == "finished" and row.id not in self.live:
             return
 
@@ -320,6 +326,21 @@ class Engine:
 
         with contextlib.suppress(RunOver):
             await self.resume(row, "cancel", news)
+
+    async def give_up(self, row: RunRow) -> None:
+        """Let a run be over whose journal cannot be read, so that its content can go; nothing is journalled."""
+        async with self._alone(row.id):
+            if row.id in self.live:
+                return
+            now, tx = self.services.clock.now(), self.services.database.begin()
+            over = msgspec.structs.replace(
+                row, status="finished", reason="failed", error="unreadable", finished_at=now, wake_at=0
+            )
+            self.services.runs.update(tx, over)
+            self.services.approvals.withdraw(tx, row.tenant, row.id, now)
+            await self.services.database.commit(tx, "full")
+            self.waking.pop(row.id, None)
+            self.left_alone.pop(row.id, None)
 
     async def resolve_doubt(self, row: RunRow, call: int, outcome: e.Outcome, by: str, note: str) -> bool:
         """Record what a person found out about a call in doubt; False when that call is not in doubt."""

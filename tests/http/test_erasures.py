@@ -77,6 +77,25 @@ def test_a_conversation_that_goes_on_after_it_does_not_find_the_cached_words(fro
     assert front.ask("POST", "/v1/responses", body).status == 404
 
 
+def test_a_run_whose_journal_cannot_be_read_is_erased_all_the_same(
+    server: Server, front: Client, operator: Client
+) -> None:
+    run = front.start(f"{SECRET}\n{note()}")
+    front.waiting(run)
+    database = server.wiring.engine.services.database
+    sql = 'UPDATE event SET head = \'{"event":"Tomorrow"}\' WHERE seq = 2 AND run = ?'
+
+    async def damage() -> None:
+        database.connection.execute(sql, (bytes.fromhex(run.removeprefix("run_")),))
+
+    server.call(damage())
+    erased = operator.post("/api/v1/erasures", {"subject": ADA})
+    assert (erased["runs"], erased["cancelled_runs"]) == (1, 1)
+    (shown,) = operator.get("/api/v1/runs")["data"]
+    assert (shown["id"], shown["status"], shown["reason"], shown["error"]) == (run, "finished", "failed", "unreadable")
+    assert on_disk(server, SECRET) == []
+
+
 def test_the_audit_record_names_a_pseudonym(front: Client, operator: Client, auditor: Client) -> None:
     front.finished(front.start(ADD))
     erased = operator.post("/api/v1/erasures", {"subject": ADA})

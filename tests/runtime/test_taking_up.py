@@ -14,6 +14,16 @@ from toolyard_sdk.tools import FunctionTool, tool
 
 from tests.runtime.workshop import CALLER, call, eventually, say, settled, workshop
 
+ASK_WRITES = """[[rule]]
+id = "ask"
+decision = "ask"
+tool = "write"
+
+[[rule]]
+id = "allow"
+decision = "approve"
+"""
+
 
 def never(_request: Any) -> "asyncio.Future[Any]":
     """Answer never."""
@@ -130,9 +140,44 @@ async def test_a_run_whose_provider_is_gone_is_left_alone_and_the_server_starts(
     async with workshop(tmp_path, write, recover=False) as shop:
         del shop.routes.providers["lab"]
         await shop.upkeep.recover()
-        assert driver.row.id in shop.engine.left_alone
+        assert "lab" in shop.engine.left_alone[driver.row.id]
         with pytest.raises(RunUnavailable):
-            await shop.engine.cancel(await shop.row(driver.row.id), "me", "user")
+            await shop.engine.resume(await shop.row(driver.row.id), "recovered", lambda _log: ())
+
+
+async def test_a_run_whose_provider_or_release_is_gone_can_still_be_cancelled(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, hang, policy=ASK_WRITES) as shop:
+        shop.model.will(call(("write", {}), ("unknown", {}), ("hang", {})), say("not reached"))
+        driver = await shop.start(mode="background")
+        await eventually(lambda: driver._interrupts._waits)
+        approval = driver.log.state.approvals
+        assert len(approval) == 1
+    async with workshop(tmp_path, write, recover=False) as shop:
+        del shop.routes.providers["lab"]
+        shop.database.connection.execute("UPDATE run SET release = 'sha256:gone'")
+        await shop.upkeep.recover()
+        assert "catalogue" in shop.engine.left_alone[driver.row.id]
+        await shop.engine.cancel(await shop.row(driver.row.id), "me", "user")
+        await settled(shop.engine.live[driver.row.id])
+        row = await shop.row(driver.row.id)
+        assert (row.status, row.reason, row.doubts) == ("finished", "cancelled", 1)
+        assert [waiting.status for waiting in await shop.approvals(row.id)] == ["withdrawn"]
+        assert shop.engine.left_alone == {}
+        await shop.verify(row.id)
+
+
+async def test_a_run_whose_journal_cannot_be_read_is_given_up_for_an_erasure(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, policy="") as shop:
+        shop.model.will(call(("write", {})))
+        segment = await shop.run(mode="background")
+        shop.database.connection.execute("UPDATE event SET head = '{}' WHERE seq = 3")
+        row = await shop.row(segment.run)
+        with pytest.raises(e.UnknownEvent):
+            await shop.engine.cancel(row, "me", "erased")
+        await shop.engine.give_up(row)
+        row = await shop.row(segment.run)
+        assert (row.status, row.reason, row.error) == ("finished", "failed", "unreadable")
+        assert [waiting.status for waiting in await shop.approvals(row.id)] == ["withdrawn"]
 
 
 async def test_one_damaged_run_does_not_keep_the_others_from_going_on(tmp_path: Path) -> None:
