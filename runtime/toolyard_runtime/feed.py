@@ -1,7 +1,7 @@
 """A live run's stream: what has been said in its present segment, and whoever follows it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from toolyard_runtime.segments import StreamEvent
 from toolyard_runtime.transcript import cut
@@ -55,8 +55,11 @@ class Feed:
         if self.error is not None:
             raise self.error
 
-    async def follow(self, after: int = -1) -> AsyncIterator[list[StreamEvent]]:
-        """Yield everything past position `after`, all that is ready at a time; ends with the segment."""
+    async def follow(self, after: int = -1) -> AsyncGenerator[list[StreamEvent], None]:
+        """Yield everything past position `after`, all that is ready at a time; ends with the segment.
+
+        Whoever may leave early closes it (`contextlib.aclosing`): a reader counts until its generator is closed.
+        """
         seen = 0
         self._readers += 1
         try:

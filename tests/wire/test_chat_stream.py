@@ -121,3 +121,15 @@ def test_text_is_escaped_so_that_no_line_ends_inside_an_event() -> None:
 
 def test_an_empty_delta_makes_no_chunk() -> None:
     assert ChatStream(segment("completed"), PUBLIC_URL).encode([TextDelta(1, 0, 1, "")]) == b""
+
+
+def test_a_stream_that_the_server_breaks_off_ends_with_an_error_and_done() -> None:
+    final = segment("completed", TEXT)
+    encoder = ChatStream(final, PUBLIC_URL)
+    encoder.encode(stream(final)[:3])
+    data = encoder.broken("unavailable", "The store cannot be used now.")
+    (error, done) = data.removesuffix(b"\n\n").split(b"\n\n")
+    shown = msgspec.json.decode(error.removeprefix(b"data: "))["error"]
+    assert (shown["type"], shown["code"]) == ("server_error", "unavailable")
+    assert shown["message"].startswith("The store cannot be used now. (run_")
+    assert done == b"data: [DONE]"

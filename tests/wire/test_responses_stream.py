@@ -184,3 +184,19 @@ def test_a_position_is_recovered_from_any_sequence_number() -> None:
 
 def test_an_empty_delta_makes_no_event() -> None:
     assert ResponseStream(segment("completed"), ECHO).encode([TextDelta(1, 0, 1, "")]) == b""
+
+
+@pytest.mark.parametrize("upto", range(len(stream(segment("completed", TEXT, SERVER_CALL))) - 1))
+def test_a_stream_that_the_server_breaks_off_ends_as_failed_and_can_be_taken_up_again(upto: int) -> None:
+    final = segment("completed", TEXT, SERVER_CALL)
+    encoder = ResponseStream(final, ECHO)
+    before = [data for _, data in events_of(encoder.encode(stream(final)[:upto]))]
+    ((kind, broken),) = events_of(encoder.broken("unavailable", "The store cannot be used now."))
+    EVENT.validate_json(msgspec.json.encode(broken), strict=True)
+    assert kind == broken["type"] == "response.failed"
+    assert broken["response"]["status"] == "failed"
+    assert "The store cannot be used now." in broken["response"]["error"]["message"]
+    seen = [event["sequence_number"] for event in before]
+    assert all(number < broken["sequence_number"] for number in seen)
+    rest = wire(final, after=broken["sequence_number"])
+    assert rest == wire(final)[len(before) :]

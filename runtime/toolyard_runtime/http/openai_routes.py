@@ -1,8 +1,9 @@
 """`/v1`: OpenAI's routes and nothing else. The agent is the model."""
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from toolyard_sdk.ids import show
 from toolyard_runtime.desk import Asked, Desk, Served
 from toolyard_runtime.engine import Engine
 from toolyard_runtime.http.access import caller_of, end_user_of, only
+from toolyard_runtime.http.refusals import told
 from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta
 from toolyard_runtime.sight import may_see
 from toolyard_runtime.store.runs import RunRow
@@ -37,6 +39,7 @@ WATCH_AFTER = 0.5
 
 NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 NO_ECHO = Echo()
+Encode = Callable[[Sequence[StreamEvent]], bytes]
 
 
 class Front(msgspec.Struct, frozen=True):
@@ -149,7 +152,7 @@ def _chat_stream(front: Front, ask: Ask, served: Served) -> Stream:
         return encoder.encode(events)
 
     headers = {**NO_CACHE, **_about(served, opening.run, opening.session)}
-    return Stream(_events(front, served, encode), media_type=EVENTS, headers=headers)
+    return Stream(_events(front, served, encode, encoder.broken), media_type=EVENTS, headers=headers)
 
 
 def _opening(served: Served) -> Segment:
@@ -160,25 +163,43 @@ def _opening(served: Served) -> Segment:
     return served.segment
 
 
-async def _events(front: Front, served: Served, encode: Any, after: int = -1) -> AsyncIterator[bytes]:
-    """Yield the stream's bytes, all that is ready in one piece; a client that leaves is noticed by its cancellation."""
-    driver = served.driver
-    if driver is None:
-        for events in await _replayed(front, served, after):
-            yield encode(events)
-        return
-    done = False
+async def _events(
+    front: Front, served: Served, encode: Encode, broken: Callable[[str, str], bytes], after: int = -1
+) -> AsyncIterator[bytes]:
+    """Yield the stream's bytes, all that is ready in one piece, to who asked and to who only watches.
+
+    A reader who leaves is noticed by its cancellation; the run's grace time then begins, and ends nothing while anybody
+    else reads. A run that breaks inside the server ends its stream with an error that the client can read.
+    """
+    driver, over = served.driver, False
     try:
-        async for events in driver.log.feed.follow(after):
-            ready = encode(events)
-            done = isinstance(events[-1], Closed)
-            if ready:
-                yield ready
-        done = True
+        async with contextlib.aclosing(_batches(front, served, after)) as batches:
+            async for events in batches:
+                ready = encode(events)
+                over = bool(events) and isinstance(events[-1], Closed)
+                if ready:
+                    yield ready
+        over = True
         served.delivered()
+    except Exception as error:  # noqa: BLE001 - the answer has begun: what is left is to say in it what went wrong
+        refused = told(error, "a stream")
+        if not over:
+            over = True
+            yield broken(refused.code, refused.message)
     finally:
-        if not done:
+        if driver is not None and not over:
             front.engine.client_left(driver)
+
+
+async def _batches(front: Front, served: Served, after: int) -> AsyncGenerator[list[StreamEvent], None]:
+    """Yield a run's stream as it is made, or as its journal tells it."""
+    if served.driver is None:
+        for events in await _replayed(front, served, after):
+            yield events
+        return
+    async with contextlib.aclosing(served.driver.log.feed.follow(after)) as batches:
+        async for events in batches:
+            yield events
 
 
 async def _replayed(front: Front, served: Served, after: int) -> list[list[StreamEvent]]:
@@ -206,7 +227,8 @@ async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
         opening = _opening(served)
         encoder = ResponseStream(opening, echo)
         headers = {**NO_CACHE, **_about(served, opening.run, opening.session)}
-        return Stream(_events(front, served, encoder.encode), media_type=EVENTS, headers=headers)
+        events = _events(front, served, encoder.encode, encoder.broken)
+        return Stream(events, media_type=EVENTS, headers=headers)
     segment = _opening(served) if ask.background else await _settle(front, request, served)
     if ask.background:
         served.delivered()
@@ -255,19 +277,8 @@ async def retrieve_response(
         return Response(response_object(segment, echo), media_type=JSON)
     encoder = ResponseStream(segment, echo, starting_after=starting_after)
     after = position_of(starting_after) if starting_after >= 0 else -1
-    return Stream(_follow_only(front, served, encoder, after), media_type=EVENTS, headers=dict(NO_CACHE))
-
-
-async def _follow_only(front: Front, served: Served, encoder: ResponseStream, after: int) -> AsyncIterator[bytes]:
-    """Yield a stream to somebody who only watches: their leaving changes nothing."""
-    if served.driver is None:
-        for events in await _replayed(front, served, after):
-            yield encoder.encode(events)
-        return
-    async for events in served.driver.log.feed.follow(after):
-        ready = encoder.encode(events)
-        if ready:
-            yield ready
+    events = _events(front, served, encoder.encode, encoder.broken, after)
+    return Stream(events, media_type=EVENTS, headers=dict(NO_CACHE))
 
 
 @post("/v1/responses/{name:str}/cancel", opt=USERS, status_code=200, summary="Cancel a response")

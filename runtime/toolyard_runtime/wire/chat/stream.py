@@ -44,6 +44,7 @@ class ChatStream:
     """
 
     def __init__(self, segment: Segment, public_url: str, *, include_usage: bool = False) -> None:
+        self._segment = segment
         self._run = segment.run
         self._public_url = public_url
         self._include_usage = include_usage
@@ -83,6 +84,13 @@ class ChatStream:
                     chunks += (self._choice, b'{"role":"assistant","content":"","refusal":null}', self._end)
                 case Closed(segment=segment):
                     self._close(segment, chunks)
+        return b"".join(chunks)
+
+    def broken(self, code: str, message: str) -> bytes:
+        """Return the end of a stream that the server itself broke off: an error object, with words for a person."""
+        chunks: list[bytes] = []
+        fault = {"status": "failed", "error": code, "error_message": message}
+        self._close(msgspec.structs.replace(self._segment, **fault), chunks)
         return b"".join(chunks)
 
     def _next_text(self, n: int, chunks: list[bytes]) -> None:

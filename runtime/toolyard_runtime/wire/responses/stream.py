@@ -116,13 +116,15 @@ class ResponseStream:
     """Encodes one stream, from its beginning or after the sequence number a client has seen (-1: nothing yet).
 
     Feed it any part of the stream that holds what the client misses, in batches of any size; what it returns is one
-    write. It keeps no state but the prefix of the message that is being written.
+    write. It keeps no state but the prefix of the message that is being written, and the last number it has sent.
     """
 
     def __init__(self, segment: Segment, echo: Echo, *, starting_after: int = -1) -> None:
+        self._segment = segment
         self._run = segment.run
         self._echo = echo
         self._seen = starting_after
+        self._last = starting_after
         self._message: tuple[int, int] | None = None
         self._prefix = b""
 
@@ -152,9 +154,21 @@ class ResponseStream:
                     self._emit((_ResponseEvent(_CLOSING[segment.status], position * SUBS, response),), chunks)
         return b"".join(chunks)
 
+    def broken(self, code: str, message: str) -> bytes:
+        """Return the end of a stream that the server itself broke off, with words for a person.
+
+        Its number lies between two positions: a client that comes back with it misses nothing.
+        """
+        fault = {"status": "failed", "error": code, "error_message": message}
+        response = response_of(msgspec.structs.replace(self._segment, **fault), self._echo)
+        chunks: list[bytes] = []
+        self._emit((_ResponseEvent("response.failed", self._last + 1, response),), chunks)
+        return b"".join(chunks)
+
     def _emit(self, events: Sequence[_Event], chunks: list[bytes]) -> None:
         for event in events:
             if event.sequence_number > self._seen:
+                self._last = event.sequence_number
                 chunks += (b"event: ", event.type.encode(), b"\ndata: ", _encode(event), b"\n\n")
 
     def _delta(self, event: TextDelta, chunks: list[bytes]) -> None:
@@ -162,6 +176,7 @@ class ResponseStream:
         sequence = event.position * SUBS
         if not text or sequence <= self._seen:
             return
+        self._last = sequence
         seen = self._seen // SUBS - (event.position - len(text))
         if seen > 0:  # the client has these of its characters
             text = text[seen:]
