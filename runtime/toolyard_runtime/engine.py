@@ -7,8 +7,9 @@ neither: whoever decides or answers for it makes the engine load its journal and
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
 
 import msgspec
 from toolyard_memory.sessions import Session
@@ -38,7 +39,9 @@ SHORTEST_GRACE = 0.05
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
-"""Seconds before a run is taken up again whose driver broke off."""
+"""Seconds before a run is taken up again whose driver broke off, or which could not be taken up."""
+
+Made = TypeVar("Made")
 
 
 class Full(Exception):
@@ -71,6 +74,7 @@ class Engine:
         self.tasks: dict[bytes, asyncio.Task[None]] = {}
         self.windows = Windows(services.database, services.sessions)
         self.waking: dict[bytes, tuple[int, str]] = {}
+        self.carried: set[asyncio.Task[Any]] = set()
         self._broken: dict[bytes, int] = {}
         self._resuming: dict[bytes, tuple[asyncio.Lock, int]] = {}
         self.closing = False
@@ -134,13 +138,26 @@ class Engine:
         self.live[run] = driver
         services.meters.count(services.meters.runs_started, release.name)
         if new.mode == "background":
-            try:
-                await log.commit()
-            except BaseException:
-                del self.live[run]
-                raise
-        self._drive(driver, effects)
+            await self._unbroken(self._acknowledged(driver, effects))
+        else:
+            self._drive(driver, effects)
         return driver
+
+    async def _acknowledged(self, driver: Driver, effects: tuple[loop.Effect, ...]) -> None:
+        """Drive a run once it is durable that it began."""
+        try:
+            await driver.log.commit()
+        except BaseException:
+            del self.live[driver.row.id]
+            raise
+        self._drive(driver, effects)
+
+    async def _unbroken(self, work: Coroutine[Any, Any, Made]) -> Made:
+        """Carry work to its end also when whoever waits for it goes away: half a commit would lose the run."""
+        task = asyncio.create_task(work)
+        self.carried.add(task)
+        task.add_done_callback(self.carried.discard)
+        return await asyncio.shield(task)
 
     def _drive(self, driver: Driver, effects: tuple[loop.Effect, ...]) -> None:
         run = driver.log.identity.run
@@ -161,7 +178,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whoever waits is told, and the journal keeps the run
             self._log.exception("run_%s stopped: it will be taken up again in a while", run.hex())
             driver.log.feed.close(error)
-            self._wake_later(run, driver.log.identity.tenant)
+            self.wake_later(run, driver.log.identity.tenant)
         else:
             self._broken.pop(run, None)
             self._keep_window(driver)
@@ -174,12 +191,18 @@ class Engine:
             driver.gone.set()
             self.services.meters.runs_live.set(len(self.live))
 
-    def _wake_later(self, run: bytes, tenant: str) -> None:
+    def wake_later(self, run: bytes, tenant: str) -> None:
         """Let the run be taken up again, after a pause that doubles: a full disk may have room by then."""
         times = self._broken.get(run, 0)
         self._broken[run] = times + 1
-        pause = min(FIRST_PAUSE * 2**times, LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(times, 32), LONGEST_PAUSE)
         self.waking[run] = (self.services.clock.now() + int(pause * 1e6), tenant)
+
+    def let_be(self, run: bytes) -> None:
+        """Note that nothing is owed to the run any more."""
+        self.waking.pop(run, None)
+        self.left_alone.pop(run, None)
+        self._broken.pop(run, None)
 
     def _keep_window(self, driver: Driver) -> None:
         last = loop.last_item(driver.log.state)
@@ -236,10 +259,21 @@ class Engine:
     ) -> Driver:
         """Take up a run that rests, after the events `news` makes of it.
 
-        Raises RunOver for one that has finished, RunUnavailable and UnknownEvent for one that cannot be driven here.
+        Raises RunOver for one that has finished, RunUnavailable and UnknownEvent for one that cannot be driven here,
+        and Full when the server is stopping.
 
         A run that is live already is given the events as it goes. `durable` awaits the commit before returning.
         """
+        return await self._unbroken(self._resume(row, why, news, context, durable))
+
+    async def _resume(
+        self,
+        row: RunRow,
+        why: e.ResumeReason,
+        news: Callable[[RunLog], Sequence[e.RunEvent]],
+        context: Callable[[RunLog], RunContext] | None,
+        durable: bool,
+    ) -> Driver:
         async with self._alone(row.id):
             driver = await self._awake(row.id)
             if driver is not None:
@@ -247,6 +281,8 @@ class Engine:
                 if durable:
                     await driver.log.commit("full")
                 return driver
+            if self.closing:
+                raise Full
             row = await self.services.runs.find(row.tenant, row.id) or row  # it may have moved on since it was read
             log = await self.load(row)
             if log.state.phase == "finished":
@@ -339,11 +375,13 @@ class Engine:
             self.services.runs.update(tx, over)
             self.services.approvals.withdraw(tx, row.tenant, row.id, now)
             await self.services.database.commit(tx, "full")
-            self.waking.pop(row.id, None)
-            self.left_alone.pop(row.id, None)
+            self.let_be(row.id)
 
     async def resolve_doubt(self, row: RunRow, call: int, outcome: e.Outcome, by: str, note: str) -> bool:
         """Record what a person found out about a call in doubt; False when that call is not in doubt."""
+        return await self._unbroken(self._resolve_doubt(row, call, outcome, by, note))
+
+    async def _resolve_doubt(self, row: RunRow, call: int, outcome: e.Outcome, by: str, note: str) -> bool:
         async with self._alone(row.id):
             driver = await self._awake(row.id)
             row = await self.services.runs.find(row.tenant, row.id) or row

@@ -80,7 +80,8 @@ def test_a_conversation_that_goes_on_after_it_does_not_find_the_cached_words(fro
 def test_a_run_whose_journal_cannot_be_read_is_erased_all_the_same(
     server: Server, front: Client, operator: Client
 ) -> None:
-    run = front.start(f"{SECRET}\n{note()}")
+    unreadable = "illegible-ossifrage"
+    run = front.start(f"{unreadable}\n{note()}")
     front.waiting(run)
     database = server.wiring.engine.services.database
     sql = 'UPDATE event SET head = \'{"event":"Tomorrow"}\' WHERE seq = 2 AND run = ?'
@@ -93,7 +94,7 @@ def test_a_run_whose_journal_cannot_be_read_is_erased_all_the_same(
     assert (erased["runs"], erased["cancelled_runs"]) == (1, 1)
     (shown,) = operator.get("/api/v1/runs")["data"]
     assert (shown["id"], shown["status"], shown["reason"], shown["error"]) == (run, "finished", "failed", "unreadable")
-    assert on_disk(server, SECRET) == []
+    assert on_disk(server, unreadable) == []
 
 
 def test_the_audit_record_names_a_pseudonym(front: Client, operator: Client, auditor: Client) -> None:
