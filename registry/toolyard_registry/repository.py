@@ -33,6 +33,13 @@ class Repository(Struct, frozen=True):
     problems: tuple[ConfigError, ...] = ()
 
 
+class Reading(Struct, frozen=True):
+    """What the files said when they were read, not served yet; `stamps` are those of the tools' files."""
+
+    stamps: dict[Path, Stamp]
+    repository: Repository
+
+
 def load_repository(root: Path, toolbox: Toolbox) -> Repository:
     """Read the repository at `root`; never raises for what is in it: each mistake is one of `problems`.
 
@@ -52,6 +59,9 @@ def load_repository(root: Path, toolbox: Toolbox) -> Repository:
 class Loader:
     """Keeps the current repository; a set of files with a problem in it never replaces one without.
 
+    `changed` and `read` may be called in a thread, one at a time: they change nothing that is served. Reading runs
+    what the tools' files hold, which takes as long as it takes.
+
     `open_toolbox` is called at first and whenever a file of tools/ has changed. The first set is taken as it is: what
     is good of it is served, and `current.problems` says what is not. `refused` holds what the last reload found wrong.
     """
@@ -60,6 +70,7 @@ class Loader:
         self._root = root
         self._open_toolbox = open_toolbox
         self._seen = _stamps(root)
+        self._tools_seen = _tools(self._seen)
         self._toolbox = open_toolbox()
         self._refused: tuple[ConfigError, ...] = ()
         self._current = load_repository(root, self._toolbox)
@@ -78,16 +89,19 @@ class Loader:
         """Tell whether a file was added, removed or written since it was last read, by time and size."""
         return _stamps(self._root) != self._seen
 
-    def reload(self) -> tuple[ConfigError, ...]:
-        """Read all files again; without a problem they become `current`, else the problems are returned."""
-        stamps = _stamps(self._root)  # before reading: what is written meanwhile counts as changed
-        before, self._seen = self._seen, stamps
-        toolbox = self._toolbox
-        if _tools(stamps) != _tools(before) or toolbox.file_problems:
+    def read(self) -> Reading:
+        """Read all files again; `take` serves what was read."""
+        self._seen = _stamps(self._root)  # before reading: what is written meanwhile counts as changed
+        tools, toolbox = _tools(self._seen), self._toolbox
+        if tools != self._tools_seen or toolbox.file_problems:
             toolbox = self._open_toolbox()
-        found = load_repository(self._root, toolbox)
+        return Reading(tools, load_repository(self._root, toolbox))
+
+    def take(self, reading: Reading) -> tuple[ConfigError, ...]:
+        """Let what was read become `current` when there is no problem in it, else return the problems."""
+        found = reading.repository
         self._refused = found.problems
-        self._toolbox = toolbox
+        self._toolbox, self._tools_seen = found.toolbox, reading.stamps
         if not found.problems:
             self._current = found
         return found.problems

@@ -37,6 +37,7 @@ class Agents:
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
         self._discovering = asyncio.Lock()
+        self._reading = asyncio.Lock()
         self._asked_until = 0.0
         self._unanswered: list[str] = []
 
@@ -166,14 +167,19 @@ class Agents:
             await self._database.commit(tx)
             self._published.add(tenant)
 
-    def changed(self) -> bool:
+    async def changed(self) -> bool:
         """Tell whether files were changed since they were read."""
-        return self._loader.changed()
+        async with self._reading:
+            return await asyncio.to_thread(self._loader.changed)
 
-    def reload(self) -> tuple[ConfigError, ...]:
-        """Read the files again; with a problem the old set stays and the problems are returned."""
-        problems = self._loader.reload()
-        if not problems:
-            self._bound.clear()
-            self._published.clear()
-        return problems
+    async def reload(self) -> tuple[ConfigError, ...]:
+        """Read the files again; with a problem the old set stays and the problems are returned.
+
+        A thread reads them, since a tool's file may do anything; what was read is swapped in here.
+        """
+        async with self._reading:
+            problems = self._loader.take(await asyncio.to_thread(self._loader.read))
+            if not problems:
+                self._bound.clear()
+                self._published.clear()
+            return problems

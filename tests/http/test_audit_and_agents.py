@@ -82,7 +82,7 @@ def test_what_is_wrong_with_the_files_is_told_to_people_of_the_house(
     broken = server.root / "agents" / "broken.toml"
     broken.write_text("desciption = 1\n")
     try:
-        server.wiring.agents.reload()
+        server.call(server.wiring.agents.reload())
         (problem,) = operator.get("/api/v1/agents")["problems"]
         assert "agents/broken.toml:1" in problem
         assert "description" in problem
@@ -90,4 +90,4 @@ def test_what_is_wrong_with_the_files_is_told_to_people_of_the_house(
         assert "clerk" in [agent["name"] for agent in user.get("/api/v1/agents")["data"]]
     finally:
         broken.unlink()
-        server.wiring.agents.reload()
+        server.call(server.wiring.agents.reload())

@@ -73,7 +73,7 @@ def test_a_change_is_seen_and_taken_over(root: Path) -> None:
     (root / "prompts/plain.md").write_text("Changed, and longer.\n")
     assert loader.changed()
     assert loader.current is before
-    assert loader.reload() == ()
+    assert loader.take(loader.read()) == ()
     assert not loader.changed()
     assert loader.current.agents["one"].instructions == "Changed, and longer."
     assert loader.current.agents["two"] == before.agents["two"]
@@ -93,10 +93,10 @@ def test_added_and_removed_files_are_seen(root: Path) -> None:
     loader = loader_of(root)
     (root / "agents/three.toml").write_text('instructions = "Third."\n')
     assert loader.changed()
-    loader.reload()
+    loader.take(loader.read())
     (root / "agents/two.toml").unlink()
     assert loader.changed()
-    loader.reload()
+    loader.take(loader.read())
     assert list(loader.current.agents) == ["one", "three"]
 
 
@@ -116,13 +116,13 @@ def test_a_bad_set_keeps_the_old_one_says_why_and_is_healed(root: Path, file: st
     was = (root / file).read_text()
     (root / "agents/three.toml").write_text('instructions = "Not yet."\n')
     (root / file).write_text(text)
-    problems = loader.reload()
+    problems = loader.take(loader.read())
     assert {problem.path for problem in problems} == told
     assert loader.refused == problems
     assert loader.current is good
     assert not loader.changed(), "the same bad set is not read again and again"
     (root / file).write_text(was)
-    assert loader.reload() == ()
+    assert loader.take(loader.read()) == ()
     assert loader.refused == ()
     assert list(loader.current.agents) == ["one", "three", "two"]
 
@@ -132,10 +132,10 @@ def test_tools_are_collected_again_only_when_a_tools_file_changed(root: Path) ->
     loader = Loader(root, opening)
     toolbox = loader.current.toolbox
     (root / "prompts/plain.md").write_text("Other words.\n")
-    loader.reload()
+    loader.take(loader.read())
     assert (opening.count, loader.current.toolbox is toolbox) == (1, True)
     (root / "tools/sums.py").write_text(GOOD.replace("a + b", "a + b + 1"))
-    loader.reload()
+    loader.take(loader.read())
     assert opening.count == 2
     assert plain(loader.current.toolbox, "add", 1, 1) == 3
     assert plain(toolbox, "add", 1, 1) == 2, "a run that began before goes on with the tool it was pinned to"

@@ -147,14 +147,14 @@ async def test_a_rule_that_came_meanwhile_wins_over_the_approval(tmp_path: Path)
         (tmp_path / "policies" / "default.toml").write_text(
             '[[rule]]\nid = "freeze"\ndecision = "reject"\ntool = "write"\nreason = "year end"\n'
         )
-        assert shop.agents.reload() == ()
+        assert await shop.agents.reload() == ()
         await decide(shop, approval)
         assert "'freeze' rejects this call of write: year end" in shop.model.messages()[-1]["content"]
         assert await shop.events(segment.run, e.ToolStarted) == []
         ruling = (await shop.events(segment.run, e.PolicyDecided))[-1]
         assert (ruling.rule, ruling.reason) == ("freeze", None)
         (tmp_path / "policies" / "default.toml").write_text(ALLOW)
-        assert shop.agents.reload() == ()
+        assert await shop.agents.reload() == ()
         policy = await shop.agents.policy(CALLER.tenant, ruling.policy)
         assert policy is not None, "the words of a rule outlive the file"
         assert [rule.reason for rule in policy.rules] == ["year end"]
@@ -166,7 +166,7 @@ async def test_a_grant_that_was_revoked_meanwhile_wins_over_the_approval(tmp_pat
         segment, approval = await asked(shop, call(("write", {})), say("forbidden"))
         agent = tmp_path / "agents" / "worker.toml"
         agent.write_text(agent.read_text().replace('"write", ', ""))
-        assert shop.agents.reload() == ()
+        assert await shop.agents.reload() == ()
         await decide(shop, approval)
         assert "may no longer call" in shop.model.messages()[-1]["content"]
         assert await shop.events(segment.run, e.ToolStarted) == []
