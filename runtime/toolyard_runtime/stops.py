@@ -21,6 +21,7 @@ class Stops:
 
     def __init__(self) -> None:
         self._stopped: dict[tuple[str, str, str], tuple[int, str]] = {}
+        self._unkept: set[tuple[str, str, str]] = set()
         self.version = 0
 
     async def load(self, database: Database) -> None:
@@ -30,19 +31,37 @@ class Stops:
         self.version += 1
 
     def add(self, tx: Transaction, tenant: str, kind: StopKind, name: str, at: int, by: str) -> None:
-        """Stop something: in force at once, kept with `tx`. Stopping twice changes nothing."""
-        if (tenant, kind, name) not in self._stopped:
-            self._stopped[tenant, kind, name] = (at, by)
-            self.version += 1
-            tx.write(ADD, (tenant, kind, name, at, by))
+        """Stop something: in force at once, whatever the disk does; call `added` once `tx` is committed.
 
-    def remove(self, tx: Transaction, tenant: str, kind: StopKind, name: str) -> bool:
-        """Let something run again; False when it was not stopped."""
-        if self._stopped.pop((tenant, kind, name), None) is None:
-            return False
-        self.version += 1
+        What is kept already is left as it is; what could not be kept is written again.
+        """
+        stop = tenant, kind, name
+        if stop not in self._stopped:
+            self._stopped[stop] = (at, by)
+            self._unkept.add(stop)
+            self.version += 1
+        if stop in self._unkept:
+            tx.write(REMOVE, stop)  # nobody knows whether a commit that failed was made
+            tx.write(ADD, (*stop, *self._stopped[stop]))
+
+    def added(self, tenant: str, kind: StopKind, name: str) -> None:
+        """Note that a stop is on disk."""
+        self._unkept.discard((tenant, kind, name))
+
+    def is_kept(self, tenant: str, kind: StopKind, name: str) -> bool:
+        """Tell whether a stop is in force and outlives a restart."""
+        stop = tenant, kind, name
+        return stop in self._stopped and stop not in self._unkept
+
+    def remove(self, tx: Transaction, tenant: str, kind: StopKind, name: str) -> None:
+        """Take a stop back with `tx`; it is in force until that is committed and `removed` is called."""
         tx.write(REMOVE, (tenant, kind, name))
-        return True
+
+    def removed(self, tenant: str, kind: StopKind, name: str) -> None:
+        """Note that a stop is not on disk any more: it is no longer in force."""
+        self._stopped.pop((tenant, kind, name), None)
+        self._unkept.discard((tenant, kind, name))
+        self.version += 1
 
     def run_stopped(self, tenant: str, agent: str) -> str:
         """Return why no run of this agent may go on (`tenant` or `agent`), or ""."""

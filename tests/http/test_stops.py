@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from toolyard_runtime.stops import Stops
 
+from tests.http.breaking import failing
 from tests.http.expecting import ADD, note, refused
 from tests.http.serving import Client, Server, present
 
@@ -79,6 +80,38 @@ def test_a_stop_is_there_after_a_restart(operator: Client, tenant: str, server: 
     fresh = Stops()
     server.call(fresh.load(server.wiring.engine.services.database))
     assert fresh.run_stopped(tenant, "clerk") == "tenant"
+
+
+def kept(server: Server, tenant: str) -> frozenset[str]:
+    """Return the tools that are stopped after a restart."""
+    fresh = Stops()
+    server.call(fresh.load(server.wiring.engine.services.database))
+    return fresh.tools(tenant)
+
+
+def test_a_stop_that_cannot_be_written_down_is_in_force_and_says_that_it_will_not_last(
+    operator: Client, user: Client, tenant: str, server: Server
+) -> None:
+    body = {"kind": "tool", "name": "add"}
+    with failing(server):
+        first = operator.ask("POST", "/api/v1/stops", body)
+    assert (first.status, first.body["code"]) == (503, "unavailable")
+    assert "until it is answered with 201" in first.body["detail"]
+    assert kept(server, tenant) == frozenset()
+    assert "no tool named" in user.finished(user.start(ADD))["outputs"][0]["error"]
+    assert [operator.ask("POST", "/api/v1/stops", body).status for _ in range(2)] == [201, 200]
+    assert kept(server, tenant) == {"add"}
+    assert len(records(operator, "stop.add")) == 1
+
+
+def test_a_stop_that_cannot_be_taken_back_stays_in_force(operator: Client, tenant: str, server: Server) -> None:
+    operator.post("/api/v1/stops", {"kind": "tool", "name": "add"})
+    with failing(server):
+        assert operator.ask("DELETE", "/api/v1/stops/tool/add").status == 503
+    assert len(operator.get("/api/v1/stops")["data"]) == 1
+    assert kept(server, tenant) == {"add"}
+    assert operator.ask("DELETE", "/api/v1/stops/tool/add").status == 204
+    assert kept(server, tenant) == frozenset()
 
 
 def test_an_operator_of_the_server_stops_another_tenant_and_sees_that_it_did(server: Server, tenant: str) -> None:

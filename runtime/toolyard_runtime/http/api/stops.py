@@ -1,6 +1,7 @@
 """`/api/v1/stops`: what an operator keeps from doing anything more, before the next effect of every run."""
 
 import difflib
+import logging
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -10,14 +11,18 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.errors import Conflict
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, WATCHERS, Admin, admin_of, in_house, tenant_named
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
+from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
+
+_log = logging.getLogger("toolyard.stops")
 
 
 class Stop(Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,24 +64,43 @@ async def list_stops(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @post("/api/v1/stops", opt=OPERATORS, status_code=201, summary="Stop an agent, a tool or a tenant")
 async def add_stop(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Stop something: no run takes another step of it. Stopping twice changes nothing."""
+    """Stop something: no run takes another step of it. Stopping twice changes nothing.
+
+    Where it cannot be written down it is in force all the same, and the answer (503) says what is missing.
+    """
     admin, caller = admin_of(request), caller_of(request)
     wanted, _ = _read_stop.read(await request.body())
     tenant = await tenant_named(admin, caller, wanted.name) if wanted.kind == "tenant" else caller.tenant
     await _must_be_known(admin, tenant, wanted)
     stops, database = admin.services.stops, admin.services.database
     known = _entry(admin, tenant, wanted)
-    if known is not None:
+    if known is not None and stops.is_kept(tenant, wanted.kind, wanted.name):
         return answer(_shown(known), 200)
     tx, now = database.begin(), admin.services.clock.now()
-    stops.add(tx, tenant, wanted.kind, wanted.name, now, caller.key)  # in force from here on, whatever the disk does
-    await _record(admin, tx, tenant, wanted, AuditRecord(now, tenant, caller.key, "stop.add", _object(wanted)))
-    await database.commit(tx, "full")
+    at, by = (known[2], known[3]) if known is not None else (now, caller.key)
+    stops.add(tx, tenant, wanted.kind, wanted.name, at, by)  # in force from here on, whatever the disk does
+    try:
+        await _record(admin, tx, tenant, wanted, AuditRecord(now, tenant, caller.key, "stop.add", _object(wanted)))
+        await database.commit(tx, "full")
+        stops.added(tenant, wanted.kind, wanted.name)
+    except (StorageError, Conflict) as error:
+        _log.error("the stop of %s is in force, but not on disk: %s", _object(wanted), error)
+    await _end_live(admin, tenant, wanted, caller.key)
+    if not stops.is_kept(tenant, wanted.kind, wanted.name):
+        raise RequestRefused(
+            "It is stopped from now on, but that could not be written down and ends with a restart of the server; "
+            "send it again until it is answered with 201.",
+            code="unavailable",
+            status=503,
+        )
+    return answer(_shown((wanted.kind, wanted.name, at, by)), 201)
+
+
+async def _end_live(admin: Admin, tenant: str, stop: Stop, by: str) -> None:
     for driver in list(admin.engine.live.values()):
         owner = driver.log.identity
-        if owner.tenant == tenant and (wanted.kind == "tenant" or (wanted.kind, wanted.name) == ("agent", owner.agent)):
-            await admin.engine.cancel(driver.row, caller.key, "stopped")
-    return answer(_shown((wanted.kind, wanted.name, now, caller.key)), 201)
+        if owner.tenant == tenant and (stop.kind == "tenant" or (stop.kind, stop.name) == ("agent", owner.agent)):
+            await admin.engine.cancel(driver.row, by, "stopped")
 
 
 @delete("/api/v1/stops/{kind:str}/{name:str}", opt=OPERATORS, status_code=204, summary="Take a stop back")
@@ -90,18 +114,14 @@ async def remove_stop(request: Request[Any, Any, Any], kind: FromPath[str], name
         raise not_found("stop", f"{kind}/{name}", param="kind") from error
     reaches = kind == "tenant" and in_house(caller)
     tenant = name if reaches else caller.tenant
-    known = _entry(admin, tenant, stop)
-    if known is None:
+    if _entry(admin, tenant, stop) is None:
         raise not_found("stop", f"{kind}/{name}", param="name")
     stops, database = admin.services.stops, admin.services.database
     tx, now = database.begin(), admin.services.clock.now()
     await _record(admin, tx, tenant, stop, AuditRecord(now, tenant, caller.key, "stop.remove", _object(stop)))
     stops.remove(tx, tenant, stop.kind, name)
-    try:
-        await database.commit(tx, "full")
-    except BaseException:
-        stops.add(database.begin(), tenant, stop.kind, name, known[2], known[3])  # it is still stopped on disk
-        raise
+    await database.commit(tx, "full")
+    stops.removed(tenant, stop.kind, name)
 
 
 def _entry(admin: Admin, tenant: str, stop: Stop) -> tuple[str, str, int, str] | None:
