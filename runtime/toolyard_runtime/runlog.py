@@ -26,6 +26,9 @@ from toolyard_runtime.services import Services
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
 from toolyard_runtime.transcript import Transcript, stream_of
 
+UNSALTED = committer(b"")
+"""Stands in for a run's own commitments until its salt is made or read."""
+
 UNTIL_DURABLE = (e.ApprovalRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
 """Events that readers see only once they are durable: they name what somebody may answer, or say that it is over."""
 
@@ -96,7 +99,7 @@ class RunLog:
         self._showing: list[tuple[bool, list[StreamEvent]]] = []
         self._one_at_a_time = asyncio.Lock()
         self._salt = b""
-        self._commitment = committer(b"")
+        self._commitment = UNSALTED
         self._lost: Exception | None = None
         self._pending = False
         self._unwatched: asyncio.Task[None] | None = None

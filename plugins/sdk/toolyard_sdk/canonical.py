@@ -7,6 +7,11 @@ from typing import Any
 
 import msgspec
 
+BLOCK = hashlib.sha256().block_size
+INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+"""What HMAC adds to each byte of a key, as tables."""
+
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -27,9 +32,8 @@ def commit(salt: bytes, content: bytes) -> bytes:
 
 def committer(salt: bytes) -> Callable[[bytes], bytes]:
     """Return `commit` for one salt of at most 64 bytes, its padded keys made once (RFC 2104, section 4)."""
-    key = salt.ljust(hashlib.sha256().block_size, b"\x00")
-    inner = bytes(byte ^ 0x36 for byte in key)
-    outer = bytes(byte ^ 0x5C for byte in key)
+    key = salt.ljust(BLOCK, b"\x00")
+    inner, outer = key.translate(INNER_PAD), key.translate(OUTER_PAD)
     sha256 = hashlib.sha256
 
     def commit_under_salt(content: bytes) -> bytes:
