@@ -30,6 +30,8 @@ PLACE = select(ITEM.c.position).where(
     ITEM.c.session == bindparam("of_session"), ITEM.c.run == bindparam("of_run"), ITEM.c.n == bindparam("of_n")
 )
 RECALL = select(CONTINUATION).where(CONTINUATION.c.key == bindparam("of_key"))
+LONG = 1_000
+"""Items of a session above which a thread reads them, so that nobody else waits for it."""
 
 
 class Session(Struct, frozen=True):
@@ -106,7 +108,8 @@ class Sessions:
         place = await self._database.read(PLACE, {"of_session": session, "of_run": head.run, "of_n": head.n})
         if not place:
             return []
-        rows = await self._database.read(CHAIN, {"of_session": session, "up_to": place[0][0]})
+        read = self._database.scan if place[0][0] >= LONG else self._database.read
+        rows = await read(CHAIN, {"of_session": session, "up_to": place[0][0]})
         found: list[Item] = []
         wanted: tuple[bytes | None, int | None] = (head.run, head.n)
         for _session_id, position, run, n, parent_run, parent_n, kind, tokens, _encoder in rows:

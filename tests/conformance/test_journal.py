@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import bindparam, delete, insert, update
-from toolyard_runtime.store.journal import SqlJournal, beginning
+from toolyard_runtime.store.journal import LONG, SqlJournal, beginning
 from toolyard_runtime.store.tables import EVENT
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.events import CancelRequested, RunEvent, RunResumed, UnknownEvent
@@ -51,6 +51,30 @@ async def test_events_of_every_kind_come_back_as_they_were(adapter: Adapter) -> 
     assert {type(event) for event in events} == set(KINDS)
     assert await SqlJournal(adapter.database).load(run) == tuple(events)
     assert await SqlJournal(adapter.database).verify(run) is None
+
+
+async def test_a_long_journal_is_read_by_a_thread_and_as_it_was_written(
+    adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = uuid7()
+    events = tuple(CancelRequested(at, "x", "user") for at in range(LONG + 1))
+    tail = await append(adapter, beginning(run), *events)
+    scanned: list[Any] = []
+    scan = adapter.database.scan
+
+    async def counted(statement: Any, parameters: dict[str, Any] | None = None) -> Any:
+        scanned.append(statement)
+        return await scan(statement, parameters)
+
+    monkeypatch.setattr(adapter.database, "scan", counted)
+    journal = SqlJournal(adapter.database)
+    assert await journal.load(run) == events
+    assert await journal.resume(run) == (events, tail)
+    assert await journal.verify(run) is None
+    assert len(scanned) == 3
+    short, some, _ = await a_journal(adapter)
+    assert await journal.load(short) == tuple(some)
+    assert len(scanned) == 3
 
 
 async def test_a_run_nobody_knows_has_no_events_and_begins_at_the_beginning(adapter: Adapter) -> None:

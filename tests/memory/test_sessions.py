@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_memory.sessions import Continuation, Session, Sessions, continuation_key
+from toolyard_memory.sessions import LONG, Continuation, Session, Sessions, continuation_key
 from toolyard_memory.window import Item
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.sqlite import SqliteDatabase
@@ -44,6 +45,26 @@ async def test_a_chain_is_read_oldest_first_and_leaves_other_branches_out(databa
     assert await sessions.chain(SESSION, leaf.ref) == [root, left, leaf]
     assert await sessions.chain(SESSION, right.ref) == [root, right]
     assert await sessions.chain(SESSION, root.ref) == [root]
+
+
+async def test_a_long_chain_is_read_by_a_thread_and_whole(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [item(1, n, n) for n in range(LONG + 1)]
+    parents = [None, *(one.ref for one in items)]
+    sessions = await write(database, list(zip(items, parents, strict=False)))
+    scanned: list[bool] = []
+    scan = database._scan
+
+    def counted(*arguments: Any) -> Any:
+        scanned.append(True)
+        return scan(*arguments)
+
+    monkeypatch.setattr(database, "_scan", counted)
+    assert await sessions.chain(SESSION, items[-1].ref) == items
+    assert scanned == [True]
+    assert await sessions.chain(SESSION, items[1].ref) == items[:2]
+    assert scanned == [True]
 
 
 async def test_an_item_of_another_session_is_not_found(database: SqliteDatabase) -> None:

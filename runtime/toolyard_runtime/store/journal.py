@@ -9,10 +9,11 @@ on whatever a former owner appends has a number that is taken, and its commit is
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from toolyard_sdk.canonical import chain
 from toolyard_sdk.events import RunEvent, RunResumed, RunStarted, encode_head
 from toolyard_sdk.ports import Database, Tail, Transaction
@@ -24,6 +25,9 @@ ADD_EVENT = insert(EVENT)
 EVENTS_OF_RUN = (
     select(EVENT.c.seq, EVENT.c.head, EVENT.c.hash).where(EVENT.c.run == bindparam("run")).order_by(EVENT.c.seq)
 )
+LAST_OF_RUN = select(func.max(EVENT.c.seq)).where(EVENT.c.run == bindparam("run"))
+LONG = 1_000
+"""Events of a run above which a thread reads them, so that nobody else waits for it."""
 
 
 def genesis(stream: str) -> bytes:
@@ -67,17 +71,21 @@ class SqlJournal:
 
     async def load(self, run: bytes) -> tuple[RunEvent, ...]:
         """Return the run's events in order, none for a run nobody knows; raises UnknownEvent."""
-        rows = await self._database.read(EVENTS_OF_RUN, {"run": run})
-        return tuple([read_head(head, self._upcasters) for _, head, _ in rows])
+        return tuple([read_head(head, self._upcasters) for _, head, _ in await self._rows(run)])
+
+    async def _rows(self, run: bytes) -> Sequence[tuple[Any, ...]]:
+        last = await self._database.read(LAST_OF_RUN, {"run": run})
+        read = self._database.scan if (last[0][0] or 0) >= LONG else self._database.read
+        return await read(EVENTS_OF_RUN, {"run": run})
 
     async def recorded(self, run: bytes) -> tuple[Recorded, ...]:
         """Return the run's events in order with what a chain is computed from; raises UnknownEvent."""
-        rows = await self._database.read(EVENTS_OF_RUN, {"run": run})
+        rows = await self._rows(run)
         return tuple([Recorded(read_head(head, self._upcasters), head, last) for _, head, last in rows])
 
     async def resume(self, run: bytes) -> tuple[tuple[RunEvent, ...], Tail]:
         """Return the run's events and the tail to append after; raises UnknownEvent."""
-        rows = await self._database.read(EVENTS_OF_RUN, {"run": run})
+        rows = await self._rows(run)
         events = tuple([read_head(head, self._upcasters) for _, head, _ in rows])
         if not rows:
             return events, beginning(run)
@@ -88,7 +96,7 @@ class SqlJournal:
     async def verify(self, run: bytes) -> int | None:
         """Compute the chain again from the stored heads; return the first `seq` that does not fit, or None."""
         last = genesis("run:" + run.hex())
-        for expected, (seq, head, stored) in enumerate(await self._database.read(EVENTS_OF_RUN, {"run": run})):
+        for expected, (seq, head, stored) in enumerate(await self._database.scan(EVENTS_OF_RUN, {"run": run})):
             last = chain(last, head.encode())
             if seq != expected or last != stored:
                 return expected
