@@ -4,7 +4,7 @@ What the files of the server say belongs to the tenant that the caller names: ev
 across tenants.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -20,8 +20,8 @@ from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
 from toolyard_registry.repository import Repository
 
 Kind = Literal["agent", "prompt", "tool"]
-Audit = Callable[[Transaction, AuditRecord], None]
-"""Adds a record to the audit log within the same transaction."""
+Audit = Callable[[Transaction, AuditRecord], Awaitable[None]]
+"""Adds a record to the audit log within the same transaction, at the end of what it holds about the same object."""
 
 DRAFT = "draft"
 MOST = 100
@@ -106,7 +106,7 @@ class Catalogue:
         check_channel(channel.channel)
         rows = await self._database.read(statements.HEAD, {"tenant": tenant, **msgspec.structs.asdict(channel)})
         head = _Head(rows[0][3], rows[0][4]) if rows else _Head()
-        self._move(tx, (tenant, actor), channel, head, digest)
+        await self._move(tx, (tenant, actor), channel, head, digest)
         return head.digest
 
     async def publish(
@@ -132,17 +132,18 @@ class Catalogue:
         moved = []
         for kind, name in sorted(heads.keys() | wanted.keys()):
             one = Channel(kind, name, channel)
-            if self._move(tx, (tenant, actor), one, heads.get((kind, name), _Head()), wanted.get((kind, name), "")):
+            head, digest = heads.get((kind, name), _Head()), wanted.get((kind, name), "")
+            if await self._move(tx, (tenant, actor), one, head, digest):
                 moved.append(one)
         return tuple(moved)
 
-    def _move(self, tx: Transaction, who: tuple[str, str], channel: Channel, head: _Head, digest: str) -> bool:
+    async def _move(self, tx: Transaction, who: tuple[str, str], channel: Channel, head: _Head, digest: str) -> bool:
         if head.digest == digest:
             return False
         now, (tenant, actor) = self._clock.now(), who
         row = (tenant, channel.kind, channel.name, channel.channel, head.seq + 1, digest, now, actor)
         tx.write(statements.MOVE_CHANNEL, row, expect=1)
-        self._audit(tx, AuditRecord(now, tenant, actor, "channel.move", str(channel), head.digest, digest))
+        await self._audit(tx, AuditRecord(now, tenant, actor, "channel.move", str(channel), head.digest, digest))
         return True
 
     async def agent(self, tenant: str, digest: str) -> AgentRelease | None:

@@ -51,6 +51,7 @@ from toolyard_runtime.segments import Segment
 from toolyard_runtime.services import Services
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
 from toolyard_runtime.stops import Stops
+from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.journal import SqlJournal
@@ -128,12 +129,10 @@ async def composed(
             lambda: open_toolbox(options.repository, settings=config.plugin_settings, plugins=plugins),
         )
 
-        def audit(tx: Transaction, record: AuditRecord) -> None:
-            from toolyard_runtime.store.audit import record_first  # noqa: PLC0415
+        async def record(tx: Transaction, entry: AuditRecord) -> None:
+            await audit.record(database, tx, f"channel:{entry.tenant}:{entry.object}", entry)
 
-            record_first(tx, f"{record.object}:{uuid7().hex()}", record)
-
-        catalogue = Catalogue(database, clock, audit)
+        catalogue = Catalogue(database, clock, record)
         agents = Agents(loader, routes, catalogue, database, config.plugin_settings)
 
         def visible(segment: Segment) -> str:

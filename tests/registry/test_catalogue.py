@@ -48,7 +48,7 @@ class Shelf:
         self.audited: list[AuditRecord] = []
         self.catalogue = Catalogue(database, Ticking(), self._audit)
 
-    def _audit(self, tx: Transaction, record: AuditRecord) -> None:
+    async def _audit(self, tx: Transaction, record: AuditRecord) -> None:
         self.audited.append(record)
 
     async def publish(self, repository: Repository, tenant: str = "t") -> list[str]:

@@ -31,8 +31,8 @@ from toolyard_runtime.routing import Routes
 from toolyard_runtime.segments import Ask, Segment
 from toolyard_runtime.services import Services
 from toolyard_runtime.stops import Stops
+from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
-from toolyard_runtime.store.audit import record_first
 from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import RunRow, Runs
@@ -141,11 +141,11 @@ class Workshop:
         clock = SystemClock()
         self.stops = Stops()
 
-        def audit(tx: Transaction, record: AuditRecord) -> None:
-            record_first(tx, f"{record.object}:{uuid7().hex()}", record)
+        async def record(tx: Transaction, entry: AuditRecord) -> None:
+            await audit.record(database, tx, f"channel:{entry.tenant}:{entry.object}", entry)
 
         self.loader = Loader(root, self._toolbox)
-        self.catalogue = Catalogue(database, clock, audit)
+        self.catalogue = Catalogue(database, clock, record)
         self.agents = Agents(self.loader, self.routes, self.catalogue, database, {})
         self.services = Services(
             database=database,
