@@ -258,10 +258,16 @@ class Acts:
             )
         )
         meters = log.services.meters
-        known = call.name if call.problem != "unknown_tool" else "unknown"
+        known = self._label(call)
         meters.count(meters.tool_calls, known, source)
         if duration:
             meters.observe(meters.tool_seconds, duration / 1e6, known)
+
+    def _label(self, call: e.CallHead) -> str:
+        """Return a tool's name as a metric's label: what clients and models make up is one each."""
+        if call.release or call.name in self._log.agent.tools:
+            return call.name
+        return "unknown" if call.problem == "unknown_tool" else "client"
 
     def _doubt(self, call: e.CallHead, why: e.DoubtReason) -> None:
         log = self._log
