@@ -17,6 +17,8 @@ from msgspec import Struct
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.tools import FunctionTool
 
+from toolyard_registry.plugins import told
+
 _FOLDER = "tools"
 
 
@@ -62,7 +64,7 @@ def load_local(path: Path) -> LocalModule:
     sys.modules[name] = module  # typing and msgspec look a class's module up by name
     try:
         loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if before is None:
             del sys.modules[name]
         else:
@@ -84,5 +86,5 @@ def located(error: BaseException, path: Path, shown: str) -> ConfigError:
     line = lines[-1] if lines and lines[-1] else 0
     if isinstance(error, SyntaxError) and error.filename == str(path):
         line = error.lineno or line
-    words = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
-    return ConfigError(f"{type(error).__name__}: {words}", path=shown, line=line)
+    words = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else told(error)
+    return ConfigError(words, path=shown, line=line)

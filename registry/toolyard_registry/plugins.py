@@ -66,7 +66,7 @@ def load_plugins(off: Collection[str] = (), points: Iterable[EntryPoint] | None 
         plugin = Plugin(point.name, *_origin(point))
         try:
             manager.register(point.load(), name=point.name)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's import does, the server starts
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's import raises, the server starts
             problems.append(PluginProblem(plugin.name, plugin.distribution, told(error), _load_advice(plugin, error)))
             continue
         problems.extend(_unknown_hooks(manager, plugin))
@@ -81,8 +81,16 @@ def load_plugins(off: Collection[str] = (), points: Iterable[EntryPoint] | None 
 
 def told(error: BaseException) -> str:
     """Return an exception as one line: its type and its message."""
-    words = " ".join(str(error).split())
+    words = message_of(error)
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def message_of(error: BaseException) -> str:
+    """Return an exception's message as one line, also of one whose `__str__` raises."""
+    try:
+        return " ".join(str(error).split())
+    except BaseException as failure:  # noqa: BLE001 - a stranger's exception may raise anything when it is shown
+        return f"(its message cannot be shown: its __str__ raised {type(failure).__name__})"
 
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
@@ -102,7 +110,7 @@ def _load_advice(plugin: Plugin, error: BaseException) -> str:
     switch = f'switch it off with [plugins] off = ["{plugin.name}"] in toolyard.toml'
     if isinstance(error, ImportError):
         return f"Reinstall {plugin.distribution or 'it'} with its dependencies, or {switch}."
-    if isinstance(error, ValueError) and "already registered" in str(error):
+    if isinstance(error, ValueError) and "already registered" in message_of(error):
         return f"Two installed distributions name a plugin {plugin.name}; uninstall one, or {switch}."
     return f"Report it to the authors of {plugin.distribution or 'the plugin'}, or {switch}."
 

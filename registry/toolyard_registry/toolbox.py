@@ -84,7 +84,7 @@ class _Collecting:
             offered: list[Any] = []
             try:
                 self._call(plugin.name, offered.append)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook never takes the server down
+            except BaseException as error:  # noqa: BLE001 - a stranger's hook never takes the server down
                 advice = f"Check [plugins.{plugin.name}] in toolyard.toml, or switch it off there with [plugins] off."
                 self._problems.append(PluginProblem(plugin.name, plugin.distribution, told(error), advice))
                 continue
@@ -111,7 +111,7 @@ class _Collecting:
                 self._call(name, offered.append, settings=self._settings.get(path.stem))
             else:
                 offered.extend(own_tools(local.module))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - see take_plugins
+        except BaseException as error:  # noqa: BLE001 - see take_plugins
             self._file_problems.append(located(error, path, shown))
             return
         if not offered:
@@ -135,7 +135,7 @@ class _Collecting:
         """Add one tool; return why not, in words, or nothing."""
         try:
             taken, spec = _checked(offer)
-        except Exception as error:  # noqa: BLE001 - a stranger's property may raise anything
+        except BaseException as error:  # noqa: BLE001 - a stranger's property may raise anything
             words = str(error) if isinstance(error, _NoTool) else told(error)
             return f"{_called(offer)} is no tool: {words}"
         if spec.name in self._tools:

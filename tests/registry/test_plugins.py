@@ -50,6 +50,15 @@ def test_a_plugin_that_is_switched_off_is_not_imported(install: Install) -> None
         ("import not_there_at_all", "ModuleNotFoundError", "Reinstall acme-bad with its dependencies"),
         ("def f(:", "SyntaxError", "Report it"),
         ("import sys; sys.exit(3)", "SystemExit: 3", "Report it"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", "Report it"),
+        ("raise GeneratorExit", "GeneratorExit", "Report it"),
+        ("import asyncio\nraise asyncio.CancelledError", "CancelledError", "Report it"),
+        ("raise BaseException('odd')", "BaseException: odd", "Report it"),
+        (
+            "class Mute(ValueError):\n    __str__ = lambda self: 1 / 0\nraise Mute",
+            "Mute: (its message cannot",
+            "Report it",
+        ),
         (
             "from toolyard_sdk import hookimpl\n@hookimpl\ndef register_tools(registrar): ...",
             "PluginValidationError",

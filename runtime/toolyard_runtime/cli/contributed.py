@@ -16,7 +16,7 @@ def contributed_commands() -> tuple[dict[str, click.Command], dict[str, str]]:
         others = [other for name, other in plugins.hooks.list_name_plugin() if name != plugin.name]
         try:
             plugins.hooks.subset_hook_caller("register_commands", others)(register=found.append)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook never takes the program down
+        except BaseException as error:  # noqa: BLE001 - a stranger's hook never takes the program down
             problems[plugin.name] = told(error)
             continue
         for command in found:
