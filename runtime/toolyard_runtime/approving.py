@@ -23,11 +23,12 @@ from toolyard_runtime.wire.errors import RequestRefused
 
 
 class Decision(Struct, frozen=True):
-    """A decision that may be recorded."""
+    """A decision that may be recorded; `confirmed` when it names the binding of what it is about."""
 
     row: ApprovalRow
     verdict: e.Verdict
     reason: str
+    confirmed: bool = False
 
 
 class Approving:
@@ -72,7 +73,19 @@ class Approving:
             )
         if row.expires_at <= self._services.clock.now():
             raise _expired(name)
-        return Decision(row, "approve" if answer.approve else "deny", answer.reason or "")
+        if answer.saw is not None and answer.saw.lower() != (await self._binding(row)).hex():
+            raise RequestRefused(
+                f"saw: that is not the binding of {name}; look at it again, and decide about what it shows.",
+                param="saw",
+                code="approval_changed",
+                status=409,
+            )
+        return Decision(row, "approve" if answer.approve else "deny", answer.reason or "", answer.saw is not None)
+
+    async def _binding(self, row: ApprovalRow) -> bytes:
+        events = await self._services.journal.load(row.run)
+        asked = (event for event in events if isinstance(event, e.ApprovalRequested))
+        return next((event.binding for event in asked if event.approval == row.id), b"")
 
     def event(self, log: RunLog, caller: Caller, end_user: str | None, decision: Decision) -> e.ApprovalDecided:
         """Write a decision into the run's open transaction; the commit is refused when somebody was faster."""
@@ -90,6 +103,7 @@ class Approving:
             by=actor,
             saw=request.binding,
             reason=log.put("reason", decision.reason.encode(errors="replace")) if decision.reason else None,
+            confirmed=decision.confirmed,
         )
 
     async def decide(self, caller: Caller, answer: ApprovalAnswer, end_user: str | None) -> Driver:

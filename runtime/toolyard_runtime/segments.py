@@ -135,11 +135,12 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
 
 
 class ApprovalAnswer(Struct, frozen=True):
-    """A person's decision that came in with a request."""
+    """A person's decision that came in with a request; `saw` is the binding they were shown, in hex."""
 
     approval: bytes
     approve: bool
     reason: str | None = None
+    saw: str | None = None
 
 
 class ClientAnswer(Struct, frozen=True):

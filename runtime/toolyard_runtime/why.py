@@ -221,7 +221,7 @@ class _Teller:
         again = "" if event.attempt == 1 else f", attempt {event.attempt}"
         text = f"Turn {event.turn}{again}: asked {event.model}"
         return text, {
-            "request": "sha256:" + event.request.hex(),
+            "commitment to the request": event.request.hex(),
             "earlier runs shown": f"from {show('run', event.window_start.run)} on" if self._older(event) else None,
             "variant": event.variant if event.variant != "plain" else None,
         }
@@ -293,12 +293,11 @@ class _Teller:
         text = f"{who}{VERDICTS[event.verdict]} {self._call(event.call)}{waited}" + (
             f": {brief(reason)}" if reason else ""
         )
+        same = request is not None and request.binding == event.saw
         return text[:1].upper() + text[1:] if not who else text, {
             "approval": show("approval", event.approval),
-            "saw": event.saw.hex(),
-            "what they saw": "what was asked"
-            if request is not None and request.binding == event.saw
-            else "something else",
+            "bound to": event.saw.hex(),
+            "what they saw": "something else" if not same else "what was asked" if event.confirmed else None,
         }
 
     def ran(self, event: e.ToolStarted) -> Told:

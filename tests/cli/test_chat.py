@@ -118,7 +118,7 @@ def test_an_approval_is_asked_inline_and_its_answer_goes_on_with_the_run() -> No
 
 def test_a_call_that_may_have_happened_is_shown_as_such_before_the_question() -> None:
     script = answers(stream(0, REFUND), stream(1, TextOut(3, "Then not.")))
-    script[f"GET /api/v1/approvals/appr_{APPROVAL.hex()}"] = (200, {"id": "x", "doubt": True})
+    script[f"GET /api/v1/approvals/appr_{APPROVAL.hex()}"] = (200, {"id": "x", "doubt": True, "binding": "ab" * 32})
     with scripted(script) as server, Terminal("chat", "--url", server.url) as terminal:
         terminal.until("you> ")
         terminal.type("Refund it")
@@ -126,7 +126,8 @@ def test_a_call_that_may_have_happened_is_shown_as_such_before_the_question() ->
         terminal.until(r"\[y/N\]")
         terminal.type("n")
         terminal.until("Then not.")
-        assert asked(server)[1]["input"][0]["approve"] is False
+        decision = asked(server)[1]["input"][0]
+        assert (decision["approve"], decision["saw"]) == (False, "ab" * 32)
 
 
 def test_control_c_cancels_the_run_on_the_server_and_the_conversation_goes_on() -> None:

@@ -40,6 +40,24 @@ def test_an_approved_call_runs_once_and_the_run_goes_on(user: Client, server: Se
     assert notes(server, "approved") == ["hello"]
 
 
+def test_a_decision_that_names_what_was_shown_is_recorded_as_such(user: Client, server: Server) -> None:
+    run = user.start(note("seen"))
+    approval = user.waiting(run)
+    path = f"/api/v1/approvals/{approval['id']}"
+    for other in ("", "00" * 32, "no hex"):
+        told = refused(user.ask("POST", path, {"decision": "approve", "saw": other}), 409, "saw")
+        assert "look at it again" in told
+    assert user.get(path)["status"] == "pending"
+    user.post(path, {"decision": "approve", "saw": approval["binding"].upper()})
+    user.finished(run)
+    (decided,) = [one for one in user.get(f"/api/v1/runs/{run}/events")["data"] if one["event"] == "ApprovalDecided"]
+    assert decided["confirmed"] is True
+    (line,) = [one for one in user.get(f"/api/v1/runs/{run}/why")["lines"] if one["kind"] == "decision"]
+    assert line["detail"]["what they saw"] == "what was asked"
+    assert line["detail"]["bound to"] == approval["binding"]
+    assert notes(server, "seen") == ["hello"]
+
+
 def test_a_denied_call_never_runs_and_the_model_is_told_why(user: Client, server: Server) -> None:
     run = user.start(note("denied"))
     user.post(f"/api/v1/approvals/{user.waiting(run)['id']}", {"decision": "deny", "reason": "not on a Monday"})

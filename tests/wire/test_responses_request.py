@@ -126,6 +126,8 @@ def test_an_approval_response_is_a_decision() -> None:
     assert ask([item]).approvals == (ApprovalAnswer(APPROVAL, approve=False),)
     decided = ask([item | {"approve": True, "reason": "fine"}], previous_response_id=PREVIOUS)
     assert decided.approvals == (ApprovalAnswer(APPROVAL, approve=True, reason="fine"),)
+    shown = ask([item | {"approve": True, "saw": "ab"}])
+    assert shown.approvals == (ApprovalAnswer(APPROVAL, approve=True, saw="ab"),)
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,10 @@ class ApprovalRequested(Struct, frozen=True, gc=False, tag_field="event", omit_d
 
 
 class ApprovalDecided(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """A person (or the clock) answered; `by` is an actor, `saw` the binding that was shown."""
+    """A person (or the clock) answered; `by` is an actor, `saw` the binding of what was shown to whoever asked.
+
+    `confirmed` when the decision itself named that binding: it was made by somebody who had been shown it.
+    """
 
     at: int
     approval: bytes
@@ -270,6 +273,7 @@ class ApprovalDecided(Struct, frozen=True, gc=False, tag_field="event", omit_def
     by: str
     saw: bytes
     reason: Content | None = None
+    confirmed: bool = False
 
 
 class ToolStarted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):

@@ -77,6 +77,8 @@ def _decide(server: Connection, approval: dict[str, Any], *, deny: bool, reason:
     if not yes and not click.confirm(question):
         click.echo("Nothing was decided; the call still waits.")
         return
-    decision = "deny" if deny else "approve"
-    server.post(f"/api/v1/approvals/{part(approval['id'])}", {"decision": decision, "reason": reason})
+    decision = {"decision": "deny" if deny else "approve", "reason": reason}
+    if approval.get("binding"):  # what was shown above is what is decided about, or the server refuses
+        decision["saw"] = approval["binding"]
+    server.post(f"/api/v1/approvals/{part(approval['id'])}", decision)
     click.echo("Denied. The model is told." if deny else "Approved. The run goes on.")

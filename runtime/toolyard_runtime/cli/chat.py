@@ -3,6 +3,7 @@
 import readline  # noqa: F401 - gives input() its line editing and history
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
 from rich.console import Console
@@ -140,16 +141,18 @@ class Talk:
         self._out.print(
             Text.assemble(("  ? ", "yellow"), call_line(asked.name, asked.arguments), " needs your approval.")
         )
-        if self._in_doubt(asked):
+        more = self._more_of(asked)
+        if more.get("doubt"):
             self._out.print(Text("    It was sent before, and nobody knows whether it happened.", style="bold red"))
-        return asked.approval, click.confirm("    Approve?", default=False), None
+        return asked.approval, click.confirm("    Approve?", default=False), more.get("binding")
 
-    def _in_doubt(self, asked: ApprovalAsked) -> bool:
-        """Tell whether the same call may have happened once; an item of OpenAI's shape has no field for it."""
+    def _more_of(self, asked: ApprovalAsked) -> dict[str, Any]:
+        """Return what an item of OpenAI's shape has no field for: a doubt, and what the decision is bound to."""
         try:
-            return bool(self._server.get(f"/api/v1/approvals/{part(approval_of(asked.approval))}").get("doubt"))
+            found: dict[str, Any] = self._server.get(f"/api/v1/approvals/{part(approval_of(asked.approval))}")
         except Refused:
-            return False
+            return {}
+        return found
 
     def _show(self, updates: Iterator[Update]) -> tuple[list[ApprovalAsked], Ended]:
         """Print updates as they come; return the approvals that were asked for, and how it ended."""

@@ -70,11 +70,11 @@ class Conversation:
         return self._turn([{"type": "message", "role": "user", "content": text}])
 
     def decide(self, decisions: list[tuple[str, bool, str | None]]) -> Iterator[Update]:
-        """Answer approvals with (approval id, approve, reason) and go on."""
+        """Answer approvals with (approval id, approve, the binding that was shown) and go on."""
         items: list[dict[str, Any]] = []
-        for approval, approve, reason in decisions:
+        for approval, approve, saw in decisions:
             item = {"type": "mcp_approval_response", "approval_request_id": approval, "approve": approve}
-            items.append(item if reason is None else item | {"reason": reason})
+            items.append(item if saw is None else item | {"saw": saw})
         return self._turn(items)
 
     def cancel(self) -> bool:

@@ -107,6 +107,7 @@ class ApprovalObject(Struct):
     requested_at: Time
     expires_at: Time
     doubt: bool
+    binding: str | None
     agent: str
     status: ApprovalStatus
     decided_at: Time | None

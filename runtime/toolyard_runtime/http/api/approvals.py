@@ -27,10 +27,11 @@ STATUSES: tuple[ApprovalStatus, ...] = ("pending", "approve", "deny", "expired",
 
 
 class Decide(Struct, frozen=True, forbid_unknown_fields=True):
-    """A person's answer."""
+    """A person's answer; `saw` is the `binding` of the call as it was shown to them."""
 
     decision: Literal["approve", "deny"]
     reason: str | None = None
+    saw: str | None = None
 
 
 _read_decision = Reader(Decide, frozenset(), {"decision": "send approve or deny"})
@@ -42,7 +43,7 @@ class Journals:
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
         self._rows: dict[bytes, RunRow | None] = {}
-        self._told: dict[bytes, tuple[dict[int, Any], dict[bytes, bool]]] = {}
+        self._told: dict[bytes, tuple[dict[int, Any], dict[bytes, e.ApprovalRequested]]] = {}
 
     async def row(self, approval: ApprovalRow) -> RunRow | None:
         """Return an approval's run."""
@@ -54,10 +55,10 @@ class Journals:
         """Return an approval as it is shown, with the call it is about."""
         if run.id not in self._told:
             events, lookup = await self._admin.engine.journal_of(run.id)
-            asked = {event.approval: event.doubt for event in events if isinstance(event, e.ApprovalRequested)}
-            self._told[run.id] = calls_of(events, lookup), asked
-        calls, asked = self._told[run.id]
-        call = calls.get(approval.call)
+            requests = {event.approval: event for event in events if isinstance(event, e.ApprovalRequested)}
+            self._told[run.id] = calls_of(events, lookup), requests
+        calls, requests = self._told[run.id]
+        call, asked = calls.get(approval.call), requests.get(approval.id)
         over = approval.status == "pending" and approval.expires_at <= self._admin.services.clock.now()
         return {
             "id": show("approval", approval.id),
@@ -68,7 +69,8 @@ class Journals:
             "arguments": call.arguments if call else None,
             "requested_at": approval.requested_at,
             "expires_at": approval.expires_at,
-            "doubt": asked.get(approval.id, False),
+            "doubt": asked is not None and asked.doubt,
+            "binding": asked.binding.hex() if asked is not None else None,
             "agent": run.agent,
             "status": "expired" if over else approval.status,
             "decided_at": approval.decided_at or None,
@@ -140,7 +142,7 @@ async def decide_approval(request: Request[Any, Any, Any], approval: FromPath[st
     if not may_decide(caller, run, end_user):
         raise not_found("approval", approval)
     decision, _ = _read_decision.read(await request.body())
-    given = ApprovalAnswer(row.id, decision.decision == "approve", decision.reason)
+    given = ApprovalAnswer(row.id, decision.decision == "approve", decision.reason, decision.saw)
     await admin.approving.decide(caller, given, end_user)
     row, run = await _find(admin, request, approval)
     status = "running" if run.id in admin.engine.live else run.status

@@ -71,6 +71,7 @@ class ItemIn(Struct, frozen=True, forbid_unknown_fields=True):
     approval_request_id: str | None = None
     approve: bool | None = None
     reason: Annotated[str, Meta(max_length=4096)] | None = None
+    saw: str | None = None
     id: str | None = None
     status: Any = None
     phase: Any = None
@@ -342,7 +343,7 @@ def _approval(item: ItemIn, where: str) -> ApprovalAnswer:
             param=f"{where}.approve",
             code="missing_required_parameter",
         )
-    return ApprovalAnswer(approval, item.approve, item.reason)
+    return ApprovalAnswer(approval, item.approve, item.reason, item.saw)
 
 
 def _text(content: str | list[PartIn], where: str) -> str:
