@@ -58,6 +58,7 @@ from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import Runs
+from toolyard_runtime.store.schema import copies_beside
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.upkeep import Upkeep
@@ -157,8 +158,12 @@ async def composed(
         engine = Engine(services, agents, max_runs=config.server.max_runs)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
-        eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES))
-        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, database.scrub)
+        eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables))
+
+        def copies() -> tuple[str, ...]:
+            return copies_beside(database.path) if database.path is not None else ()
+
+        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, database.scrub, copies)
         app = Litestar(
             [*OWN_ROUTES, *added.routes],
             guards=[Guard(keys, hosts)],

@@ -26,12 +26,13 @@ Problem = tuple[str, str]
 
 
 class Contributions:
-    """Takes what plugins offer: `models` by kind, `routes` in order; `problems` are of what was left out."""
+    """Takes what plugins offer: `models` by kind, `tables` and `routes` in order; `problems` tell what was left out."""
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
         self.models: dict[str, ModelFactory] = {}
         self.routes: list[HTTPRouteHandler] = []
+        self.tables: list[MetaData] = []
         self.problems: list[PluginProblem] = []
 
     def take_models(self) -> None:
@@ -54,6 +55,7 @@ class Contributions:
             if problem:
                 self._refuse(plugin, (problem, _report(plugin)))
             else:
+                self.tables.append(metadata)
                 taken |= dict.fromkeys(metadata.tables, f"the plugin {plugin.name}")
 
     def take_routes(self, own: Sequence[HTTPRouteHandler]) -> None:
@@ -78,7 +80,7 @@ class Contributions:
 
             try:
                 self._plugins.hooks.subset_hook_caller(hook, others)(register=register)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook never takes the server down
+            except BaseException as error:  # noqa: BLE001 - a stranger's hook never takes the server down
                 self._refuse(plugin, (f"{hook}: {told(error)}", _report(plugin)))
                 continue
             yield from ((plugin, offer) for offer in found)

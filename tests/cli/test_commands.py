@@ -159,6 +159,13 @@ def test_an_answer_other_than_yes_decides_nothing() -> None:
         assert server.bodies(f"POST /api/v1/approvals/{APPROVAL['id']}") == []
 
 
+def test_a_decision_says_what_was_shown() -> None:
+    with scripted(approvals(binding="ab" * 32)) as server:
+        assert toolyard("approve", RUN, "--yes", "--url", server.url).code == 0
+        (sent,) = server.bodies(f"POST /api/v1/approvals/{APPROVAL['id']}")
+    assert sent == {"decision": "approve", "reason": None, "saw": "ab" * 32}
+
+
 def test_denying_with_a_reason_needs_no_question_after_yes() -> None:
     with scripted(approvals()) as server:
         done = toolyard("approve", RUN, "--deny", "--yes", "--reason", "too much", "--url", server.url)
@@ -272,8 +279,9 @@ def test_erasing_asks_first_and_says_what_was_done() -> None:
         assert server.asked == []
         done = toolyard("erase", "ada", "--yes", "--tenant", "acme", "--url", server.url)
         assert done.out == "Erased ada: 3 runs, 1 cancelled run.\n"
-        server.answers["POST /api/v1/erasures"] = (200, {"runs": 1, "cancelled_runs": 0})
+        copy = "toolyard.db.before-0002.bak"
+        server.answers["POST /api/v1/erasures"] = (200, {"runs": 1, "cancelled_runs": 0, "backups": [copy]})
         done = toolyard("erase", "ada", "--yes", "--url", server.url)
-        assert done.out == "Erased ada: 1 run, 0 cancelled runs.\n"
+        assert done.out.startswith("Erased ada: 1 run, 0 cancelled runs.\n! toolyard.db.before-0002.bak, beside")
         server.asked.pop()
         assert server.bodies("POST /api/v1/erasures") == [{"subject": "ada", "tenant": "acme"}]

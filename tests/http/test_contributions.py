@@ -79,6 +79,24 @@ def register_tables(register):
     register({offered})
 """
 
+NOTES = """
+from sqlalchemy import Column, Integer, MetaData, Table, Text
+from toolyard_sdk import hookimpl
+
+METADATA = MetaData()
+Table(
+    "acme_note",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("end_user", Text),
+)
+
+@hookimpl
+def register_tables(register):
+    register(METADATA)
+"""
+
 MODEL = """
 from toolyard_sdk import hookimpl
 from toolyard_sdk.ports import Turn
@@ -190,3 +208,16 @@ def test_a_kind_that_nobody_registers_is_refused_with_its_line(
     assert hint in caught.value.message
     line = (tmp_path / "repository" / "toolyard.toml").read_text().splitlines()[caught.value.line - 1]
     assert line == f'kind = "{kind}"'
+
+
+def test_an_erasure_reaches_the_end_users_that_a_plugins_tables_name(install: Install, tmp_path: Path) -> None:
+    install("notes", NOTES)
+    with serving(tmp_path) as server:
+        tenant = server.tenant()
+        with contextlib.closing(sqlite3.connect(tmp_path / "state" / "toolyard.db")) as connection:
+            rows = [(1, tenant, "ada"), (2, tenant, "bob"), (3, "default", "ada")]
+            connection.executemany("INSERT INTO acme_note VALUES (?, ?, ?)", rows)
+            connection.commit()
+            erased = server.client(tenant, "operator").post("/api/v1/erasures", {"subject": "ada"})
+            left = connection.execute("SELECT end_user FROM acme_note ORDER BY id").fetchall()
+    assert left == [(erased["pseudonym"],), ("bob",), ("ada",)]

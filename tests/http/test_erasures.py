@@ -1,6 +1,7 @@
 """Erasing an end user over HTTP: open runs end, content goes, the journal still folds and verifies."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,23 @@ def test_open_runs_end_first_and_their_approvals_with_them(front: Client, operat
     assert operator.get("/api/v1/approvals?status=pending")["data"] == []
 
 
+def test_copies_that_upgrades_left_beside_the_database_are_named(
+    server: Server, front: Client, operator: Client
+) -> None:
+    front.finished(front.start(f"{SECRET}\n{ADD}"))
+    folder = server.root.parent / "state"
+    copies = [folder / f"toolyard.db.before-{name}.bak" for name in ("0002", "0002-2")]
+    others = [folder / name for name in ("toolyard.db.before-0002.txt", "other.db.before-0002.bak")]
+    for path in (*copies, *others):
+        path.touch()
+    try:
+        assert operator.post("/api/v1/erasures", {"subject": ADA})["backups"] == sorted(path.name for path in copies)
+    finally:
+        for path in (*copies, *others):
+            path.unlink()
+    assert operator.post("/api/v1/erasures", {"subject": ADA})["backups"] == []
+
+
 def test_other_end_users_keep_everything(front: Client, operator: Client) -> None:
     bob = front.speaking_for("bob")
     kept = bob.finished(bob.start(f"{SECRET}\n{ADD}"))["id"]
@@ -83,7 +101,7 @@ def test_a_run_whose_journal_cannot_be_read_is_erased_all_the_same(
     unreadable = "illegible-ossifrage"
     run = front.start(f"{unreadable}\n{note()}")
     front.waiting(run)
-    database = server.wiring.engine.services.database
+    database: Any = server.wiring.engine.services.database
     sql = 'UPDATE event SET head = \'{"event":"Tomorrow"}\' WHERE seq = 2 AND run = ?'
 
     async def damage() -> None:

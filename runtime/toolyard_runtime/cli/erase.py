@@ -29,6 +29,8 @@ def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> No
     counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}
     told = ", ".join(_counted(value, clean(name.replace("_", " "))) for name, value in counted.items())
     click.echo(f"Erased {clean(subject)}{': ' + told if told else ''}.")
+    for backup in answer.get("backups", []):
+        click.echo(f"! {clean(backup)}, beside the database, still holds what it held before an upgrade: delete it.")
 
 
 def _counted(number: int, nouns: str) -> str:

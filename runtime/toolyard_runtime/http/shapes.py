@@ -209,6 +209,7 @@ class ErasureDone(Struct):
     cancelled_runs: int
     pseudonym: str
     log_emptied: bool
+    backups: list[str]
 
 
 class AgentTool(Struct):

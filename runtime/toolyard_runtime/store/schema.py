@@ -141,6 +141,13 @@ def copy_aside(connection: sqlite3.Connection, path: Path, revision: str) -> Pat
     return copy
 
 
+def copies_beside(path: Path) -> tuple[str, ...]:
+    """Return the names of the copies that upgrades have left beside a database: they hold whatever it held then."""
+    begin = f"{path.name}.before-"
+    names = (one.name for one in path.parent.iterdir() if one.suffix == ".bak")
+    return tuple(sorted(name for name in names if name.startswith(begin)))
+
+
 def migrate(path: Path, schema: Schema, copy: Path) -> None:
     """Run the migrations that are missing, all or none; raises SchemaError."""
     from alembic import command  # noqa: PLC0415 - 60 ms and several MB that a current database does not need

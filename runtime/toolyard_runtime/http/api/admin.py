@@ -30,7 +30,10 @@ WATCHERS = only("operator", "auditor")
 
 
 class Admin(Struct, frozen=True):
-    """The parts of the server that these routes use; `scrub` empties the database's log of deleted content."""
+    """The parts of the server that these routes use.
+
+    `scrub` empties the database's log of deleted content; `copies` names the copies that upgrades left beside it.
+    """
 
     engine: Engine
     approving: Approving
@@ -40,6 +43,7 @@ class Admin(Struct, frozen=True):
     agents: Agents
     services: Services
     scrub: Callable[[], Awaitable[None]]
+    copies: Callable[[], tuple[str, ...]]
 
 
 def admin_of(request: Request[Any, Any, Any]) -> Admin:

@@ -1,5 +1,6 @@
 """`/api/v1/erasures`: deletes what one end user said and was told; what was decided stays provable."""
 
+import asyncio
 import logging
 from typing import Annotated, Any
 
@@ -37,7 +38,10 @@ _read_erase = Reader(Erase, frozenset(), {"subject": "send the end user's id as 
 
 @post("/api/v1/erasures", opt=OPERATORS, status_code=200, summary="Erase an end user")
 async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Cancel the end user's open runs, delete the content of all their runs, and return counts."""
+    """Cancel the end user's open runs, delete the content of all their runs, and return counts.
+
+    `backups` are copies of the database beside it, which an upgrade has made and which no erasure reaches.
+    """
     admin, caller = admin_of(request), caller_of(request)
     wanted, _ = _read_erase.read(await request.body())
     if not wanted.subject:
@@ -57,8 +61,15 @@ async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
     except StorageError:
         _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
         scrubbed = False
-    shown = {"runs": len(runs), "cancelled_runs": cancelled, "pseudonym": erasure.pseudonym, "log_emptied": scrubbed}
-    return answer(shown)
+    return answer(
+        {
+            "runs": len(runs),
+            "cancelled_runs": cancelled,
+            "pseudonym": erasure.pseudonym,
+            "log_emptied": scrubbed,
+            "backups": await asyncio.to_thread(admin.copies),
+        }
+    )
 
 
 async def _erase(admin: Admin, tenant: str, subject: str, actor: str, live_as: str = "") -> tuple[int, Erasure]:
