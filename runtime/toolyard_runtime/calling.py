@@ -7,10 +7,15 @@ from typing import Literal
 from msgspec import Struct
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
+from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Tool
 
 DETAIL = 2_000
 """Characters of an exception's text that a model is shown."""
+
+
+LAST_WORDS = 1.0
+"""Seconds a call that was told to stop has for stopping; then it is left behind."""
 
 
 class Returned(Struct, frozen=True):
@@ -35,35 +40,65 @@ async def execute(
 
     Raises CancelledError when the caller's task is cancelled, and nothing else. A call that is not `repeatable` and
     timed out, or lost its connection on the way, is in doubt, also when the tool's own exception came of that; other
-    exceptions are results.
+    exceptions are results. The tool runs in a task of its own, so that one that will not stop can be left behind.
     """
-    task = asyncio.current_task()
-    cancelled_before = task.cancelling() if task is not None else 0
     began = time.perf_counter_ns()
-    outcome: Returned | InDoubt
-    limit = asyncio.timeout(seconds)
+    loop = asyncio.get_running_loop()
+    errand = loop.create_task(_errand(tool, arguments, context))
+    over: asyncio.Future[None] = loop.create_future()
+
+    def end(*_: object) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    errand.add_done_callback(end)
+    timers: list[asyncio.TimerHandle] = []
+
+    def expire() -> None:
+        errand.cancel()
+        timers.append(loop.call_later(LAST_WORDS, end))
+
+    timers.append(loop.call_later(seconds, expire))
     try:
-        async with limit:
-            result = await tool.call(arguments, context)
-            outcome = _capped(result.text, result.is_error, output_bytes)
-    except ToolError as error:
-        outcome = _capped(str(error), True, output_bytes)
-    except ConnectionRefusedError as error:
-        outcome = Returned(f"{tool.spec.name} failed: {error}"[:DETAIL], is_error=True)
-    except asyncio.CancelledError as error:
-        if task is not None and task.cancelling() > cancelled_before:
-            raise
-        outcome = _failed(tool, error) if repeatable else InDoubt("connection_lost")  # the tool has cancelled itself
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result
-        doubt = None if repeatable else _doubt_of(error)
-        if doubt is not None:
-            outcome = InDoubt(doubt)
-        elif limit.expired() and isinstance(error, TimeoutError):
-            text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
-            outcome = Returned(text, is_error=True, source="timeout")
-        else:
-            outcome = _failed(tool, error)
+        await over
+    except asyncio.CancelledError:
+        errand.cancel()
+        await asyncio.wait((errand,), timeout=LAST_WORDS)
+        raise
+    finally:
+        for timer in timers:
+            timer.cancel()
+    expired = len(timers) > 1
+    ended = errand.result() if errand.done() else None
+    if isinstance(ended, ToolResult):
+        outcome: Returned | InDoubt = _capped(ended.text, ended.is_error, output_bytes)
+    elif expired and isinstance(ended, TimeoutError | asyncio.CancelledError | None):
+        text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
+        outcome = Returned(text, is_error=True, source="timeout") if repeatable else InDoubt("timeout")
+    else:
+        outcome = _of_error(tool, ended, output_bytes, repeatable=repeatable)
     return outcome, (time.perf_counter_ns() - began) // 1000
+
+
+async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult | BaseException:
+    """Return what the tool returned or raised: an exception that left a task could end the whole server."""
+    try:
+        return await tool.call(arguments, context)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result
+        return error
+
+
+def _of_error(tool: Tool, error: BaseException | None, output_bytes: int, *, repeatable: bool) -> Returned | InDoubt:
+    if isinstance(error, ToolError):
+        return _capped(_words(error), True, output_bytes)
+    if isinstance(error, ConnectionRefusedError):  # nothing was sent
+        return Returned(f"{tool.spec.name} failed: {_words(error)}"[:DETAIL], is_error=True)
+    if isinstance(error, asyncio.CancelledError):  # the tool has cancelled itself
+        return _failed(tool, error) if repeatable else InDoubt("connection_lost")
+    doubt = None if repeatable or error is None else _doubt_of(error)
+    return InDoubt(doubt) if doubt is not None else _failed(tool, error)
 
 
 def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | None:
@@ -87,9 +122,17 @@ def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | N
     return None
 
 
-def _failed(tool: Tool, error: BaseException) -> Returned:
-    text = f"{tool.spec.name} failed: {type(error).__name__}: {error}"
+def _failed(tool: Tool, error: BaseException | None) -> Returned:
+    text = f"{tool.spec.name} failed: {type(error).__name__}: {_words(error)}"
     return Returned(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
+
+
+def _words(error: BaseException | None) -> str:
+    """Return an exception's text, also of one that cannot be put into words."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        return "(it cannot be put into words)"
 
 
 def _capped(text: str, is_error: bool, limit: int) -> Returned:

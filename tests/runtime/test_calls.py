@@ -1,6 +1,7 @@
 """The calls of a turn: executed beside each other, bounded, and answered whatever their tools do."""
 
 import asyncio
+import contextlib
 import sys
 import threading
 import time
@@ -297,3 +298,56 @@ async def test_a_question_about_one_call_can_be_answered_while_another_still_run
         assert segment.index == 0, "the run never rested"
         told = [message["content"] for message in shop.model.messages() if message["role"] == "tool"]
         assert told == ["written", "slow"]
+
+
+class Rude(BaseException):
+    """What no tool should raise."""
+
+
+class Unspeakable(Exception):
+    """An exception that cannot be put into words."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), Rude("no"), Unspeakable(), StopIteration()])
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_whatever_a_tool_raises_is_a_result(tmp_path: Path, error: BaseException, threaded: bool) -> None:
+    def rude() -> str:
+        """Be rude."""
+        raise error
+
+    async def rude_later() -> str:
+        """Be rude."""
+        raise error
+
+    act = tool(read_only=True, name="act")(rude if threaded else rude_later)
+    async with workshop(tmp_path, act) as shop:
+        shop.model.will(call(("act", {})), say("done"))
+        driver = await shop.start()
+        await settled(driver)
+        (shown,) = [one for one in driver.log.transcript.segment().outputs if isinstance(one, ServerCallOut)]
+        assert shown.status == "failed"
+        assert shown.error is not None
+        assert shown.error.startswith("act failed: ")
+
+
+async def test_a_tool_that_will_not_stop_is_left_behind(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+
+    @tool(read_only=True)
+    async def stubborn() -> str:
+        """Refuse to stop."""
+        while not stop.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await stop.wait()
+        return "stopped"
+
+    async with workshop(tmp_path, stubborn, more=QUICK) as shop:
+        shop.model.will(call(("stubborn", {})), say("done"))
+        driver = await shop.start()
+        await settled(driver)
+        (shown,) = [one for one in driver.log.transcript.segment().outputs if isinstance(one, ServerCallOut)]
+        assert "did not return within" in (shown.error or "")
+        stop.set()

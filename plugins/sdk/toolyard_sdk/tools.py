@@ -64,10 +64,18 @@ class FunctionTool:
             keywords[self._context] = context
         if self._is_async:
             return result_of(await self.function(**keywords))
-        value = await asyncio.to_thread(self.function, **keywords)
+        value = await asyncio.to_thread(_called, self.function, keywords)
         if inspect.isawaitable(value):  # an object whose __call__ is async looks synchronous from outside
             value = await value
         return result_of(value)
+
+
+def _called(function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
+    """Call a function in a worker thread; a StopIteration would never reach whoever awaits it."""
+    try:
+        return function(**keywords)
+    except StopIteration as error:
+        raise RuntimeError(f"StopIteration: {error}") from error
 
 
 def result_of(value: Any) -> ToolResult:
