@@ -17,25 +17,31 @@ from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, Tool
 _GLOB = frozenset("*?[")
 _DEFAULT_POLICY = "default"
 
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+_DAY = 86_400
+_MOST = 2**31
+"""A bound that nobody reaches, and that everything a number is handed to at run time can still count to."""
+
+Count = Annotated[int, Meta(ge=1, le=_MOST)]
 
 
 class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """The `[limits]` table: a run's budgets (`tokens` 0: no bound), one call's, and how long a run waits for people."""
+    """The `[limits]` table: a run's budgets (`tokens` 0: no bound), one call's, and how long a run waits for people.
+
+    Every number has a largest value, which also keeps `inf` out: a timer that takes no such time would fail the run.
+    """
 
     turns: Count = 16
     calls_per_turn: Count = 16
     repeats: Count = 3
-    tokens: Annotated[int, Meta(ge=0)] = 0
-    seconds: Seconds = 600.0
+    tokens: Annotated[int, Meta(ge=0, le=_MOST)] = 0
+    seconds: Annotated[float, Meta(gt=0, le=30 * _DAY)] = 600.0
     model_attempts: Count = 4
     tool_attempts: Count = 5
-    tool_seconds: Seconds = 30.0
+    tool_seconds: Annotated[float, Meta(gt=0, le=_DAY)] = 30.0
     tool_output_bytes: Count = 32_768
     window_tokens: Count = 24_000
-    grace_seconds: Annotated[float, Meta(ge=0)] = 10.0
-    approval_seconds: Seconds = 86_400.0
+    grace_seconds: Annotated[float, Meta(ge=0, le=_DAY)] = 10.0
+    approval_seconds: Annotated[float, Meta(gt=0, le=3650 * _DAY)] = 86_400.0
 
 
 class ToolPin(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,9 +1,9 @@
 """Immutable releases: what an agent, a tool and a policy are once they have a digest; no files, no database."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.events import Decision, Limits
 from toolyard_sdk.messages import Annotations, EffectClass, ToolSpec, effect_class
@@ -53,12 +53,12 @@ class Policy(Struct, frozen=True):
 
 
 class ModelSettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Sampling an agent was released with; None is the provider's default."""
+    """Sampling an agent was released with; None is the provider's default. The bounds are those of OpenAI's API."""
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_output_tokens: int | None = None
-    seed: int | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1, le=2**31)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
 class AgentRelease(Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 from toolyard_registry.located_toml import did_you_mean, line_of, load, read_text
@@ -23,7 +24,7 @@ class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 8 * 1024 * 1024
-    drain_seconds: Annotated[float, Meta(ge=0)] = 20.0
+    drain_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
 
 
 class StoreTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,12 +80,46 @@ def read_config(repository: Path) -> Config:
     if not path.exists():
         return Config()
     config = load(path, Config, shown=FILE)
+    _check_server(path, config.server)
     for name in config.providers:
         if "/" in name:
             raise ConfigError(
                 f"the provider name {name!r} may not hold a '/': models are named provider/model", path=FILE
             )
     return config
+
+
+def _check_server(path: Path, server: ServerTable) -> None:
+    """Refuse addresses that only a browser or a client would find wrong; raises ConfigError with the line."""
+    if server.public_url and not _is_address(server.public_url):
+        raise ConfigError(
+            f"`server.public_url` cannot be {server.public_url!r}: write http://HOST or https://HOST, with the port "
+            "where people reach this server under another one than the usual",
+            path=FILE,
+            line=line_of(read_text(path, shown=FILE), "server", "public_url"),
+        )
+    for index, host in enumerate(server.allowed_hosts):
+        if not host.strip():
+            raise ConfigError(
+                '`server.allowed_hosts` holds an empty name: write host names, "*" for any, or remove it',
+                path=FILE,
+                line=line_of(read_text(path, shown=FILE), "server", "allowed_hosts", index),
+            )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.query or parts.fragment)
+            and text.isprintable()
+            and " " not in text
+        )
+    except ValueError:  # no number for a port, or half a pair of brackets
+        return False
 
 
 def check_kinds(repository: Path, config: Config, kinds: Collection[str]) -> None:

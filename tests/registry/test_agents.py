@@ -179,3 +179,27 @@ def test_two_agents_have_one_digest_only_when_they_are_equal(one: str, turns: in
     first = read(f'instructions = "{one}"\n[limits]\nturns = {turns}')
     second = read(f'instructions = "{two}"\n[limits]\nturns = {others}')
     assert (first.digest == second.digest) == ((one, turns) == (two, others)) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "most"),
+    [
+        ("limits", "seconds", 30 * 86_400),
+        ("limits", "tool_seconds", 86_400),
+        ("limits", "grace_seconds", 86_400),
+        ("limits", "approval_seconds", 3650 * 86_400),
+        ("limits", "turns", 2**31),
+        ("limits", "tokens", 2**31),
+        ("limits", "window_tokens", 2**31),
+        ("model_settings", "temperature", 2),
+        ("model_settings", "top_p", 1),
+        ("model_settings", "max_output_tokens", 2**31),
+    ],
+)
+def test_a_number_that_nothing_could_keep_to_is_refused_with_its_line(table: str, key: str, most: int) -> None:
+    head = f'instructions = "x"\n\n[{table}]\n{key} = '
+    read(head + str(most))
+    for value in ("inf", "-inf", "nan", str(most + 1), "1" + "0" * 400):
+        error = error_of(head + value)
+        assert (error.path, error.line) == ("agents/helper.toml", 4)
+        assert f"`{table}.{key}`" in error.message
