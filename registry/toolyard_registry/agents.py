@@ -1,6 +1,6 @@
 """`agents/NAME.toml` becomes an AgentRelease; given the tools, prompts and policies there are, it reads no files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -78,19 +78,21 @@ def read_agent(
     tools: Mapping[str, ToolRelease],
     prompts: Mapping[str, Prompt],
     policies: Mapping[str, Policy],
+    unreadable: Collection[str] = (),
 ) -> AgentRelease:
     """Read an agent's file and pin what it names; raises ConfigError with the line.
 
-    Without `tools` an agent has none; without `policy` it has `policies/default.toml` where that exists.
+    Without `tools` an agent has none; without `policy` it has `policies/default.toml` where that exists. `unreadable`
+    holds the paths of prompts and policies that are there and have mistakes in them.
     """
-    return _Reading(source, name, path).release(tools, prompts, policies)
+    return _Reading(source, name, path, unreadable).release(tools, prompts, policies)
 
 
 class _Reading:
     """One agent's file being read; it exists so that every error knows where it is."""
 
-    def __init__(self, source: str, name: str, path: str) -> None:
-        self._source, self._name, self._path = source, name, path
+    def __init__(self, source: str, name: str, path: str, unreadable: Collection[str]) -> None:
+        self._source, self._name, self._path, self._unreadable = source, name, path, unreadable
         self._file = decode(source, AgentFile, path)
 
     def _error(self, message: str, *keys: str | int) -> ConfigError:
@@ -137,7 +139,7 @@ class _Reading:
             return file.instructions, file.model_settings
         prompt = prompts.get(file.prompt)
         if prompt is None:
-            raise self._error(f"there is no prompts/{file.prompt}.md{did_you_mean(file.prompt, prompts)}", "prompt")
+            raise self._error(self._missing(f"prompts/{file.prompt}.md", file.prompt, prompts), "prompt")
         for variable, value in file.variables.items():
             if variable not in prompt.variables:
                 raise self._error(unknown_variable(prompt, variable), "variables", variable)
@@ -163,13 +165,19 @@ class _Reading:
         return tuple(granted[name] for name in sorted(granted))
 
     def _policy(self, policies: Mapping[str, Policy]) -> Policy:
-        if self._file.policy is None:
-            return policies.get(_DEFAULT_POLICY) or make_policy()
-        policy = policies.get(self._file.policy)
-        if policy is None:
-            near = did_you_mean(self._file.policy, policies)
-            raise self._error(f"there is no policies/{self._file.policy}.toml{near}", "policy")
-        return policy
+        name = _DEFAULT_POLICY if self._file.policy is None else self._file.policy
+        path = f"policies/{name}.toml"
+        policy = policies.get(name)
+        if policy is not None:
+            return policy
+        if self._file.policy is None and path not in self._unreadable:
+            return make_policy()
+        raise self._error(self._missing(path, name, policies), "policy")
+
+    def _missing(self, path: str, name: str, known: Collection[str]) -> str:
+        if path in self._unreadable:  # nothing takes its place: an agent under another policy is another agent
+            return f"{path} could not be read; mend it first"
+        return f"there is no {path}{did_you_mean(name, known)}"
 
 
 def _over(above: ModelSettings, below: ModelSettings) -> ModelSettings:

@@ -49,8 +49,11 @@ def load_repository(root: Path, toolbox: Toolbox) -> Repository:
     prompts = _read_each(root, "prompts", "*.md", problems, read_prompt)
     policies = _read_each(root, "policies", "*.toml", problems, lambda text, _name, shown: read_policy(text, shown))
 
+    unreadable = {problem.path for problem in problems}
+
     def agent(text: str, name: str, shown: str) -> AgentRelease:
-        return read_agent(text, name, shown, tools=toolbox.releases, prompts=prompts, policies=policies)
+        tools = toolbox.releases
+        return read_agent(text, name, shown, tools=tools, prompts=prompts, policies=policies, unreadable=unreadable)
 
     agents = _read_each(root, "agents", "*.toml", problems, agent)
     return Repository(agents, prompts, policies, toolbox, tuple(problems))

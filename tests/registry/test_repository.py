@@ -66,6 +66,18 @@ def test_at_first_what_is_good_is_served_and_the_rest_is_told(root: Path) -> Non
     assert "is missing" in told["policies/q.toml"]
 
 
+def test_a_broken_policy_or_prompt_is_not_said_to_be_missing_and_nothing_takes_its_place(root: Path) -> None:
+    (root / "policies/default.toml").write_text("[[rule]]\n")
+    (root / "prompts/plain.md").write_text("+++\n")
+    (root / "agents/three.toml").write_text('instructions = "x"\npolicy = "default"\n')
+    current = loader_of(root).current
+    told = {problem.path: problem.message for problem in current.problems}
+    assert "prompts/plain.md could not be read" in told["agents/one.toml"]
+    assert "policies/default.toml could not be read" in told["agents/two.toml"], "its default policy is that one"
+    assert "policies/default.toml could not be read" in told["agents/three.toml"]
+    assert current.agents == {}
+
+
 def test_a_change_is_seen_and_taken_over(root: Path) -> None:
     loader = loader_of(root)
     assert not loader.changed()
