@@ -3,12 +3,17 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import random
 import socket
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 import msgspec
@@ -76,6 +81,10 @@ CORS_READ = ("x-toolyard-run", "x-toolyard-session", "x-toolyard-warning", "retr
 """Headers of an answer that pages of other origins may read."""
 
 TOOL_THREADS = 64
+TOOL_THREAD = "toolyard-tool"
+LAST_SECONDS = 1.0
+"""How long a stopping server waits for tools that were told to stop."""
+
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """A run makes few cycles and many short-lived objects: looking for cycles less often costs nothing in memory."""
 
@@ -265,7 +274,8 @@ def serve(options: ServeOptions) -> None:
 
 
 async def _serve(options: ServeOptions, config: Config, environment: Mapping[str, str]) -> None:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool"))
+    threads = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix=TOOL_THREAD)
+    asyncio.get_running_loop().set_default_executor(threads)
     host = options.host or config.server.host
     port = config.server.port if options.port is None else options.port
     settings = uvicorn.Config(
@@ -294,7 +304,43 @@ async def _serve(options: ServeOptions, config: Config, environment: Mapping[str
         _greet(wiring, url, key if fresh else "")
         _settle_garbage()
         settings.app = wiring.app
-        await uvicorn.Server(settings).serve(sockets=[listening])
+        server = _Server(settings)
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            wiring.engine.hurried = server.force_exit
+    await _leave_behind(threads)
+
+
+class _Server(uvicorn.Server):
+    """A server whose second signal does not wait, whichever it is."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+
+async def _leave_behind(threads: ThreadPoolExecutor) -> None:
+    """End the process, everything of which is closed by now, also when tools that will not stop are still at work."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=LAST_SECONDS)
+    deadline = time.monotonic() + LAST_SECONDS
+    while any(thread.name.startswith(TOOL_THREAD) for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        if all(task.done() for task in others):
+            return
+    logging.getLogger("toolyard").warning("tools that would not stop are left behind")
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -333,9 +379,9 @@ def _greet(wiring: Wiring, url: str, key: str) -> None:
     agents = ", ".join(wiring.agents.names()) or "none: put one into agents/"
     print(f"Toolyard serves {url}/v1  (agents: {agents})")  # noqa: T201 - what the person at the terminal waits for
     if wiring.routes.rehearsal:
-        print("The model is the rehearsal model: it picks tools by words and understands nothing.")  # noqa: T201
+        print("The model is the rehearsal model: it picks tools by words and understands nothing.")  # noqa: T201 - for the person at the terminal
     if key:
-        print(f"API key, shown once: {key}")  # noqa: T201
+        print(f"API key, shown once: {key}")  # noqa: T201 - for the person at the terminal
     for problem in (*wiring.routes.notes, *wiring.agents.problems):
-        print(f"! {problem}")  # noqa: T201
+        print(f"! {problem}")  # noqa: T201 - for the person at the terminal
     print(end="", flush=True)  # noqa: T201

@@ -45,8 +45,7 @@ class Approving:
     async def _find(self, caller: Caller, approval: bytes) -> ApprovalRow:
         row = await self._services.approvals.find(caller.tenant, approval)
         if row is None:
-            name = show("approval", approval)
-            raise RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)
+            raise no_such_approval(approval)
         return row
 
     async def check(self, caller: Caller, run: RunRow, answer: ApprovalAnswer, end_user: str | None) -> Decision:
@@ -137,3 +136,9 @@ def may_decide(caller: Caller, run: RunRow, end_user: str | None) -> bool:
     """Tell whether a caller, speaking for `end_user`, may decide about the calls of a run."""
     operator = run.tenant == caller.tenant and "operator" in caller.roles
     return operator or may_see(caller, run, end_user)
+
+
+def no_such_approval(approval: bytes) -> RequestRefused:
+    """Return the refusal of an approval that is not there for whoever asks, whatever the reason."""
+    name = show("approval", approval)
+    return RequestRefused(f"There is no approval {name}.", param="id", code="approval_not_found", status=404)

@@ -14,11 +14,11 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message, TextPart
 
-from toolyard_runtime.approving import Approving
+from toolyard_runtime.approving import Approving, no_such_approval
 from toolyard_runtime.beginning import NewRun, stored_context
 from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.drive import Driver
-from toolyard_runtime.engine import Engine, RunUnavailable, Stopped
+from toolyard_runtime.engine import Engine, Full, RunUnavailable, Stopped
 from toolyard_runtime.feed import Feed
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
@@ -100,20 +100,31 @@ class Desk:
     async def serve(self, caller: Caller, ask: Ask, asked: Asked) -> Served:
         """Return the answer to a request; raises RequestRefused, Full and Stopped."""
         end_user, warnings = _end_user(caller, ask, asked)
-        if asked.retried or asked.idempotent:
+        if not (asked.retried or asked.idempotent):
+            return await self._answer(caller, ask, asked, end_user, warnings)
+        async with self._repeats.turn(caller.tenant, caller.key, asked.digest):
             first = await self._first_try(caller, asked, end_user)
             if first is not None:
                 return msgspec.structs.replace(first, warnings=warnings)
-        served = None
-        if ask.client_answers or ask.approvals:
-            served = await self._continue(caller, ask, asked, end_user)
-        if served is None:
-            query = _Query(caller, await self._agent(ask), ask, asked, end_user)
-            served = await (self._chat(query) if ask.resends else self._response(query))
+            return await self._answer(caller, ask, asked, end_user, warnings)
+
+    async def _answer(
+        self, caller: Caller, ask: Ask, asked: Asked, end_user: str | None, warnings: tuple[str, ...]
+    ) -> Served:
+        """Continue a run or begin one, and remember what answers the request."""
+        try:
+            served = None
+            if ask.client_answers or ask.approvals:
+                served = await self._continue(caller, ask, asked, end_user)
+            if served is None:
+                query = _Query(caller, await self._agent(ask), ask, asked, end_user)
+                served = await (self._chat(query) if ask.resends else self._response(query))
+        except (Full, Stopped):
+            self._repeats.refuse(caller.tenant, caller.key, asked.digest)
+            raise
         answering = None
         if asked.digest:
-            run, segment = served.place
-            answering = self._repeats.remember(caller.tenant, caller.key, asked.digest, run, segment)
+            answering = self._repeats.remember(caller.tenant, caller.key, asked.digest, *served.place)
         return msgspec.structs.replace(served, warnings=warnings, answering=answering)
 
     async def _agent(self, ask: Ask) -> BoundAgent:
@@ -137,6 +148,8 @@ class Desk:
         An equal request whose answer has arrived is a new question, unless its idempotency key says otherwise. A run
         that failed before it called anything is tried again.
         """
+        if not asked.idempotent and self._repeats.was_refused(caller.tenant, caller.key, asked.digest):
+            return None
         known = self._repeats.find(caller.tenant, caller.key, asked.digest)
         if known is not None:
             row = await self._services.runs.find(caller.tenant, known.run)
@@ -362,7 +375,11 @@ class Desk:
             raise RequestRefused("input: results and approvals of one response at a time.", param="input")
         row = await self._services.runs.find(caller.tenant, runs.pop())
         if row is None or not self._may_see(caller, row, end_user):
-            raise _no_such_call(ask.client_answers[0].call_id if ask.client_answers else "", ask)
+            if not ask.client_answers:
+                raise no_such_approval(ask.approvals[0].approval)
+            raise _no_such_call(ask.client_answers[0].call_id, ask)
+        if row.status == "finished" and ask.client_answers and ask.resends:
+            return None  # a chat that is resent is answered anew, from what it says itself
         if row.status == "finished" and ask.client_answers:
             raise RequestRefused(
                 "the run that made these calls is over; start a new conversation or leave the results out.",
@@ -377,6 +394,10 @@ def _returned(log: RunLog, given: Sequence[ClientAnswer]) -> e.ClientToolsReturn
     """Match a client's results with the calls that wait for them; raises RequestRefused when they do not fit."""
     waiting = {call_id(log.identity.run, call.head.call): call for call in log.state.calls if call.stage == "handed"}
     answered = {answer.call_id: answer for answer in given}
+    if len(answered) < len(given):
+        raise RequestRefused(
+            "each call has one result; send one for each call.", param="input", code="duplicate_output"
+        )
     missing = sorted(waiting.keys() - answered.keys())
     if missing or not waiting:
         what = (

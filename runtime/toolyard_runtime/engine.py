@@ -78,6 +78,7 @@ class Engine:
         self._broken: dict[bytes, int] = {}
         self._resuming: dict[bytes, tuple[asyncio.Lock, int]] = {}
         self.closing = False
+        self.hurried = False
         self._log = logging.getLogger("toolyard.engine")
 
     # --- starting ---

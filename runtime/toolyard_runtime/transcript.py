@@ -74,6 +74,7 @@ class Transcript:
         self._lookup = lookup
         self._source_of = source_of
         self._calls: dict[int, tuple[e.CallHead, str]] = {}
+        self._asking: dict[bytes, ApprovalOut] = {}
         self._started: e.RunStarted | None = None
         self._attempt = 0
         self._offset = 0
@@ -299,7 +300,12 @@ class Transcript:
             event.expires_at,
             event.doubt,
         )
+        self._asking[event.approval] = output
         return [self._add(output), self._done(len(self.outputs) - 1, output)]
+
+    def _on_approval_decided(self, event: e.ApprovalDecided) -> list[StreamEvent]:
+        self._asking.pop(event.approval, None)
+        return []
 
     def _on_client_requested(self, event: e.ClientToolsRequested) -> list[StreamEvent]:
         made: list[StreamEvent] = []
@@ -313,8 +319,12 @@ class Transcript:
         self._parked = event
         if event.why == "shutdown":
             return []
+        made: list[StreamEvent] = []
+        for output in self._asking.values():  # what was asked in an earlier answer, and still waits
+            if output not in self.outputs:
+                made += [self._add(output), self._done(len(self.outputs) - 1, output)]
         self._closed_at = event.at
-        return [Closed(self._tick(), self.segment())]
+        return [*made, Closed(self._tick(), self.segment())]
 
     def _on_finished(self, event: e.RunFinished) -> list[StreamEvent]:
         made = self._break()
@@ -329,6 +339,7 @@ FOLD: dict[type, Callable[[Transcript, Any], list[StreamEvent]]] = {
     e.ModelCalled: Transcript._on_called,  # noqa: SLF001
     e.ModelReplied: Transcript._on_replied,  # noqa: SLF001
     e.ModelFailed: Transcript._on_failed,  # noqa: SLF001
+    e.ApprovalDecided: Transcript._on_approval_decided,  # noqa: SLF001 - as above
     e.ApprovalRequested: Transcript._on_approval_requested,  # noqa: SLF001
     e.ToolStarted: Transcript._on_tool_started,  # noqa: SLF001
     e.ToolReturned: Transcript._on_tool_returned,  # noqa: SLF001
@@ -361,7 +372,7 @@ def cut(stream: list[StreamEvent], after: int) -> list[StreamEvent]:
         if isinstance(event, TextDelta):
             begins = event.position - len(event.text)
             if begins < after:
-                event = TextDelta(event.position, event.index, event.n, event.text[after - begins :])  # noqa: PLW2901
+                event = TextDelta(event.position, event.index, event.n, event.text[after - begins :])  # noqa: PLW2901 - the shortened event takes its place
         left.append(event)
     return left
 

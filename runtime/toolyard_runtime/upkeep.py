@@ -159,7 +159,7 @@ class Upkeep:
         await asyncio.gather(*under_way, return_exceptions=True)
         if self._engine.carried:  # whoever is being taken up is driven, and parked, like the others
             await asyncio.wait(list(self._engine.carried), timeout=LAST_SECONDS)
-        if self._engine.tasks:
+        if self._engine.tasks and not self._engine.hurried:
             await asyncio.wait(self._engine.tasks.values(), timeout=drain_seconds)
         for driver in list(self._engine.live.values()):
             if driver.attended:
