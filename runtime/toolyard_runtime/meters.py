@@ -43,11 +43,11 @@ class Meters:
 
     def count(self, counter: Counter, *labels: str, by: float = 1) -> None:
         """Add to a counter; its labelled child is looked up once."""
-        self._child(counter, labels).inc(by)  # type: ignore[union-attr]
+        self._child(counter, labels).inc(by)  # type: ignore[union-attr]  # a counter comes from `count`, a histogram from `observe`
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
         """Add an observation in seconds."""
-        self._child(histogram, labels).observe(value)  # type: ignore[union-attr]
+        self._child(histogram, labels).observe(value)  # type: ignore[union-attr]  # a counter comes from `count`, a histogram from `observe`
 
     def _child(self, metric: Counter | Histogram, labels: tuple[str, ...]) -> Counter | Histogram:
         key = (metric._name, *labels)  # noqa: SLF001 - the metric's own name has no public reader

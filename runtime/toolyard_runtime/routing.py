@@ -103,7 +103,7 @@ class Routes:
             self.providers[name] = ProviderTable(
                 base_url=table.base_url,
                 api_key_env=table.api_key_env,
-                profile=table.profile or (found.profile if found.profile in PROFILES else None),  # type: ignore[arg-type]
+                profile=table.profile or (found.profile if found.profile in PROFILES else None),  # type: ignore[arg-type]  # the membership test is what narrows it
                 default_model=table.default_model or (found.models[0] if found.models else ""),
                 client=table.client,
             )

@@ -90,7 +90,7 @@ def test_a_client_tool_is_asked_for_and_its_result_is_used(client: OpenAI) -> No
     second = say(
         client,
         asked,
-        first.choices[0].message.to_dict(),  # type: ignore[arg-type]
+        first.choices[0].message.to_dict(),  # type: ignore[arg-type]  # what the client gave comes back as it is
         {"role": "tool", "tool_call_id": call.id, "content": "It rains in Oslo."},
         tools=[WEATHER],
     )
@@ -118,7 +118,7 @@ def test_server_and_client_tools_are_mixed_in_one_turn(client: OpenAI) -> None:
     second = say(
         client,
         asked,
-        first.choices[0].message.to_dict(),  # type: ignore[arg-type]
+        first.choices[0].message.to_dict(),  # type: ignore[arg-type]  # what the client gave comes back as it is
         {"role": "tool", "tool_call_id": call.id, "content": "rain"},
         tools=[WEATHER],
     )

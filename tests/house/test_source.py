@@ -1,10 +1,13 @@
 """Rules of the house that no linter has a word for."""
 
 import ast
+import io
+import re
+import tokenize
 
 import pytest
 
-from tests.house.sources import PACKAGES, called, imported, sources
+from tests.house.sources import PACKAGES, ROOT, called, imported, sources
 
 REVIVING = ("pickle", "_pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle", "joblib")
 """Modules that turn bytes into objects by running what the bytes say."""
@@ -13,6 +16,10 @@ EXECUTING = ("eval", "exec", "compile", "__import__", "builtins.eval", "builtins
 """Calls that turn text into behaviour."""
 
 VAGUE = ("utils", "util", "helpers", "helper", "common", "manager", "base", "misc", "shared", "core")
+
+SUPPRESSION = re.compile(
+    r"#\s*(noqa|type: ignore)\b(?P<codes>:\s*[A-Z0-9, ]+?|\[[a-z, -]+\])?(?P<reason>\s+(?:- |# )\S.*)?$"
+)
 
 
 def test_no_file_imports_a_module_that_revives_objects_from_bytes() -> None:
@@ -62,3 +69,43 @@ def test_imports_are_found_wherever_they_hide(text: str, name: str) -> None:
 @pytest.mark.parametrize("text", ["eval('1')", "x = [exec(y) for y in z]", "yaml.load(f)", "builtins.eval(s)"])
 def test_calls_are_found_wherever_they_hide(text: str) -> None:
     assert any(name in EXECUTING for _, name in called(ast.parse(text)))
+
+
+def unspoken(text: str) -> list[int]:
+    """Return the lines that silence a rule without a word why; of neighbours that silence the same, one speaks."""
+    found, spoken = [], ""
+    comments = {
+        token.start[0]: token.string
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    }
+    for line in range(1, text.count("\n") + 2):
+        silenced = SUPPRESSION.search(comments.get(line, ""))
+        codes = (silenced["codes"] or "all") if silenced else ""
+        if silenced and not silenced["reason"] and codes != spoken:
+            found.append(line)
+        spoken = codes
+    return found
+
+
+def test_whoever_silences_a_rule_says_why() -> None:
+    found = [f"{path}:{line}" for path, _ in sources() for line in unspoken((ROOT / path).read_text())]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("x = 1  # noqa: S101\n", [1]),
+        ("x = 1  # noqa\n", [1]),
+        ("x = 1  # noqa: S101 - shown\n", []),
+        ("x = 1  # noqa: S101 - shown\ny = 2  # noqa: S101\n", []),
+        ("x = 1  # noqa: S101 - shown\ny = 2  # noqa: S102\n", [2]),
+        ("x = 1  # noqa: S101 - shown\n\ny = 2  # noqa: S101\n", [3]),
+        ("x = 1  # type: ignore[misc]\n", [1]),
+        ("x = 1  # type: ignore[misc]  # because\n", []),
+        ("x = '# noqa: S101'\n", []),
+    ],
+)
+def test_a_silence_without_a_reason_is_found(text: str, lines: list[int]) -> None:
+    assert unspoken(text) == lines

@@ -206,14 +206,14 @@ async def test_adding_nothing_to_the_second_of_two_equal_times_stays_there() -> 
         ("p1d", Duration(0, 1)),
         ("PT0.5S", Duration(0, 0, read_duration("0.5 seconds").seconds)),
         ("3 days", Duration(0, 3)),
-        ("2 weeks and 4 hours ago", Duration(0, -14, -14_400)),  # type: ignore[arg-type]
+        ("2 weeks and 4 hours ago", Duration(0, -14, -14_400)),  # type: ignore[arg-type]  # the record takes what adds up
         ("1.5 hours", Duration(0, 0, 5_400)),  # type: ignore[arg-type]
         ("1h30m", Duration(0, 0, 5_400)),  # type: ignore[arg-type]
         ("a month", Duration(1)),
-        ("half an hour", Duration(0, 0, 1_800)),  # type: ignore[arg-type]
+        ("half an hour", Duration(0, 0, 1_800)),  # type: ignore[arg-type]  # the record takes what adds up
         ("twelve days from now", Duration(0, 12)),
         ("in 1 year, 6 months", Duration(18)),
-        ("1.5 days", Duration(0, 1, 43_200)),  # type: ignore[arg-type]
+        ("1.5 days", Duration(0, 1, 43_200)),  # type: ignore[arg-type]  # the record takes what adds up
         ("-3 days", Duration(0, -3)),
     ],
 )

@@ -254,7 +254,7 @@ async def test_a_release_of_a_version_with_more_fields_is_still_whole(shelf: She
 
 @pytest.mark.parametrize("name", ["PUT_TOOL", "PUT_TOOL_RELEASE", "PUT_PROMPT", "PUT_AGENT_RELEASE", "MOVE_CHANNEL"])
 def test_a_write_tells_postgres_the_type_of_every_value(name: str) -> None:
-    dialect = psycopg.dialect()  # type: ignore[no-untyped-call]
+    dialect = psycopg.dialect()  # type: ignore[no-untyped-call]  # its stubs are incomplete
     written = str(getattr(statements, name).compile(dialect=dialect))
     assert written.count("%(") > 3
     assert re.sub(r"%\(\w+\)s::(VARCHAR|BIGINT)", "", written).count("%(") == 0

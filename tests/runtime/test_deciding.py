@@ -331,7 +331,7 @@ async def test_news_for_a_run_that_comes_to_rest_just_now_is_not_lost(tmp_path: 
         for turns in range(40):
             shop.model.answers = [call(("write", {}), ("look", {})), say("done")]
             driver = await shop.start(mode="background")
-            await eventually(lambda driver=driver: driver.log.state.approvals)  # type: ignore[misc]
+            await eventually(lambda driver=driver: driver.log.state.approvals)  # type: ignore[misc]  # a default binds the loop variable
             (approval,) = driver.log.state.approvals
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -360,9 +360,9 @@ async def test_a_decision_between_the_last_calls_end_and_the_parking_is_not_lost
         for turns in range(12):
             shop.model.answers = [call(("write", {}), ("slow", {})), say("done")]
             driver = await shop.start(mode="background")
-            await eventually(lambda driver=driver: shop.approvals(driver.row.id))  # type: ignore[misc]
+            await eventually(lambda driver=driver: shop.approvals(driver.row.id))  # type: ignore[misc]  # a default binds the loop variable
             (waiting,) = await shop.approvals(driver.row.id)
-            await eventually(lambda turns=turns: len(gates) > turns)  # type: ignore[misc]
+            await eventually(lambda turns=turns: len(gates) > turns)  # type: ignore[misc]  # a default binds the loop variable
             gates[-1].set()
             for _ in range(turns):
                 await asyncio.sleep(0)

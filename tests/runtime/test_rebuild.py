@@ -68,7 +68,7 @@ async def test_instructions_sampling_and_client_tools_over_several_segments(tmp_
         parked = await settled(driver)
         assert parked.finish == "client_tools"
 
-        def news(log):  # type: ignore[no-untyped-def]
+        def news(log):  # type: ignore[no-untyped-def]  # its types are those of the port
             result = log.put("tool", b'{"role":"tool","tool_call_id":"c","content":"found"}')
             return [e.ClientToolsReturned(log.now(), (e.ClientResult(1, result),))]
 

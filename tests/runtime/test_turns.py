@@ -23,7 +23,7 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
-FAULTS = st.sampled_from(sorted(e.ModelFault.__args__))  # type: ignore[attr-defined]
+FAULTS = st.sampled_from(sorted(e.ModelFault.__args__))  # type: ignore[attr-defined]  # a Literal has them
 
 
 @given(FAULTS, st.integers(1, 12), st.none() | st.floats(0, 500), st.floats(0, 1))

@@ -99,7 +99,7 @@ class ScriptedModel:
                 await asyncio.sleep(0)
         if isinstance(answer, ModelError):
             raise answer
-        return answer  # type: ignore[no-any-return]
+        return answer  # type: ignore[no-any-return]  # what was scripted
 
     async def close(self) -> None:
         """Let go of nothing."""
@@ -113,7 +113,7 @@ class ScriptedModel:
 
     def messages(self, index: int = -1) -> list[dict[str, Any]]:
         """Return the messages of a request."""
-        return json.loads(self.bodies[index])["messages"]  # type: ignore[no-any-return]
+        return json.loads(self.bodies[index])["messages"]  # type: ignore[no-any-return]  # what was scripted
 
 
 def say(text: str, **more: Any) -> Turn:
@@ -228,7 +228,7 @@ class Workshop:
 
     async def verify(self, run: bytes) -> None:
         """Check the chain of a run's journal."""
-        assert await self.services.journal.verify(run) is None  # type: ignore[attr-defined]
+        assert await self.services.journal.verify(run) is None  # type: ignore[attr-defined]  # the production journal
 
 
 async def eventually(holds: Callable[[], Any]) -> None:

@@ -125,7 +125,7 @@ async def test_a_plain_function_runs_in_a_thread_and_an_async_one_on_the_loop() 
     assert (await odd.call(b"{}", ToolContext())).structured == here
 
 
-def _untyped(x) -> str:  # type: ignore[no-untyped-def]
+def _untyped(x) -> str:  # type: ignore[no-untyped-def]  # the point of the test
     """Do it."""
     return str(x)
 
@@ -249,7 +249,7 @@ async def test_an_attribute_of_the_function_does_not_hide_the_tools_own() -> Non
         """Do it."""
         return "done it"
 
-    made.spec = "mine"  # type: ignore[attr-defined]
+    made.spec = "mine"  # type: ignore[attr-defined]  # the point of the test
     async with asyncio.timeout(5):
         assert (await tool(made).call(b"{}", ToolContext())).text == "done it"
     assert tool(made).spec.name == "made"

@@ -26,7 +26,7 @@ async def a_past(database: SqliteDatabase, tenant: str, end_user: str | None, st
     """Write a run with its journal, its content, its session and where that session goes on."""
     run, session = uuid7(), uuid7()
     row = RunRow(
-        tenant, run, session, "key_1", end_user, "support", "sha256:1", "foreground", status,  # type: ignore[arg-type]
+        tenant, run, session, "key_1", end_user, "support", "sha256:1", "foreground", status,  # type: ignore[arg-type]  # a literal that came through a parameter
         request=b"d" * 32, metadata='{"note":"from the old mill"}',
     )  # fmt: skip
     tx = database.begin()

@@ -76,7 +76,7 @@ async def test_the_database_never_sees_a_secret(house: House) -> None:
 async def test_roles_nobody_knows_are_refused(house: House) -> None:
     for roles in ((), ("admin",), ("user", "root")):
         with pytest.raises(ValueError, match="user, frontend, author, operator, auditor"):
-            house.keys.create(house.database.begin(), "acme", "x", roles, actor="owner")  # type: ignore[arg-type]
+            house.keys.create(house.database.begin(), "acme", "x", roles, actor="owner")  # type: ignore[arg-type]  # the point of the test
 
 
 async def test_a_revoked_key_is_refused_at_once_and_for_good(house: House) -> None:

@@ -166,7 +166,7 @@ async def test_approvals_are_listed_by_status_and_run_newest_first(database: Sql
     await database.commit(tx)
 
     async def listed(**wanted: object) -> list[int]:
-        found = await approvals.list("acme", **wanted)  # type: ignore[arg-type]
+        found = await approvals.list("acme", **wanted)  # type: ignore[arg-type]  # each case has other arguments
         return [number for row in found for number in range(6) if row.id == run_id(number)]
 
     assert await listed() == [4, 3, 2, 1, 0]

@@ -98,4 +98,4 @@ def test_words_for_a_person_go_before_our_own() -> None:
 
 @pytest.mark.parametrize("status", ["in_progress", "completed", "incomplete"])
 def test_an_answer_is_no_error(status: str) -> None:
-    assert segment_error(segment(status)) is None  # type: ignore[arg-type]
+    assert segment_error(segment(status)) is None  # type: ignore[arg-type]  # each status as a word

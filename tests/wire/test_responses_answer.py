@@ -59,7 +59,7 @@ def test_a_server_call_is_an_mcp_call_with_its_output() -> None:
     [(FAILED_CALL, "failed", "There is no x."), (DOUBTED_CALL, "incomplete", "not known whether")],
 )
 def test_a_call_that_went_wrong_says_so(call: object, status: str, words: str) -> None:
-    (item,) = read(segment("completed", call)).output  # type: ignore[arg-type]
+    (item,) = read(segment("completed", call)).output  # type: ignore[arg-type]  # one of many kinds of output
     assert item.type == "mcp_call"
     assert item.status == status
     assert item.error is not None

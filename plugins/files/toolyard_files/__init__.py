@@ -32,7 +32,7 @@ def register_tools(register: Callable[[FunctionTool], None], settings: Mapping[s
     root = os.path.abspath(os.path.expanduser(read.root))  # noqa: PTH100, PTH111 - the root stays text: see Tree
     if root == os.sep:
         raise ConfigError("[plugins.files] root: the whole file system is no root; name a folder.")
-    if "root" in settings and "{tenant}" not in root and not os.path.isdir(root):  # noqa: PTH112
+    if "root" in settings and "{tenant}" not in root and not os.path.isdir(root):  # noqa: PTH112 - a Path would swallow what is no path
         raise ConfigError(f"[plugins.files] root: there is no folder {root}; make it, or correct the path.")
     for each in file_tools(msgspec.structs.replace(read, root=root), _new_name, time.monotonic):
         register(each)

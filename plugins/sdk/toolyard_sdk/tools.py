@@ -223,7 +223,7 @@ def _arguments_type(
 
 def _routine(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return what carries the annotations: the function itself, or the `__call__` of an object."""
-    return function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]
+    return function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]  # what is no routine and is callable has one
 
 
 def _default(parameter: inspect.Parameter) -> Any:

@@ -25,7 +25,7 @@ ANYBODY: dict[str, Any] = {"access": OPEN}
 
 def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Return the caller whom the guard has let in."""
-    caller: Caller = connection.scope[CALLER]  # type: ignore[literal-required]
+    caller: Caller = connection.scope[CALLER]  # type: ignore[literal-required]  # a key of our own in the scope
     return caller
 
 
@@ -68,7 +68,7 @@ class Guard:
                 code="missing_role",
                 status=403,
             )
-        connection.scope[CALLER] = caller  # type: ignore[literal-required]
+        connection.scope[CALLER] = caller  # type: ignore[literal-required]  # a key of our own in the scope
 
 
 def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> str | None:

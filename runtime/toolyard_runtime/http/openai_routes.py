@@ -17,7 +17,7 @@ from toolyard_runtime.desk import Asked, Desk, Served
 from toolyard_runtime.engine import Engine
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.refusals import told
-from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta
+from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta, TextOut
 from toolyard_runtime.sight import may_see
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import stream_of
@@ -135,8 +135,6 @@ async def chat_completions(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 def _with_prologue(segment: Segment, prologue: str) -> Segment:
-    from toolyard_runtime.segments import TextOut  # noqa: PLC0415
-
     before = TextOut(-1, prologue.removesuffix("\n\n"))
     return msgspec.structs.replace(segment, outputs=(before, *segment.outputs))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Boolean, LargeBinary, Text, bindparam, insert, or_, select, text, update
+from sqlalchemy import Boolean, ColumnElement, LargeBinary, Text, bindparam, insert, or_, select, text, update
 from toolyard_sdk.events import ItemRef, Mode
 from toolyard_sdk.ids import uuid7_floor
 from toolyard_sdk.ports import Database, Transaction
@@ -57,7 +57,7 @@ FIND_REQUEST = (
 )
 
 
-def _filter(column: str, kind: type[Text] | type[LargeBinary]) -> object:
+def _filter(column: str, kind: type[Text] | type[LargeBinary]) -> ColumnElement[bool]:
     given = bindparam("of_" + column, type_=kind())
     return or_(given.is_(None), RUN.c[column] == given)
 
@@ -67,11 +67,11 @@ LIST_RUNS = (
     .where(
         OF_TENANT,
         RUN.c.id < bindparam("before"),
-        _filter("agent", Text),  # type: ignore[arg-type]
-        _filter("status", Text),  # type: ignore[arg-type]
-        _filter("session", LargeBinary),  # type: ignore[arg-type]
-        _filter("end_user", Text),  # type: ignore[arg-type]
-        _filter("caller", Text),  # type: ignore[arg-type]
+        _filter("agent", Text),
+        _filter("status", Text),
+        _filter("session", LargeBinary),
+        _filter("end_user", Text),
+        _filter("caller", Text),
         or_(bindparam("for_nobody", type_=Boolean()).is_(False), RUN.c.end_user.is_(None)),
     )
     .order_by(RUN.c.id.desc())

@@ -40,7 +40,7 @@ class Reader(Generic[T]):
     def __init__(self, request: type[T], nested: frozenset[str], fixes: Mapping[str, str]) -> None:
         self._request = request
         self._decode = msgspec.json.Decoder(request).decode
-        self._names = frozenset(field.encode_name for field in msgspec.structs.fields(request))  # type: ignore[arg-type]
+        self._names = frozenset(field.encode_name for field in msgspec.structs.fields(request))  # type: ignore[arg-type]  # every request is a Struct
         self._nested = nested
         self._fixes = fixes
 

@@ -82,11 +82,11 @@ def say_nothing() -> str:
 @tool(read_only=True)
 def lie() -> int:
     """Return something else than the signature promises."""
-    return "many" and ["many"]  # type: ignore[return-value]
+    return "many" and ["many"]  # type: ignore[return-value]  # the mistake that is to be found
 
 
 @tool(read_only=True)
-def no_default(n: int = "none") -> str:  # type: ignore[assignment]
+def no_default(n: int = "none") -> str:  # type: ignore[assignment]  # the mistake that is to be found
     """Have a default that is none of its own type.
 
     Args:

@@ -93,7 +93,7 @@ def test_a_value_fits_as_the_specification_has_it(schema: Any, fits: list[Any], 
 
 HINTS = st.recursive(
     st.sampled_from([int, float, str, bool, None, int | None, str | int]),
-    lambda inner: inner.map(lambda hint: list[hint]) | inner.map(lambda hint: dict[str, hint]),  # type: ignore[valid-type]
+    lambda inner: inner.map(lambda hint: list[hint]) | inner.map(lambda hint: dict[str, hint]),  # type: ignore[valid-type]  # a type made while the test runs
     max_leaves=4,
 )
 
