@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.http.expecting import refused, unknown
+from tests.http.expecting import note, refused, unknown
 from tests.http.serving import Client, Server
 
 
@@ -113,6 +113,21 @@ def test_a_revoked_tenant_is_shut_out_at_once(server: Server, tenant: str, user:
     refused(user.ask("GET", "/api/v1/runs"), 401, "Authorization")
     refused(server.house.ask("DELETE", f"/api/v1/tenants/{tenant}"), 404, "tenant")
     refused(server.house.ask("POST", "/api/v1/keys", {"name": "x", "roles": ["user"], "tenant": tenant}), 404, "tenant")
+
+
+def test_the_runs_of_a_revoked_tenant_end_live_and_waiting_ones(server: Server, tenant: str, user: Client) -> None:
+    other = server.house.start(note())
+    parked, live = user.start(note()), user.start('call wait {"name": "gate-revoked"}')
+    user.waiting(parked)
+    user.until(live, lambda shown: shown["calls"])
+    assert server.house.ask("DELETE", f"/api/v1/tenants/{tenant}").status == 204
+    runs, deadline = server.wiring.engine.services.runs, time.monotonic() + 10
+    while server.call(runs.open_of(tenant)):
+        assert time.monotonic() < deadline
+    for run in (parked, live):
+        row = server.call(runs.find(tenant, bytes.fromhex(run.removeprefix("run_"))))
+        assert (row.status, row.reason) == ("finished", "cancelled")
+    server.house.waiting(other)
 
 
 def test_the_tenant_of_the_house_cannot_be_revoked(server: Server) -> None:

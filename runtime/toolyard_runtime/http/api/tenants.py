@@ -1,5 +1,6 @@
 """`/api/v1/tenants`: whose data is whose; operators of the server make and revoke tenants, others see their own."""
 
+import logging
 from typing import Annotated, Any
 
 from litestar import Request, delete, get, post
@@ -7,13 +8,18 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
 from toolyard_sdk.errors import Conflict
+from toolyard_sdk.events import UnknownEvent
+from toolyard_sdk.ids import show
 
+from toolyard_runtime.engine import Full, RunUnavailable
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, admin_of, in_house
+from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, Admin, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.store.tenants import NAME
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
+
+_log = logging.getLogger("toolyard.tenants")
 
 
 class MakeTenant(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +74,7 @@ async def make_tenant(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @delete("/api/v1/tenants/{tenant:str}", opt=OPERATORS, status_code=204, summary="Revoke a tenant")
 async def revoke_tenant(request: Request[Any, Any, Any], tenant: FromPath[str]) -> None:
-    """Shut a tenant out: none of its keys works any more."""
+    """Shut a tenant out: none of its keys works any more, and its runs end before their next effect."""
     admin, caller = admin_of(request), caller_of(request)
     Query(request)
     if tenant == HOUSE and caller.tenant == HOUSE:
@@ -84,6 +90,21 @@ async def revoke_tenant(request: Request[Any, Any, Any], tenant: FromPath[str]) 
     if not await admin.tenants.revoke(tx, tenant, caller.key):
         raise not_found("tenant", tenant)
     await admin.services.database.commit(tx, "full")
+    await _end_runs(admin, tenant, caller.key)
+
+
+async def _end_runs(admin: Admin, tenant: str, by: str) -> None:
+    """End the tenant's runs, live ones and those that wait; one that cannot be taken up is left to the log."""
+    ended: set[bytes] = set()
+    live = [driver.row for driver in admin.engine.live.values() if driver.log.identity.tenant == tenant]
+    for row in (*live, *await admin.services.runs.open_of(tenant)):  # a live one may not be in the table yet
+        if row.id in ended:
+            continue
+        ended.add(row.id)
+        try:
+            await admin.engine.cancel(row, by, "stopped")
+        except (UnknownEvent, RunUnavailable, Full) as error:
+            _log.error("%s of the revoked tenant %s was not ended: %s", show("run", row.id), tenant, error)
 
 
 ROUTES = (list_tenants, make_tenant, revoke_tenant)
