@@ -1,5 +1,7 @@
 """Runs over HTTP: listing, showing, cancelling, and who sees which."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.http.expecting import ADD, note, refused, unknown
@@ -184,3 +186,47 @@ def test_a_body_that_is_no_object_is_refused_in_words(user: Client, body: bytes)
     assert answered.status == 400, answered
     assert answered.headers["content-type"] == "application/problem+json"
     assert len(answered.body["detail"].split()) > 3
+
+
+def test_requests_with_one_idempotency_key_at_the_same_moment_begin_one_run(server: Server, user: Client) -> None:
+    body = {"model": "clerk", "input": 'call add {"a": 1, "b": 2}'}
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(user.post, "/v1/responses", body, idempotency_key="one") for _ in range(4)]
+        assert len({one.result(20)["id"] for one in asked}) == 1
+
+
+def test_a_refused_request_that_is_sent_again_is_not_given_the_run_of_an_equal_one(
+    server: Server, user: Client
+) -> None:
+    engine = server.wiring.engine
+    body = {"model": "clerk", "input": 'call add {"a": 3, "b": 4}', "background": True}
+    engine.max_runs, places = 0, engine.max_runs
+    try:
+        refused = user.ask("POST", "/v1/responses", body)
+    finally:
+        engine.max_runs = places
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    other = user.post("/v1/responses", body)
+    assert user.post("/v1/responses", body, x_stainless_retry_count="1")["id"] != other["id"]
+
+
+def test_a_call_has_one_result(user: Client) -> None:
+    tools = [{"type": "function", "name": "mine", "parameters": {"type": "object"}}]
+    asked = user.post("/v1/responses", {"model": "clerk", "input": "call mine {}", "tools": tools})
+    (call,) = [item for item in asked["output"] if item["type"] == "function_call"]
+    twice = [{"type": "function_call_output", "call_id": call["call_id"], "output": text} for text in ("one", "two")]
+    body = {"model": "clerk", "input": twice, "previous_response_id": asked["id"], "tools": tools}
+    refused = user.ask("POST", "/v1/responses", body)
+    assert (refused.status, refused.body["error"]["code"]) == (400, "duplicate_output")
+    body["input"] = twice[:1]
+    assert user.post("/v1/responses", body)["status"] == "completed"
+
+
+def test_what_still_waits_is_shown_again_with_the_next_answer(user: Client) -> None:
+    tools = [{"type": "function", "name": "mine", "parameters": {"type": "object"}}]
+    asked = user.post("/v1/responses", {"model": "clerk", "input": f"call mine {{}}\n{note()}", "tools": tools})
+    (call,) = [item for item in asked["output"] if item["type"] == "function_call"]
+    (approval,) = [item for item in asked["output"] if item["type"] == "mcp_approval_request"]
+    output = [{"type": "function_call_output", "call_id": call["call_id"], "output": "done"}]
+    body = {"model": "clerk", "input": output, "previous_response_id": asked["id"], "tools": tools}
+    assert [item["id"] for item in user.post("/v1/responses", body)["output"]] == [approval["id"]]
