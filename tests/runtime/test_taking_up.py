@@ -1,12 +1,13 @@
 """Runs that a process left: parked by a shutdown, broken off by a crash, pinned to what is gone."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from toolyard_runtime.engine import RunOver, RunUnavailable
+from toolyard_runtime.engine import LONGEST_PAUSE, Full, RunOver, RunUnavailable
 from toolyard_runtime.segments import ApprovalAnswer
 from toolyard_sdk import events as e
 from toolyard_sdk.context import ToolContext
@@ -295,6 +296,159 @@ async def test_a_run_whose_driver_broke_off_is_taken_up_again_by_the_same_server
         assert (await shop.row(driver.row.id)).reason == reason
         assert len(await shop.events(driver.row.id, e.ToolStarted)) == (mode == "background")
         await shop.verify(driver.row.id)
+
+
+async def test_a_run_whose_model_server_comes_up_late_goes_on(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write) as shop:
+        shop.model.will(never)
+        driver = await shop.start(mode="background")
+        await shop.model.until(1)
+    async with workshop(tmp_path, write, recover=False) as shop:
+        table = shop.routes.providers.pop("lab")
+        await shop.upkeep.recover()
+        assert "lab" in shop.engine.left_alone[driver.row.id]
+        shop.model.will(say("at last"))
+
+        async def discovered() -> list[str]:
+            shop.routes.providers["lab"] = table
+            return []
+
+        shop.routes.discover = discovered  # type: ignore[method-assign]  # as when the server answers from now on
+
+        async def over() -> bool:
+            return (await shop.row(driver.row.id)).reason == "stop"
+
+        await eventually(over)
+        assert shop.engine.left_alone == {}
+
+
+async def test_an_approval_whose_expiry_fails_once_expires_later(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, policy="", more="[limits]\napproval_seconds = 0.05\n") as shop:
+        shop.model.will(call(("write", {})), say("too late"))
+        segment = await shop.run(mode="background")
+        real = shop.database.commit
+        failures: list[int] = []
+
+        async def failing(tx: Any, durability: Any = "normal") -> None:
+            if not failures:
+                failures.append(1)
+                raise OSError("no space left on device")
+            await real(tx, durability)
+
+        shop.database.commit = failing  # type: ignore[method-assign]  # a disk that is full for a moment
+
+        async def over() -> bool:
+            return (await shop.row(segment.run)).status == "finished"
+
+        await eventually(over)
+        assert failures == [1]
+        assert shop.engine.waking == {}
+
+
+async def test_an_open_run_that_nothing_would_wake_is_found(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, policy="", more="[limits]\napproval_seconds = 0.05\n") as shop:
+        shop.model.will(call(("write", {})), say("too late"))
+        segment = await shop.run(mode="background")
+        shop.engine.waking.clear()
+        shop.upkeep._looked_at = 0
+
+        async def over() -> bool:
+            return (await shop.row(segment.run)).status == "finished"
+
+        await eventually(over)
+
+
+async def test_pauses_between_attempts_grow_and_have_a_bound(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, recover=False) as shop:
+        run, pauses = b"r" * 16, []
+        for _ in range(40):
+            now = shop.services.clock.now()
+            shop.engine.wake_later(run, "default")
+            pauses.append(round((shop.engine.waking[run][0] - now) / 1e6))
+        assert pauses[:5] == [1, 2, 4, 8, 16]
+        assert pauses[-1] == LONGEST_PAUSE
+        shop.engine.let_be(run)
+        assert shop.engine.waking == {}
+
+
+@pytest.mark.parametrize("mode", ["background", "approved"])
+async def test_who_goes_away_while_a_run_is_taken_up_loses_nothing(tmp_path: Path, mode: str) -> None:
+    async with workshop(tmp_path, write, policy="") as shop:
+        shop.model.will(call(("write", {})), say("done"))
+        segment = await shop.run(mode="background") if mode == "approved" else None
+        gate, reached, real = asyncio.Event(), asyncio.Event(), shop.database.commit
+
+        async def slow(tx: Any, durability: Any = "normal") -> None:
+            reached.set()
+            await gate.wait()
+            await real(tx, durability)
+
+        shop.database.commit = slow  # type: ignore[method-assign]  # a disk that takes its time
+        shop.agents._published.add(CALLER.tenant)
+        if segment is not None:
+            (approval,) = await shop.approvals(segment.run)
+            asked = asyncio.create_task(shop.approving.decide(CALLER, ApprovalAnswer(approval.id, True), None))
+        else:
+            asked = asyncio.create_task(shop.start(mode="background"))
+        await reached.wait()
+        (driver,) = shop.engine.live.values()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        gate.set()
+        after = await settled(driver)
+        assert after.finish == ("stop" if segment is not None else "approval")
+        await shop.verify(driver.row.id)
+
+
+async def test_a_stop_waits_for_a_run_that_is_being_taken_up_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write, policy="") as shop:
+        shop.model.will(call(("write", {})), never)
+        segment = await shop.run(mode="background")
+        gate, reached, real = asyncio.Event(), asyncio.Event(), shop.database.commit
+
+        async def slow(tx: Any, durability: Any = "normal") -> None:
+            reached.set()
+            await gate.wait()
+            await real(tx, durability)
+
+        shop.database.commit = slow  # type: ignore[method-assign]  # a disk that takes its time
+        (approval,) = await shop.approvals(segment.run)
+        asked = asyncio.create_task(shop.approving.decide(CALLER, ApprovalAnswer(approval.id, True), None))
+        await reached.wait()
+        closing = asyncio.create_task(shop.upkeep.close(0.0))
+        await asyncio.sleep(0)
+        gate.set()
+        await closing
+        await asked
+        assert shop.engine.live == {}
+        with pytest.raises(Full):
+            await shop.engine.resume(await shop.row(segment.run), "recovered", lambda _log: ())
+    async with workshop(tmp_path, write, policy="", recover=False) as shop:
+        shop.model.will(say("done"))
+        await shop.upkeep.recover()
+        assert (await settled(shop.engine.live[segment.run])).finish == "stop"
+        await shop.verify(segment.run)
+
+
+async def test_files_that_take_long_to_read_hold_nobody_up(tmp_path: Path) -> None:
+    async with workshop(tmp_path, write) as shop:
+        reading, go_on, real = threading.Event(), threading.Event(), shop.loader._open_toolbox
+
+        def slowly() -> Any:
+            reading.set()
+            assert go_on.wait(10)
+            return real()
+
+        shop.loader._open_toolbox = slowly
+        (tmp_path / "tools").mkdir()
+        (tmp_path / "tools" / "slow.py").write_text("import time\n")
+        await eventually(reading.is_set)
+        shop.model.will(say("meanwhile"))
+        assert (await shop.run()).status == "completed"
+        (tmp_path / "agents" / "second.toml").write_text('instructions = "Second."\n')
+        go_on.set()
+        await eventually(lambda: "second" in shop.agents.names())
 
 
 async def test_the_row_of_a_run_sums_up_its_journal(tmp_path: Path) -> None:

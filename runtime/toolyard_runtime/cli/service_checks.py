@@ -84,9 +84,16 @@ def server(state_dir: Path) -> Finding:
     if not is_alive(address.pid):
         return Finding("ok", "Server", f"not running (the last one was process {address.pid})")
     try:
-        Connection(address.url, address.key, seconds=_PROBE_SECONDS).text("/readyz")
+        told = Connection(address.url, address.key, seconds=_PROBE_SECONDS).get("/readyz")
     except (Refused, Unreachable) as error:
         return Finding("broken", "Server", str(error), f"Process {address.pid} runs but is not ready: look at its log.")
+    if told.get("left_alone"):
+        return Finding(
+            "warn",
+            "Server",
+            f"{address.url} (process {address.pid}): runs that cannot go on now: {told['left_alone']}",
+            "Its log says why for each. They are tried again; `toolyard runs cancel RUN` ends one.",
+        )
     return Finding("ok", "Server", f"{address.url} (process {address.pid})")
 
 

@@ -19,10 +19,14 @@ async def healthz() -> str:
 
 @get("/readyz", opt=ANYBODY, summary="The server takes runs")
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """Say whether runs are taken: the database answers and the server is not stopping or full."""
+    """Say whether runs are taken: the database answers and the server is not stopping or full.
+
+    `left_alone` counts the open runs that cannot go on here now; the log says why, and they are tried again.
+    """
     engine = front_of(request).engine
     problems = await engine.unready()
-    return Response({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
+    told = {"ready": not problems, "problems": problems, "left_alone": len(engine.left_alone)}
+    return Response(told, status_code=503 if problems else 200)
 
 
 @get("/metrics", opt=only("operator", "auditor"), summary="Prometheus metrics")

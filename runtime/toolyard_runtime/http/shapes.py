@@ -240,7 +240,8 @@ class AgentList(Struct):
 
 
 class Ready(Struct):
-    """Whether runs are taken, and why not."""
+    """Whether runs are taken, and why not; how many open runs cannot go on now."""
 
     ready: bool
     problems: list[str]
+    left_alone: int
