@@ -106,7 +106,7 @@ def access() -> dict[str, frozenset[str] | None]:
     for handler in (*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES):
         allowed = handler.opt["access"]
         for path in handler.paths:
-            for method in handler.http_methods:
+            for method in handler.http_methods - {"HEAD"}:
                 named = re.sub(r":[a-z]+}", "}", path)
                 found[f"{method} {named}"] = None if allowed == OPEN else allowed
     return found

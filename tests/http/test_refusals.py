@@ -42,3 +42,27 @@ def test_why_a_run_is_not_driven_on_is_told_without_the_servers_settings() -> No
     for one in (error, error.__cause__):
         assert "lab" not in told(one, "x").message
         assert told(one, "x").status == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/responses", {"OPTIONS", "POST"}),
+        ("/v1/models", {"GET", "OPTIONS"}),
+        ("/api/v1/runs", {"GET", "OPTIONS"}),
+        ("/healthz", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_anybody_may_ask_for_the_methods_of_a_route(server: Server, path: str, methods: set[str]) -> None:
+    for client in (Client(server.port, ""), server.house):
+        answered = client.ask("OPTIONS", path)
+        assert (answered.status, answered.body) == (204, None)
+        assert set(answered.headers["allow"].split(", ")) == methods
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_may_be_a_head_request(server: Server, path: str) -> None:
+    answered, full = (Client(server.port, "").ask(method, path) for method in ("HEAD", "GET"))
+    assert (answered.status, answered.body) == (200, None)
+    assert answered.headers["content-length"] == full.headers["content-length"]
+    assert answered.headers["content-type"] == full.headers["content-type"]

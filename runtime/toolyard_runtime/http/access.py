@@ -13,6 +13,8 @@ OPEN = "open"
 """`opt={"access": OPEN}` marks a route that needs no key; every other route names the roles that may call it."""
 
 CALLER = "toolyard.caller"
+METHODS = "OPTIONS"
+"""Answered by a handler that litestar adds to every path: it names the path's methods and reads nothing."""
 
 
 def only(*roles: Role) -> dict[str, Any]:
@@ -50,7 +52,7 @@ class Guard:
                 status=421,
             )
         access = handler.opt.get("access")
-        if access == OPEN:
+        if access == OPEN or (access is None and connection.scope.get("method") == METHODS):
             return
         caller = await self._keys.verify(secret)
         if caller is None:

@@ -176,7 +176,11 @@ class Description(JsonRenderPlugin):
 def described(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
     """Return litestar's document with what the table adds, and with who may call what."""
     names, components = _components()
-    paths = {path: dict(item) for path, item in document["paths"].items() if not path.startswith(ITSELF)}
+    paths = {
+        path: {method: operation for method, operation in item.items() if method != "head"}  # what GET is, by RFC 9110
+        for path, item in document["paths"].items()
+        if not path.startswith(ITSELF)
+    }
     for method, path, access in _handled(app):
         operation = paths.get(path, {}).get(method.lower())
         if operation is None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from litestar import Request, get
+from litestar import Request, get, route
+from litestar.enums import HttpMethod
 from litestar.response import Response
 
 from toolyard_runtime.http.access import ANYBODY, caller_of, only
@@ -10,14 +11,17 @@ from toolyard_runtime.http.api.admin import HOUSE
 from toolyard_runtime.http.openai_routes import front_of
 from toolyard_runtime.wire.errors import RequestRefused
 
+PROBED = (HttpMethod.GET, HttpMethod.HEAD)
+"""Some balancers probe with HEAD; it is answered as GET is, without the body."""
 
-@get("/healthz", opt=ANYBODY, media_type="text/plain", summary="The process is alive")
+
+@route("/healthz", http_method=PROBED, opt=ANYBODY, media_type="text/plain", summary="The process is alive")
 async def healthz() -> str:
     """Say that the process is alive."""
     return "ok"
 
 
-@get("/readyz", opt=ANYBODY, summary="The server takes runs")
+@route("/readyz", http_method=PROBED, opt=ANYBODY, summary="The server takes runs")
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """Say whether runs are taken: the database answers and the server is not stopping or full.
 
