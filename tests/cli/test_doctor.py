@@ -95,6 +95,20 @@ def test_a_model_server_is_asked_what_it_offers(repository: Path) -> None:
     assert "connection refused" in line(done, "Model local")
 
 
+def test_runs_that_cannot_go_on_are_told(repository: Path) -> None:
+    state = repository / ".toolyard"
+    state.mkdir(exist_ok=True)
+    ready = {"ready": True, "problems": [], "left_alone": 2}
+    with scripted({"GET /readyz": (200, ready), "GET /v1/models": (200, {"data": [{"id": "m"}]})}) as server:
+        configure(repository, f'[providers.local]\nbase_url = "{server.url}/v1"\ndefault_model = "m"\n')
+        address = state / "server.json"
+        address.write_text(json.dumps({"url": server.url, "key": "k", "pid": os.getpid()}))
+        address.chmod(0o600)
+        done = toolyard("doctor", cwd=repository)
+        assert done.code == 0, done.out
+        assert "runs that cannot go on now: 2" in line(done, "Server")
+
+
 def test_a_model_that_is_not_offered_is_broken(repository: Path) -> None:
     with scripted({"GET /v1/models": (200, {"data": [{"id": "qwen3"}]})}) as server:
         configure(repository, f'[providers.local]\nbase_url = "{server.url}/v1"\ndefault_model = "gpt"\n')

@@ -222,6 +222,16 @@ def test_a_call_has_one_result(user: Client) -> None:
     assert user.post("/v1/responses", body)["status"] == "completed"
 
 
+def test_runs_that_cannot_go_on_are_counted_and_do_not_make_the_server_unready(server: Server, user: Client) -> None:
+    assert user.get("/readyz") == {"ready": True, "problems": [], "left_alone": 0}
+    left_alone = server.wiring.engine.left_alone
+    left_alone[b"r" * 16] = "its model is gone"
+    try:
+        assert user.get("/readyz") == {"ready": True, "problems": [], "left_alone": 1}
+    finally:
+        left_alone.clear()
+
+
 def test_what_still_waits_is_shown_again_with_the_next_answer(user: Client) -> None:
     tools = [{"type": "function", "name": "mine", "parameters": {"type": "object"}}]
     asked = user.post("/v1/responses", {"model": "clerk", "input": f"call mine {{}}\n{note()}", "tools": tools})
