@@ -1,5 +1,6 @@
-"""Runs the real program as a person would: as a process, with a deadline, in a pipe or in a terminal of its own."""
+"""Runs the real program as a person would: in this process, as one of its own, or in a terminal of its own."""
 
+import contextlib
 import os
 import pty
 import re
@@ -11,7 +12,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from click.testing import CliRunner
+from toolyard_runtime.cli.program import program
+from toolyard_runtime.cli.surroundings import Surroundings
+
 _SECONDS = 60.0
+_OWN_PROCESS = (("serve",), ("demo",))
 
 _WITH_THIS_TERMINAL = """
 import fcntl, runpy, sys, termios
@@ -34,10 +40,36 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1", "COLUMNS": "200", "TERM": "xterm"} | extra
 
 
-def toolyard(
+def toolyard(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: str) -> Outcome:
+    """Run a command to its end in this process, where it starts at once; raises what it does not expect itself.
+
+    One that takes its process over, as a server does, gets a process of its own.
+    """
+    if arguments[:1] in _OWN_PROCESS:
+        return as_process(*arguments, cwd=cwd, stdin=stdin, seconds=_SECONDS, **env)
+    steering = dict.fromkeys(name for name in os.environ if name.startswith("TOOLYARD_"))
+    given = environment(**env)
+    surroundings = Surroundings(
+        cwd=cwd or Path.cwd(),
+        url=given.get("TOOLYARD_URL", ""),
+        key=given.get("TOOLYARD_KEY", ""),
+        search_path=given.get("PATH", os.defpath),
+        python=Path(sys.executable),
+        environment=given,
+    )
+    with contextlib.chdir(surroundings.cwd):
+        done = CliRunner().invoke(
+            program, arguments, input=stdin, env={**steering, **given}, obj=surroundings, prog_name="toolyard"
+        )
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Outcome(done.exit_code, done.stdout, done.stderr)
+
+
+def as_process(
     *arguments: str, cwd: Path | None = None, stdin: str = "", seconds: float = _SECONDS, **env: str
 ) -> Outcome:
-    """Run a command to its end; raises TimeoutExpired after the deadline."""
+    """Run a command to its end as a process; raises TimeoutExpired after the deadline."""
     done = subprocess.run(
         [sys.executable, "-m", "toolyard_runtime.cli", *arguments],
         cwd=cwd,

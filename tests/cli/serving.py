@@ -17,8 +17,9 @@ _SECONDS = 60.0
 
 
 @contextmanager
-def serving(repository: Path, *arguments: str) -> Iterator[ServerAddress]:
+def serving(repository: Path, *arguments: str, state: Path | None = None) -> Iterator[ServerAddress]:
     """Serve a repository with the rehearsal model until the block ends; raises AssertionError when it cannot."""
+    arguments = (*arguments, *(("--state-dir", str(state)) if state else ()))
     log = repository / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -29,7 +30,7 @@ def serving(repository: Path, *arguments: str) -> Iterator[ServerAddress]:
             env=environment(),
         )
     try:
-        yield _ready(repository, process, log)
+        yield _ready(state or repository / ".toolyard", process, log)
     finally:
         process.terminate()
         try:
@@ -39,10 +40,10 @@ def serving(repository: Path, *arguments: str) -> Iterator[ServerAddress]:
             process.wait(_SECONDS)
 
 
-def _ready(repository: Path, process: subprocess.Popen[bytes], log: Path) -> ServerAddress:
+def _ready(state: Path, process: subprocess.Popen[bytes], log: Path) -> ServerAddress:
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        address = read_address(repository / ".toolyard")
+        address = read_address(state)
         if address is not None and address.pid == process.pid:
             try:
                 Connection(address.url, address.key).text("/readyz")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Terminal, toolyard
+from tests.cli.running import Terminal, as_process, toolyard
 
 
 def kept(shown: str) -> Path:
@@ -15,7 +15,7 @@ def kept(shown: str) -> Path:
 
 
 def test_with_yes_it_runs_through_and_pays_once(tmp_path: Path) -> None:
-    done = toolyard("demo", "--yes", "--keep", TMPDIR=str(tmp_path), seconds=150)
+    done = as_process("demo", "--yes", "--keep", TMPDIR=str(tmp_path), seconds=150)
     assert done.code == 0, done.err
     repository = kept(done.out)
     assert (repository / "ledger.txt").read_text() == "A-17 1900\n"

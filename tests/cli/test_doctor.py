@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from toolyard_registry.scaffold import scaffold
 
-from tests.cli.running import Outcome, toolyard
+from tests.cli.running import Outcome, as_process, toolyard
 from tests.cli.scripted import scripted
 
 
@@ -76,12 +76,12 @@ def test_a_plugin_that_fails_is_broken_and_can_be_switched_off(repository: Path,
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[toolyard]\nbroken = broken\n")
-    done = toolyard("doctor", cwd=repository, PYTHONPATH=str(tmp_path))
+    done = as_process("doctor", cwd=repository, PYTHONPATH=str(tmp_path))
     assert done.code == 1
     assert "no such luck" in line(done, "Plugin")
     assert 'off = ["broken"]' in line(done, "Plugin")
     configure(repository, '[plugins]\noff = ["broken"]\n')
-    assert toolyard("doctor", cwd=repository, PYTHONPATH=str(tmp_path)).code == 0
+    assert as_process("doctor", cwd=repository, PYTHONPATH=str(tmp_path)).code == 0
 
 
 def test_a_model_server_is_asked_what_it_offers(repository: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toolyard_runtime.cli.model_launch import NoParser, plan
 
-from tests.cli.running import toolyard
+from tests.cli.running import as_process, toolyard
 
 
 def parser_of(arguments: tuple[str, ...]) -> str:
@@ -88,7 +88,7 @@ def test_the_printed_command_can_be_pasted() -> None:
 
 
 def test_starting_without_vllm_says_how_to_install_it(tmp_path: Path) -> None:
-    done = toolyard("model", "serve", "Qwen/Qwen3-8B", "--start", PATH=str(tmp_path))
+    done = as_process("model", "serve", "Qwen/Qwen3-8B", "--start", PATH=str(tmp_path))
     assert done.code == 1
     assert "pip install 'toolyard[vllm]'" in done.err
 
@@ -97,7 +97,7 @@ def test_starting_hands_the_flags_to_the_installed_vllm(tmp_path: Path) -> None:
     program = tmp_path / "vllm"
     program.write_text('#!/bin/sh\necho "started: $@"\n')
     program.chmod(0o755)
-    done = toolyard("model", "serve", "Qwen/Qwen3-8B", "--start", PATH=f"{tmp_path}:/bin:/usr/bin")
+    done = as_process("model", "serve", "Qwen/Qwen3-8B", "--start", PATH=f"{tmp_path}:/bin:/usr/bin")
     assert done.code == 0
     assert "started: serve Qwen/Qwen3-8B" in done.out
     assert "--tool-call-parser hermes" in done.out

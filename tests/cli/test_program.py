@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from toolyard_runtime.cli.program import COMMANDS, program
 
-from tests.cli.running import environment, toolyard
+from tests.cli.running import as_process, environment, toolyard
 
 HEAVY = {"litestar", "sqlalchemy", "rich", "uvicorn", "sqlmodel", "alembic"}
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -32,7 +32,7 @@ def test_help_takes_less_than_half_a_second_of_work() -> None:
     work = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert toolyard("--help").code == 0
+        assert as_process("--help").code == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         work.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(work) < 0.5
@@ -124,9 +124,9 @@ def test_a_command_of_a_plugin_appears_and_a_failing_plugin_is_named(tmp_path: P
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[toolyard]\ngreeter = greeter\nbroken = broken\n")
-    shown = toolyard("--help", PYTHONPATH=str(tmp_path))
+    shown = as_process("--help", PYTHONPATH=str(tmp_path))
     assert "Greet whoever reads this." in shown.out
     assert "broken" in shown.out
     assert "no such luck" in shown.out
-    assert toolyard("greet", PYTHONPATH=str(tmp_path)).out == "hello from a plugin\n"
-    assert "Serve every agent" in toolyard("serve", "--help", PYTHONPATH=str(tmp_path)).out
+    assert as_process("greet", PYTHONPATH=str(tmp_path)).out == "hello from a plugin\n"
+    assert "Serve every agent" in as_process("serve", "--help", PYTHONPATH=str(tmp_path)).out

@@ -102,7 +102,7 @@ def test_a_port_that_is_taken_is_an_error_without_a_traceback(shop: Path) -> Non
         done = toolyard("serve", "--rehearsal", "--port", port, cwd=shop)
     assert done.code == 1
     assert "in use" in done.err
-    assert "Choose another --port" in done.err
+    assert "Choose another with --port" in done.err
     assert "Traceback" not in done.err
 
 
@@ -167,30 +167,8 @@ def test_keys_and_tenants_are_made_without_a_server_once_there_is_a_database(sho
 
 def test_the_database_of_a_server_elsewhere_is_found_by_its_state_directory(shop: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "toolyard_runtime.cli",
-            "serve",
-            "--rehearsal",
-            "--port",
-            "0",
-            "--state-dir",
-            str(state),
-        ],
-        cwd=shop,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment(),
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        assert "Toolyard serves" in process.stdout.readline()
+    with serving(shop, state=state):
         assert toolyard("runs", "list", cwd=shop).code == 1
         assert toolyard("runs", "list", "--state-dir", str(state), cwd=shop).code == 0
-        process.terminate()
-        assert process.wait(60) == 0
     assert toolyard("key", "list", "--state-dir", str(state), cwd=shop).code == 0
     assert not (shop / ".toolyard" / "toolyard.db").exists()

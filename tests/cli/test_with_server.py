@@ -169,7 +169,7 @@ def test_erasing_an_end_user_removes_what_they_said(shop: Path) -> None:
     assert "PX-220" in toolyard("why", run, cwd=shop).out
     done = toolyard("erase", "ada@example.com", "--yes", cwd=shop)
     assert done.code == 0, done.err
-    assert "1 runs" in done.out
+    assert "1 run," in done.out
     after = toolyard("why", run, cwd=shop)
     assert after.code == 0
     assert "PX-220" not in after.out

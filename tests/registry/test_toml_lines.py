@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolyard_registry.toml_lines import KeyPath, key_lines
 
@@ -112,6 +112,7 @@ def walk(value: Any, where: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
         yield from walk(child, (*where, key))
 
 
+@settings(max_examples=30)
 @given(documents())
 def test_every_key_tomllib_finds_is_found_and_no_other(text: str) -> None:
     text = numbered(text)
@@ -119,6 +120,7 @@ def test_every_key_tomllib_finds_is_found_and_no_other(text: str) -> None:
     assert set(key_lines(text)) == {where for where, _ in walk(document)}
 
 
+@settings(max_examples=30)
 @given(documents())
 def test_a_value_is_found_on_the_line_where_it_stands(text: str) -> None:
     text = numbered(text)
