@@ -42,6 +42,37 @@ def test_a_response_stream_whose_run_breaks_ends_as_failed(server: Server, user:
     assert str(server.root) not in answered.body.decode()
 
 
+@pytest.mark.parametrize(
+    ("query", "param", "says"),
+    [
+        ("stream=maybe", "stream", "true nor false"),
+        ("stream=", "stream", "true nor false"),
+        ("stream=true&starting_after=x", "starting_after", "sequence_number"),
+        ("stream=true&starting_after=-1", "starting_after", "sequence_number"),
+        ("starting_after=1.5", "starting_after", "sequence_number"),
+        ("starting_after=" + "9" * 5000, "starting_after", "sequence_number"),
+    ],
+)
+def test_a_bad_query_of_a_response_names_the_field_and_the_fix(user: Client, query: str, param: str, says: str) -> None:
+    response = user.post("/v1/responses", {"model": "clerk", "input": "hi"})["id"]
+    answered = user.ask("GET", f"/v1/responses/{response}?{query}")
+    assert answered.status == 400
+    assert answered.body["error"]["param"] == param
+    assert says in answered.body["error"]["message"]
+
+
+@pytest.mark.parametrize("yes", ["true", "True", "1"])
+def test_a_response_is_streamed_from_where_the_client_left_off(user: Client, yes: str) -> None:
+    response = user.post("/v1/responses", {"model": "clerk", "input": "hi"})["id"]
+    path = f"/v1/responses/{response}"
+    whole = [data for _, data in events_of(user.get(f"{path}?stream={yes}"))]
+    rest = [
+        data for _, data in events_of(user.get(f"{path}?stream={yes}&starting_after={whole[1]['sequence_number']}"))
+    ]
+    assert rest == whole[2:]
+    assert user.get(f"{path}?stream=false")["id"] == response
+
+
 def never(_request: Any) -> Any:
     return asyncio.get_running_loop().create_future()
 

@@ -96,7 +96,15 @@ _TEXT = {"type": "string"}
 TABLE: dict[str, Described] = {
     "POST /v1/chat/completions": Described(shapes.ChatCompletion, ChatRequest, also=ASKING, streams=True),
     "POST /v1/responses": Described(shapes.ResponseObject, ResponsesRequest, also=ASKING, streams=True),
-    "GET /v1/responses/{name}": Described(shapes.ResponseObject, also=(400,), streams=True),
+    "GET /v1/responses/{name}": Described(
+        shapes.ResponseObject,
+        query=(
+            _query("stream", "whether its events are wanted", type="boolean", default=False),
+            _query("starting_after", "the `sequence_number` of the last event seen", type="integer", minimum=0),
+        ),
+        also=(400,),
+        streams=True,
+    ),
     "POST /v1/responses/{name}/cancel": Described(shapes.ResponseObject, also=(409,)),
     "GET /v1/models": Described(shapes.ModelList),
     "GET /v1/models/{name}": Described(shapes.ModelObject),

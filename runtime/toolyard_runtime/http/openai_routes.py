@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Response, Stream
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
@@ -26,6 +26,7 @@ from toolyard_runtime.wire.chat.answer import chat_completion
 from toolyard_runtime.wire.chat.request import read_chat
 from toolyard_runtime.wire.chat.stream import ChatStream
 from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.reading import quote
 from toolyard_runtime.wire.responses.answer import Echo, echo_of, response_object
 from toolyard_runtime.wire.responses.ids import read_response_id
 from toolyard_runtime.wire.responses.request import read_responses
@@ -36,6 +37,10 @@ EVENTS = "text/event-stream"
 USERS = only("user", "frontend", "author", "operator")
 WATCH_AFTER = 0.5
 """Seconds after which a request that has not been answered is watched for its client's leaving."""
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+MOST_DIGITS = 18
+"""No stream is so long; a longer number would only cost the time to read it."""
 
 NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 NO_ECHO = Echo()
@@ -252,15 +257,25 @@ async def _echo(front: Front, row: RunRow) -> Echo:
     return msgspec.json.decode(stored, type=Echo) if stored else Echo(background=row.mode == "background")
 
 
+def _streamed(request: Request[Any, Any, Any]) -> tuple[bool, int]:
+    """Return whether a stream is wanted, and after which event of it (-1: all of it); raises RequestRefused (400)."""
+    query = request.query_params
+    stream, after = query.get("stream", "false"), query.get("starting_after")
+    if stream.lower() not in BOOLEANS:
+        raise RequestRefused(f"stream: '{quote(stream)}' is neither true nor false: send one of them.", param="stream")
+    if after is None:
+        return BOOLEANS[stream.lower()], -1
+    if not (after.isascii() and after.isdigit() and len(after) <= MOST_DIGITS):
+        words = f"starting_after: '{quote(after)}' is no sequence number: send the `sequence_number` of the last event."
+        raise RequestRefused(words, param="starting_after")
+    return BOOLEANS[stream.lower()], int(after)
+
+
 @get("/v1/responses/{name:str}", opt=USERS, summary="Retrieve a response")
-async def retrieve_response(
-    request: Request[Any, Any, Any],
-    name: FromPath[str],
-    stream: FromQuery[bool] = False,
-    starting_after: FromQuery[int] = -1,
-) -> Response[Any]:
+async def retrieve_response(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[Any]:
     """Return a response as it is now, or its stream from `starting_after` on."""
     front = front_of(request)
+    stream, starting_after = _streamed(request)
     row, index = await _row_of(front, request, name)
     echo = await _echo(front, row)
     driver = front.engine.live.get(row.id)
