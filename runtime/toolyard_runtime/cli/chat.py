@@ -1,5 +1,6 @@
 """`toolyard chat`: a person and an agent in a terminal; reads lines, shows updates, asks for approvals."""
 
+import io
 import readline  # noqa: F401 - gives input() its line editing and history
 import sys
 from collections.abc import Iterator
@@ -42,10 +43,12 @@ def chat(server: Connection, agent: str | None, message: str | None, user: str |
 
     Without AGENT, the only one there is. In a pipe, each line of standard input is a question.
     """
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a byte that is no UTF-8 must not end the conversation
     about = _chosen(server, agent)
     talk = Talk(server, Conversation(server, about["name"], user), about["name"])
     if message is not None:
-        talk.once(iter([message]))
+        talk.once(iter([message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")]))
     elif sys.stdin.isatty():
         talk.greet(about)
         talk.loop()

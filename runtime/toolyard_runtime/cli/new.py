@@ -19,6 +19,8 @@ def new(surroundings: Surroundings, name: str) -> None:
     """
     from toolyard_registry.scaffold import scaffold  # noqa: PLC0415 - the registry is heavy; --help must not wait
 
+    if not name:
+        raise Failed("the name is empty: use letters, digits, '_' or '-', as in `toolyard new shop`.")
     target = surroundings.cwd / name
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Failed(f"{name} is already there. Choose another name, or remove it first.")

@@ -1,5 +1,6 @@
 """`toolyard serve`: options become ServeOptions and the server takes over; says how when there is no model."""
 
+import os
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -67,9 +68,11 @@ def serve(
     repository = repo.resolve() if repo else find_repository(surroundings.cwd)
     if repository is None:
         raise Failed("There is no toolyard.toml here or above. `toolyard new NAME` makes an agent repository.")
+    state = (state_dir or repository / STATE_FOLDER).resolve()
+    _must_be_a_folder(state)
     options = ServeOptions(
         repository=repository,
-        state_dir=(state_dir or repository / STATE_FOLDER).resolve(),
+        state_dir=state,
         host=host,
         port=port,
         model_url=model_url,
@@ -92,6 +95,16 @@ def serve(
     except SystemExit as error:  # how the HTTP server gives up on an address, after a line in the log
         if error.code:
             raise Failed("the server cannot listen there. Choose another --port; 0 takes any free one.") from error
+
+
+def _must_be_a_folder(state_dir: Path) -> None:
+    """Refuse a state folder that cannot be made or written; raises Failed."""
+    there = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
+    another = "Name another one with --state-dir."
+    if not there.is_dir():
+        raise Failed(f"{state_dir} cannot be the state folder: {there} is a file. {another}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Failed(f"{state_dir} cannot be the state folder: this user may not write to {there}. {another}")
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
