@@ -23,6 +23,7 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 
 _POSITION = re.compile(r"\s*\(at line (\d+), column \d+\)$")
 _AT_END = re.compile(r"\s*\(at end of document\)$")
+_LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -56,6 +57,10 @@ def decode(text: str, type_: type[Record], path: str = "toml", *, first_line: in
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, path, first_line) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        number = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, number.start()) if number else 0
+        raise ConfigError("a number is too long", path=path, line=line + first_line) from error
     except RecursionError:
         raise ConfigError("nested too deeply", path=path, line=first_line) from None
     try:
