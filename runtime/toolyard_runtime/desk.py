@@ -25,6 +25,7 @@ from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.repeats import Answering, Repeats
 from toolyard_runtime.runlog import RunContext, RunLog
 from toolyard_runtime.segments import Ask, ClientAnswer, Sampling, Segment
+from toolyard_runtime.sight import may_see
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.transcript import call_id, read_call_id
 from toolyard_runtime.wire.errors import RequestRefused
@@ -169,11 +170,6 @@ class Desk:
             return Served(driver=driver)
         return Served(segment=await self._engine.segment(row, index))
 
-    def _may_see(self, caller: Caller, row: RunRow, end_user: str | None) -> bool:
-        if row.tenant != caller.tenant or row.end_user != end_user:
-            return False
-        return row.caller == caller.key or row.end_user is not None
-
     # --- Responses ---
 
     async def _response(self, query: _Query) -> Served:
@@ -185,7 +181,7 @@ class Desk:
 
     async def _previous(self, caller: Caller, run: bytes, end_user: str | None) -> RunRow:
         row = await self._services.runs.find(caller.tenant, run)
-        if row is None or not self._may_see(caller, row, end_user):
+        if row is None or not may_see(caller, row, end_user):
             raise RequestRefused(
                 "previous_response_id: there is no such response.",
                 param="previous_response_id",
@@ -374,7 +370,7 @@ class Desk:
         if len(runs) != 1:
             raise RequestRefused("input: results and approvals of one response at a time.", param="input")
         row = await self._services.runs.find(caller.tenant, runs.pop())
-        if row is None or not self._may_see(caller, row, end_user):
+        if row is None or not may_see(caller, row, end_user):
             if not ask.client_answers:
                 raise no_such_approval(ask.approvals[0].approval)
             raise _no_such_call(ask.client_answers[0].call_id, ask)

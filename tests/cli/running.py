@@ -20,8 +20,9 @@ _SECONDS = 60.0
 _OWN_PROCESS = (("serve",), ("demo",))
 
 _WITH_THIS_TERMINAL = """
-import fcntl, runpy, sys, termios
+import fcntl, runpy, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in background has switched it off
 sys.argv[0] = "toolyard"
 runpy.run_module("toolyard_runtime.cli", run_name="__main__")
 """
