@@ -250,7 +250,7 @@ async def test_twins_approved_together_are_asked_about_again_when_the_first_come
     async def transfer(amount: int) -> str:
         """Transfer."""
         await go.wait()
-        return "sent"
+        return f"sent {amount}"
 
     async with workshop(tmp_path, transfer, policy="") as shop:
         shop.model.will(call(("transfer", {"amount": 1}), ("transfer", {"amount": 1})))

@@ -31,12 +31,6 @@ LOG_LIMIT = 16 << 20
 LOG_PATIENCE_MS = 50
 """How long commits are held back for readers when the log is to begin anew; then it goes on growing."""
 
-ALONE_AFTER = 8
-"""Commits in a row that nobody shared, after which there is nobody to wait for."""
-
-ALONE_FOR = 64
-"""Commits that are then made at once, without a turn of the event loop, before company is looked for again."""
-
 LOOK_EVERY = 64
 """Transactions between two looks at the size of the log."""
 
@@ -79,8 +73,6 @@ class SqliteDatabase:
         self._waiting: list[Waiting] = []
         self._full = False
         self._scheduled = False
-        self._streak = 0
-        self._alone = 0
         self._worker_has_it = False
         self._checkpoint: asyncio.Future[bool] | None = None
         self._log_restarts = path is not None
@@ -113,13 +105,9 @@ class SqliteDatabase:
         if durability == "full" and self.path is not None:
             self._full = True
         if not self._scheduled and not self._worker_has_it:
+            self._scheduled = True
             self._idle.clear()
-            if self._alone:
-                self._alone -= 1
-                self._flush()
-            else:
-                self._scheduled = True
-                self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         await future
 
     def _flush(self) -> None:
@@ -139,9 +127,6 @@ class SqliteDatabase:
             return
         _tell(outcomes)
         self._idle.set()
-        self._streak = self._streak + 1 if len(outcomes) == 1 else 0
-        if self._streak >= ALONE_AFTER:
-            self._streak, self._alone = 0, ALONE_FOR
         self._unlooked += len(outcomes)
         if self._unlooked >= LOOK_EVERY:
             self._look_at_log()
