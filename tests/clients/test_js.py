@@ -1,5 +1,6 @@
 """Both routes through the OpenAI SDK for JS, end to end: `scenarios.mjs` tells what it saw."""
 
+import fcntl
 import json
 import subprocess
 from pathlib import Path
@@ -18,17 +19,19 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(INSTALL_SECONDS + RUN_SECOND
 
 @pytest.fixture(scope="session")
 def sdk(node: str) -> str:
-    """Install what package-lock.json names, once."""
+    """Install what package-lock.json names, once, whichever of several test processes comes first."""
     wanted = json.loads((HERE / "package.json").read_text())["dependencies"]["openai"]
     installed = HERE / "node_modules" / "openai" / "package.json"
-    if not installed.exists() or json.loads(installed.read_text())["version"] != wanted:
-        subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=HERE,
-            check=True,
-            capture_output=True,
-            timeout=INSTALL_SECONDS,
-        )
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or json.loads(installed.read_text())["version"] != wanted:
+            subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                cwd=HERE,
+                check=True,
+                capture_output=True,
+                timeout=INSTALL_SECONDS,
+            )
     return node
 
 
