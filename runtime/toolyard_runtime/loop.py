@@ -220,13 +220,12 @@ WANTS: dict[Stage, Callable[[Call], Effect]] = {
 
 JUDGED: dict[str, Stage] = {"approve": "cleared", "ask": "unasked", "reject": "rejected"}
 DECIDED: dict[str, Stage] = {"approve": "cleared", "deny": "denied", "expired": "denied"}
-OUTSIDE = frozenset({"waiting", "handed", "questioned"})
+PARKED_FOR: dict[Stage, ParkReason] = {"waiting": "approval", "handed": "client_tools", "questioned": "input"}
+OUTSIDE = frozenset(PARKED_FOR)
 """Stages that wait for a person or the client: a run whose open calls are all here is parked."""
 
 DETACHED: dict[str, bool] = {"approval": True, "deadline": True, "input": True, "client_tools": False}
 """Whether a run goes on without a client after this; the other reasons change nothing about it."""
-
-PARKED_FOR: dict[Stage, ParkReason] = {"waiting": "approval", "handed": "client_tools", "questioned": "input"}
 
 
 def step(state: RunState, event: RunEvent) -> tuple[RunState, tuple[Effect, ...]]:
