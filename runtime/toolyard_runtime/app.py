@@ -35,13 +35,15 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Transaction
 
-from toolyard_runtime.agents import Agents
-from toolyard_runtime.approving import Approving
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.config import Config, check_kinds, read_config
 from toolyard_runtime.contributions import Contributions
-from toolyard_runtime.desk import Desk
-from toolyard_runtime.engine import Engine
+from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.approving import Approving
+from toolyard_runtime.engine.desk import Desk
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
@@ -51,11 +53,10 @@ from toolyard_runtime.http.refusals import HANDLERS
 from toolyard_runtime.identity import ROLES
 from toolyard_runtime.logs import set_up
 from toolyard_runtime.meters import Meters
-from toolyard_runtime.routing import Routes
-from toolyard_runtime.segments import Segment
-from toolyard_runtime.services import Services
+from toolyard_runtime.run.segments import Segment
+from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
-from toolyard_runtime.stops import Stops
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
@@ -66,7 +67,6 @@ from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.schema import copies_beside
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
-from toolyard_runtime.upkeep import Upkeep
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
 DEFAULT_TENANT = "default"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
-from toolyard_runtime.segments import (
+from toolyard_runtime.run.segments import (
     ApprovalOut,
     Closed,
     Opened,

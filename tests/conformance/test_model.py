@@ -9,7 +9,7 @@ from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.encoder import GENERIC, encode_message, encode_tools, request_head
 from toolyard_runtime.models.openai_sdk import OpenAIModel
 from toolyard_runtime.models.rehearsal import RehearsalModel
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.segments import Sampling
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Message, ToolCall, ToolSpec
 from toolyard_sdk.ports import Delta, Model, RawCall

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from toolyard_runtime import loop
+from toolyard_runtime.run import loop
 from toolyard_sdk.events import CallHead, Content
 
 from tests.docs.pages import ROOT, codes, read

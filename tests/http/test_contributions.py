@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from toolyard_registry.plugins import load_plugins
 from toolyard_runtime.config import read_config
-from toolyard_runtime.routing import Routes
+from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.store.schema import PACKAGES
 from toolyard_sdk import ConfigError
 

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from toolyard_runtime.engine import RunUnavailable
+from toolyard_runtime.engine.engine import RunUnavailable
 from toolyard_runtime.http.refusals import told
 from toolyard_runtime.store.errors import StorageError
 from toolyard_sdk.errors import ConfigError, Conflict

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolyard_runtime.stops import Stops
+from toolyard_runtime.run.stops import Stops
 
 from tests.http.breaking import failing
 from tests.http.expecting import ADD, note, refused

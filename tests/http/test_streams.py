@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from toolyard_runtime.desk import Served
-from toolyard_runtime.drive import Driver
+from toolyard_runtime.engine.desk import Served
 from toolyard_runtime.http.openai_routes import Front, _events
-from toolyard_runtime.segments import Closed, Opened, StreamEvent
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.segments import Closed, Opened, StreamEvent
 
 from tests.http.breaking import failing
 from tests.http.serving import Client, Server

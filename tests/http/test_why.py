@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from toolyard_registry.policy import make_policy
 from toolyard_registry.releases import Rule
-from toolyard_runtime.why import TELL, brief, contents_hold, explain, lasted, references
+from toolyard_runtime.telling.why import TELL, brief, contents_hold, explain, lasted, references
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit
 from toolyard_sdk.messages import Usage

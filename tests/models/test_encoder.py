@@ -20,7 +20,7 @@ from toolyard_runtime.models.encoder import (
     request_head,
     without_reasoning,
 )
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.segments import Sampling
 from toolyard_sdk.messages import ImagePart, Message, TextPart, ToolCall, ToolSpec
 
 GOLDEN = {

@@ -11,7 +11,7 @@ from toolyard_runtime.models.encoder import GENERIC, encode_message, encode_tool
 from toolyard_runtime.models.filling import fill
 from toolyard_runtime.models.rehearsal import RehearsalModel, rehearse
 from toolyard_runtime.models.script import read_script
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.segments import Sampling
 from toolyard_sdk.messages import Message, ToolCall, ToolSpec
 from toolyard_sdk.ports import Delta, RawCall
 

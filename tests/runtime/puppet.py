@@ -6,7 +6,7 @@ are used up it does the plain thing, so every run comes to its end.
 
 from collections import Counter
 
-from toolyard_runtime import loop
+from toolyard_runtime.run import loop
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import EffectClass, Usage
 

@@ -1,7 +1,7 @@
 """The words for calls that did not run are sentences, whatever a person or a rule wrote as the reason."""
 
 import pytest
-from toolyard_runtime.answers import denied_words, rejected_words
+from toolyard_runtime.run.answers import denied_words, rejected_words
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toolyard_runtime.segments import ApprovalAnswer, Segment, ServerCallOut
+from toolyard_runtime.run.segments import ApprovalAnswer, Segment, ServerCallOut
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.tools import tool

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolyard_runtime.approving import may_decide
-from toolyard_runtime.segments import ApprovalAnswer, ApprovalOut, Ask, ClientAnswer, ClientCallOut
-from toolyard_runtime.transcript import call_id
+from toolyard_runtime.engine.approving import may_decide
+from toolyard_runtime.run.segments import ApprovalAnswer, ApprovalOut, Ask, ClientAnswer, ClientCallOut
+from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from toolyard_runtime.desk import Served
-from toolyard_runtime.segments import ApprovalAnswer, Ask, ClientAnswer, Segment, TextOut
-from toolyard_runtime.transcript import call_id
+from toolyard_runtime.engine.desk import Served
+from toolyard_runtime.run.segments import ApprovalAnswer, Ask, ClientAnswer, Segment, TextOut
+from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_sdk.messages import Message, TextPart, ToolSpec
 from toolyard_sdk.tools import tool

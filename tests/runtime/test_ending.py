@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolyard_runtime.engine import Full, Stopped
-from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.engine.engine import Full, Stopped
+from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_sdk import events as e

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from toolyard_runtime.interrupts import Interrupted, Interrupts
+from toolyard_runtime.run.interrupts import Interrupted, Interrupts
 
 
 async def forever() -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toolyard_runtime import loop
+from toolyard_runtime.run import loop
 from toolyard_sdk import events as e
 from toolyard_sdk.events import decode_head, encode_head
 

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from toolyard_runtime.rebuild import NotRebuilt, rebuild
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.rebuild import NotRebuilt, rebuild
+from toolyard_runtime.run.segments import Sampling
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import ToolSpec

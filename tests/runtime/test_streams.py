@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_runtime.feed import Feed
-from toolyard_runtime.segments import (
+from toolyard_runtime.run.feed import Feed
+from toolyard_runtime.run.segments import (
     Closed,
     Opened,
     OutputAdded,
@@ -17,7 +17,7 @@ from toolyard_runtime.segments import (
     TextDelta,
     TextOut,
 )
-from toolyard_runtime.transcript import call_id, cut, read_call_id, stream_of
+from toolyard_runtime.run.transcript import call_id, cut, read_call_id, stream_of
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import ToolSpec

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from toolyard_runtime.engine import LONGEST_PAUSE, Full, RunOver, RunUnavailable
-from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.engine.engine import LONGEST_PAUSE, Full, RunOver, RunUnavailable
+from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_sdk import events as e
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.tools import FunctionTool, tool

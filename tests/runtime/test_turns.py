@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_runtime.retry import FIRST_DELAY, LONGEST_DELAY, LONGEST_WAIT, TRANSIENT, retry_delay
+from toolyard_runtime.run.retry import FIRST_DELAY, LONGEST_DELAY, LONGEST_WAIT, TRANSIENT, retry_delay
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Usage

@@ -17,28 +17,28 @@ from toolyard_registry.plugins import load_plugins
 from toolyard_registry.releases import tool_release
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import Toolbox
-from toolyard_runtime.agents import Agents
-from toolyard_runtime.approving import Approving
-from toolyard_runtime.beginning import NewRun
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.config import Config, ModelsTable, ProviderTable
-from toolyard_runtime.desk import Asked, Desk, Served
-from toolyard_runtime.drive import Driver
-from toolyard_runtime.engine import Engine
+from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.approving import Approving
+from toolyard_runtime.engine.beginning import NewRun
+from toolyard_runtime.engine.desk import Asked, Desk, Served
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.meters import Meters
-from toolyard_runtime.routing import Routes
-from toolyard_runtime.segments import Ask, Segment
-from toolyard_runtime.services import Services
-from toolyard_runtime.stops import Stops
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.segments import Ask, Segment
+from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.stops import Stops
+from toolyard_runtime.run.transcript import segments_of
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import RunRow, Runs
 from toolyard_runtime.store.sqlite import SqliteDatabase
-from toolyard_runtime.transcript import segments_of
-from toolyard_runtime.upkeep import Upkeep
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 from toolyard_sdk import events as e
 from toolyard_sdk.audit import AuditRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from toolyard_runtime import loop
+from toolyard_runtime.run import loop
 from toolyard_runtime.store.journal import genesis
 from toolyard_runtime.store.upcasters import read_head
 from toolyard_sdk.canonical import chain, commit

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from openai import BaseModel
-from toolyard_runtime.segments import (
+from toolyard_runtime.run.segments import (
     ApprovalOut,
     ClientCallOut,
     Closed,

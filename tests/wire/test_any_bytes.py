@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_runtime.segments import Ask
+from toolyard_runtime.run.segments import Ask
 from toolyard_runtime.wire.chat import read_chat
 from toolyard_runtime.wire.errors import RequestRefused, problem, refusal
 from toolyard_runtime.wire.fields import CHAT, RESPONSES, warning_header

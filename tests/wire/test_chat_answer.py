@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 from openai.types.chat import ChatCompletion
-from toolyard_runtime.segments import Segment, TextOut
+from toolyard_runtime.run.segments import Segment, TextOut
 from toolyard_runtime.wire.chat import approval_text, chat_completion
 
 from tests.wire.samples import (

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from toolyard_runtime.segments import Ask, ClientAnswer, Sampling
+from toolyard_runtime.run.segments import Ask, ClientAnswer, Sampling
 from toolyard_runtime.wire.chat import read_chat
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_sdk.messages import ImagePart, Message, TextPart, ToolCall, ToolSpec

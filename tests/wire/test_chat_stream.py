@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from openai.types.chat import ChatCompletionChunk
-from toolyard_runtime.segments import Segment, TextDelta, TextOut
+from toolyard_runtime.run.segments import Segment, TextDelta, TextOut
 from toolyard_runtime.wire.chat import ChatStream, chat_completion
 
 from tests.wire.samples import (

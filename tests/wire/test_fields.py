@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from openai.types.chat import completion_create_params
 from openai.types.responses import response_create_params
-from toolyard_runtime.segments import Ask
+from toolyard_runtime.run.segments import Ask
 from toolyard_runtime.wire.chat import read_chat
 from toolyard_runtime.wire.chat.request import ChatRequest
 from toolyard_runtime.wire.errors import RequestRefused

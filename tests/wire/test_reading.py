@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from toolyard_runtime.segments import Ask
+from toolyard_runtime.run.segments import Ask
 from toolyard_runtime.wire.chat import read_chat
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import quote

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from openai.types.responses import Response
-from toolyard_runtime.segments import Segment, SegmentStatus, TextOut
+from toolyard_runtime.run.segments import Segment, SegmentStatus, TextOut
 from toolyard_runtime.wire.responses import Echo, echo_of, read_responses, response_object
 
 from tests.wire.samples import (

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from toolyard_runtime.segments import ApprovalAnswer, Ask, ClientAnswer, Sampling
+from toolyard_runtime.run.segments import ApprovalAnswer, Ask, ClientAnswer, Sampling
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.responses import read_response_id, read_responses, response_id
 from toolyard_sdk.messages import ImagePart, Message, TextPart, ToolCall, ToolSpec

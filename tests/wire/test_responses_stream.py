@@ -11,8 +11,8 @@ from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
-from toolyard_runtime.segments import Segment, SegmentStatus, TextDelta, TextOut
-from toolyard_runtime.transcript import cut as past
+from toolyard_runtime.run.segments import Segment, SegmentStatus, TextDelta, TextOut
+from toolyard_runtime.run.transcript import cut as past
 from toolyard_runtime.wire.responses import Echo, ResponseStream, position_of, response_object
 
 from tests.wire.samples import (

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from toolyard_sdk.egress import CLOSED, Egress
+
 
 def _ignore(_done: float, _total: float | None, _message: str) -> None:
     """Take a progress report that nobody watches."""
@@ -20,7 +22,8 @@ class ToolContext(Struct, frozen=True):
 
     `deadline` is UTC microseconds after which the result is no longer wanted (0: none). `idempotency_key` is the same
     for every attempt of one call: hand it to services that can tell a repetition. `settings` holds the plugin's table
-    of toolyard.toml. `progress(done, total, message)` reports to whoever watches the run.
+    of toolyard.toml. `progress(done, total, message)` reports to whoever watches the run. `egress` is the only way out: it reaches the
+    hosts an operator has allowed this tool, and fills in secrets that the tool names and never sees.
     """
 
     tenant: str = "default"
@@ -34,3 +37,4 @@ class ToolContext(Struct, frozen=True):
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     logger: logging.Logger = _silent
     progress: Callable[[float, float | None, str], None] = _ignore
+    egress: Egress = CLOSED

@@ -11,6 +11,10 @@ class ArgumentsInvalid(ToolError):
     """Arguments that do not fit a tool's input schema; the message names the field."""
 
 
+class EgressRefused(ToolError):
+    """A request that was not sent, because nobody has allowed it or its address is not a public one; the way to mend it."""
+
+
 class CallInDoubt(Exception):
     """What a tool (or the transport under it) raises when a request was sent and its outcome is unknown."""
 

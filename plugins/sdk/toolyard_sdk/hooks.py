@@ -46,3 +46,12 @@ def register_models(register: Callable[[str, Callable[..., Any]], None]) -> None
 
     `factory(base_url=..., api_key=...)` returns a client: the port `Model`.
     """
+
+
+@hookspec
+def register_sources(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Contribute a kind of tool source: call `register(kind, factory)`; `[sources.NAME]` of toolyard.toml names it by `kind`.
+
+    `factory(name=..., settings=..., root=..., egress=..., secrets=...)` returns a source: the port `ToolSource`.
+    `settings` is the table, `root` the repository's folder, `egress` and `secrets` the ports bound to this source.
+    """

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from toolyard_sdk.context import ToolContext
+from toolyard_sdk.egress import Egress as Egress
 from toolyard_sdk.events import RunEvent
 from toolyard_sdk.messages import ToolResult, ToolSpec, Usage
 
@@ -146,4 +147,46 @@ class Tool(Protocol):
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
         """Execute one call; raises ToolError, CallInDoubt, or anything (which becomes an error result)."""
+        ...
+
+
+class Secrets(Protocol):
+    """Where secrets are kept; what it returns goes into requests on their way out and nowhere else."""
+
+    async def reveal(self, tenant: str, end_user: str | None, name: str) -> str | None:
+        """Return a secret's value: the end user's own where there is one, else the tenant's; None when there is none."""
+        ...
+
+
+class Supply(Struct, frozen=True):
+    """What a source offers now: tools, the version they are of, and in words what is wrong with it or its tools."""
+
+    tools: tuple[Tool, ...] = ()
+    version: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class ToolSource(Protocol):
+    """Something outside this process that offers tools: an MCP server, a REST API described by OpenAPI.
+
+    A source that cannot be reached offers what it last offered, or nothing, and says so in `supply.problems`; its
+    tools then fail by themselves. It never takes the server down.
+    """
+
+    @property
+    def origin(self) -> str:
+        """Where its tools come from, as a release says it: `mcp:NAME`, `openapi:NAME`."""
+        ...
+
+    @property
+    def supply(self) -> Supply:
+        """What it offers now."""
+        ...
+
+    async def open(self, changed: Callable[[], None]) -> None:
+        """Begin; return when `supply` is known or cannot be known yet. `changed` is called whenever it is another."""
+        ...
+
+    async def close(self) -> None:
+        """End every connection and process of it."""
         ...

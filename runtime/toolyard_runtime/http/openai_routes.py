@@ -13,14 +13,14 @@ from litestar.response import Response, Stream
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 
-from toolyard_runtime.desk import Asked, Desk, Served
-from toolyard_runtime.engine import Engine
+from toolyard_runtime.engine.desk import Asked, Desk, Served
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.refusals import told
-from toolyard_runtime.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta, TextOut
-from toolyard_runtime.sight import may_see
+from toolyard_runtime.run.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta, TextOut
+from toolyard_runtime.run.transcript import stream_of
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import stream_of
 from toolyard_runtime.wire import errors, models
 from toolyard_runtime.wire.chat.answer import chat_completion
 from toolyard_runtime.wire.chat.request import read_chat

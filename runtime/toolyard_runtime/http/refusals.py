@@ -9,7 +9,7 @@ from litestar.response import Response
 from toolyard_sdk.errors import ConfigError, Conflict
 from toolyard_sdk.events import UnknownEvent
 
-from toolyard_runtime.engine import Full, RunUnavailable, Stopped
+from toolyard_runtime.engine.engine import Full, RunUnavailable, Stopped
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.wire.errors import PROBLEM_MEDIA_TYPE, RequestRefused, problem, refusal
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from toolyard_sdk.canonical import canonical
 from toolyard_sdk.messages import Message, Part, ToolCall, ToolSpec
 
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.segments import Sampling
 
 ENCODER = 1
 """Changes whenever any byte below changes."""

@@ -7,7 +7,7 @@ what the client sent, never what the server holds.
 import msgspec
 from msgspec import Struct
 
-from toolyard_runtime.segments import Segment
+from toolyard_runtime.run.segments import Segment
 
 _encode = msgspec.json.Encoder().encode
 

@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
-from toolyard_runtime import loop
-from toolyard_runtime.engine import Engine
-from toolyard_runtime.segments import ApprovalAnswer
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import chain
 from toolyard_sdk.ports import Durability, Transaction

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from toolyard_runtime.answers import doubt_words, problem_words
-from toolyard_runtime.calling import InDoubt, execute
 from toolyard_runtime.models.calls import normalise_arguments
+from toolyard_runtime.run.answers import doubt_words, problem_words
+from toolyard_runtime.run.calling import InDoubt, execute
 from toolyard_sdk import CallInDoubt, FunctionTool, ToolContext, ToolError, ToolResult, tool
 from toolyard_sdk.events import CallHead, Content, Limits, Problem
 from toolyard_sdk.messages import effect_class

@@ -7,14 +7,14 @@ from litestar import Request
 from msgspec import Struct
 from toolyard_sdk.ids import read
 
-from toolyard_runtime.agents import Agents
-from toolyard_runtime.approving import Approving, may_decide
-from toolyard_runtime.engine import Engine
+from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.approving import Approving, may_decide
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.sight import may_see, sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
 from toolyard_runtime.identity import Caller
-from toolyard_runtime.services import Services
-from toolyard_runtime.sight import may_see, sees_all
+from toolyard_runtime.run.services import Services
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow

@@ -10,17 +10,17 @@ from msgspec import Struct
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import read, show
 
-from toolyard_runtime.approving import may_decide
+from toolyard_runtime.engine.approving import may_decide
+from toolyard_runtime.engine.sight import may_see, sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of
 from toolyard_runtime.http.api.calls import calls_of
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
-from toolyard_runtime.segments import ApprovalAnswer
-from toolyard_runtime.sight import may_see, sees_all
+from toolyard_runtime.run.segments import ApprovalAnswer
+from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.store.approvals import ApprovalRow, ApprovalStatus
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import call_id
 from toolyard_runtime.wire.reading import Reader
 
 STATUSES: tuple[ApprovalStatus, ...] = ("pending", "approve", "deny", "expired", "withdrawn")

@@ -8,7 +8,7 @@ from msgspec import Struct
 from toolyard_sdk import events as e
 
 from toolyard_runtime.models.encoder import decode_message
-from toolyard_runtime.transcript import ERASED, Lookup
+from toolyard_runtime.run.transcript import ERASED, Lookup
 
 
 class MadeCall(Struct, frozen=True):

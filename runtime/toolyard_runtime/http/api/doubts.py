@@ -12,8 +12,8 @@ from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, admin_of, run_of, run_to_decide
 from toolyard_runtime.http.api.calls import calls_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.run.transcript import Lookup, call_id
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import Lookup, call_id
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
 

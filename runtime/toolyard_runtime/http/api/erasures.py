@@ -9,7 +9,7 @@ from litestar.response import Response
 from msgspec import Meta, Struct
 from toolyard_sdk.events import UnknownEvent
 
-from toolyard_runtime.engine import RunUnavailable
+from toolyard_runtime.engine.engine import RunUnavailable
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, tenant_named
 from toolyard_runtime.http.api.reading import answer

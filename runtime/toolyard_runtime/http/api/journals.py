@@ -11,11 +11,11 @@ from toolyard_sdk.ids import show
 
 from toolyard_runtime.http.api.admin import EVERYBODY, admin_of, run_of
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed
+from toolyard_runtime.run.transcript import ERASED
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import Recorded, SqlJournal
 from toolyard_runtime.store.payloads import Erased, Payload
-from toolyard_runtime.transcript import ERASED
-from toolyard_runtime.why import contents_hold, explain, references
+from toolyard_runtime.telling.why import contents_hold, explain, references
 
 WRITTEN = frozenset({"instructions", "raw", "detail", "reason", "leaked"})
 """Kinds of payload that are text; the others are JSON."""

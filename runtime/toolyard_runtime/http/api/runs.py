@@ -10,13 +10,13 @@ from msgspec import Struct
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 
-from toolyard_runtime.drive import Driver
+from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, run_of
 from toolyard_runtime.http.api.approvals import approvals_of
 from toolyard_runtime.http.api.reading import Query, answer, listed
-from toolyard_runtime.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
-from toolyard_runtime.sight import sees_all
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
 from toolyard_runtime.store.runs import RunRow, RunStatus
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader

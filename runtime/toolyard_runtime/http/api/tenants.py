@@ -11,7 +11,7 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.events import UnknownEvent
 from toolyard_sdk.ids import show
 
-from toolyard_runtime.engine import Full, RunUnavailable
+from toolyard_runtime.engine.engine import Full, RunUnavailable
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, Admin, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found

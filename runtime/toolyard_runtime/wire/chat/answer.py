@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from toolyard_sdk import ids
 from toolyard_sdk.messages import Usage
 
-from toolyard_runtime.segments import ApprovalOut, ClientCallOut, Output, Segment, TextOut
+from toolyard_runtime.run.segments import ApprovalOut, ClientCallOut, Output, Segment, TextOut
 
 _encode = msgspec.json.Encoder().encode
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 from toolyard_sdk.messages import ImagePart, Message, Part, TextPart, ToolCall
 
-from toolyard_runtime.segments import Ask, ClientAnswer, Sampling
+from toolyard_runtime.run.segments import Ask, ClientAnswer, Sampling
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.fields import CHAT, Judge
 from toolyard_runtime.wire.function_tools import (

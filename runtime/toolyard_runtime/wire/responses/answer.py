@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 from toolyard_sdk.messages import ToolSpec, Usage
 
-from toolyard_runtime.segments import Ask, Segment
+from toolyard_runtime.run.segments import Ask, Segment
 from toolyard_runtime.wire.errors import segment_fault
 from toolyard_runtime.wire.responses.ids import response_id
 from toolyard_runtime.wire.responses.items import Item, item_of

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from toolyard_runtime.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
+from toolyard_runtime.run.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
 from toolyard_runtime.wire.responses.ids import approval_request_id, item_id
 
 IN_DOUBT = "It is not known whether this call happened."

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from toolyard_runtime.segments import (
+from toolyard_runtime.run.segments import (
     ApprovalOut,
     ClientCallOut,
     Closed,

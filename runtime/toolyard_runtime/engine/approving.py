@@ -11,12 +11,12 @@ from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show
 
-from toolyard_runtime.drive import Driver
-from toolyard_runtime.engine import Engine
+from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.identity import Caller
-from toolyard_runtime.runlog import RunLog
-from toolyard_runtime.segments import ApprovalAnswer
-from toolyard_runtime.sight import may_see
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.runlog import RunLog
+from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_runtime.store.approvals import ApprovalRow
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.wire.errors import RequestRefused

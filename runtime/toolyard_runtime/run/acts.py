@@ -13,13 +13,13 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message
 
-from toolyard_runtime import answers, loop
-from toolyard_runtime.binding import Offer
-from toolyard_runtime.calling import InDoubt, Returned, execute, misfit
-from toolyard_runtime.interrupts import Interrupted, Interrupts
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.runlog import Progress, RunContext, RunLog
-from toolyard_runtime.transcript import call_id
+from toolyard_runtime.run import answers, loop
+from toolyard_runtime.run.binding import Offer
+from toolyard_runtime.run.calling import InDoubt, Returned, execute, misfit
+from toolyard_runtime.run.interrupts import Interrupted, Interrupts
+from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
+from toolyard_runtime.run.transcript import call_id
 
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""

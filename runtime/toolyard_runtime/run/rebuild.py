@@ -16,8 +16,6 @@ from toolyard_sdk.canonical import commit, digest
 from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime import loop
-from toolyard_runtime.binding import merged, own_sampling
 from toolyard_runtime.models.encoder import (
     ENCODER,
     GENERIC,
@@ -31,7 +29,9 @@ from toolyard_runtime.models.encoder import (
     request_head,
     without_reasoning,
 )
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.binding import merged, own_sampling
+from toolyard_runtime.run.segments import Sampling
 from toolyard_runtime.store import payloads
 
 PROFILES: tuple[Profile, ...] = (VLLM, OPENAI, LLAMA_CPP, OLLAMA, GENERIC)

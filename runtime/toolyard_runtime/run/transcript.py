@@ -13,7 +13,7 @@ from toolyard_sdk import events as e
 from toolyard_sdk.messages import Usage
 
 from toolyard_runtime.models.encoder import calls_of, text_of
-from toolyard_runtime.segments import (
+from toolyard_runtime.run.segments import (
     ApprovalOut,
     ClientCallOut,
     Closed,

@@ -7,12 +7,12 @@ from toolyard_registry.plugins import told
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Model
 
-from toolyard_runtime.binding import ModelRoute
 from toolyard_runtime.config import Config, ProviderTable
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.connection import LineError
 from toolyard_runtime.models.discovery import discover
 from toolyard_runtime.models.encoder import GENERIC, LLAMA_CPP, OLLAMA, OPENAI, VLLM, Profile
+from toolyard_runtime.run.binding import ModelRoute
 
 PROFILES: dict[str, Profile] = {
     "vllm": VLLM,

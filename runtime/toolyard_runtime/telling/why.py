@@ -17,8 +17,18 @@ from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message, TextPart
 
 from toolyard_runtime.models.encoder import decode_message
-from toolyard_runtime.transcript import ERASED, Lookup
-from toolyard_runtime.wording import DECIDED, DOUBTED, FINISHED, FOUND, KEPT, PARKED, PROBLEMS, RESUMED, VERDICTS
+from toolyard_runtime.run.transcript import ERASED, Lookup
+from toolyard_runtime.telling.wording import (
+    DECIDED,
+    DOUBTED,
+    FINISHED,
+    FOUND,
+    KEPT,
+    PARKED,
+    PROBLEMS,
+    RESUMED,
+    VERDICTS,
+)
 
 SHORT = 240
 LONG = 1_000

@@ -9,15 +9,15 @@ from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Message, ToolCall, Usage
 from toolyard_sdk.ports import Delta, RawCall, Turn
 
-from toolyard_runtime import loop
-from toolyard_runtime.binding import Offer
-from toolyard_runtime.calling import misfit
-from toolyard_runtime.interrupts import MODEL, Interrupted, Interrupts
 from toolyard_runtime.models.calls import match_name, normalise_arguments
 from toolyard_runtime.models.encoder import ENCODER, encode_message
-from toolyard_runtime.retry import retry_delay
-from toolyard_runtime.runlog import RunContext, RunLog
-from toolyard_runtime.transcript import call_id
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.binding import Offer
+from toolyard_runtime.run.calling import misfit
+from toolyard_runtime.run.interrupts import MODEL, Interrupted, Interrupts
+from toolyard_runtime.run.retry import retry_delay
+from toolyard_runtime.run.runlog import RunContext, RunLog
+from toolyard_runtime.run.transcript import call_id
 
 NO_ARGUMENTS = "{}"
 """What the history shows in place of arguments nobody could read: many chat templates parse it."""

@@ -10,8 +10,8 @@ from toolyard_registry.repository import Loader, Repository
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime.binding import BoundAgent, absent_agent
-from toolyard_runtime.routing import Routes
+from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.run.binding import BoundAgent, absent_agent
 
 KEPT_RELEASES = 32
 

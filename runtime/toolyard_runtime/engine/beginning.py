@@ -5,10 +5,10 @@ from msgspec import Struct
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import Message, ToolSpec
 
-from toolyard_runtime.binding import BoundAgent
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.runlog import RunContext, RunLog
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.binding import BoundAgent
+from toolyard_runtime.run.runlog import RunContext, RunLog
+from toolyard_runtime.run.segments import Sampling
 
 
 class NewRun(Struct, frozen=True):

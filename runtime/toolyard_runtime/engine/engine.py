@@ -17,21 +17,21 @@ from toolyard_memory.window import Window
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 
-from toolyard_runtime import loop
-from toolyard_runtime.agents import Agents
-from toolyard_runtime.beginning import NewRun, first_event, stored_context
-from toolyard_runtime.conversation import Conversation
-from toolyard_runtime.drive import Driver
-from toolyard_runtime.feed import Feed
+from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.beginning import NewRun, first_event, stored_context
+from toolyard_runtime.engine.windows import Windows
 from toolyard_runtime.models.encoder import decode_message
-from toolyard_runtime.runlog import RunContext, RunIdentity, RunLog
-from toolyard_runtime.segments import Segment
-from toolyard_runtime.services import Services
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.conversation import Conversation
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.feed import Feed
+from toolyard_runtime.run.runlog import RunContext, RunIdentity, RunLog
+from toolyard_runtime.run.segments import Segment
+from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.transcript import Lookup, SourceOf, call_id, segments_of
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import beginning
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import Lookup, SourceOf, call_id, segments_of
-from toolyard_runtime.windows import Windows
 
 SHORTEST_GRACE = 0.05
 """Seconds: what a closed stream needs to be cleared away, so that it does not look as if somebody followed it."""

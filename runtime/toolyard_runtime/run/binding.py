@@ -13,7 +13,7 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
-from toolyard_runtime.segments import Sampling
+from toolyard_runtime.run.segments import Sampling
 
 KEPT = 64
 """How many encodings of one agent are kept: one for each set of stopped tools, variant and tenant in use."""

@@ -16,13 +16,13 @@ from toolyard_memory.sessions import Continuation, continuation_key
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import Message
 
-from toolyard_runtime import loop
-from toolyard_runtime.acts import Acts
-from toolyard_runtime.interrupts import MODEL, Interrupts
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.runlog import RunContext, RunLog
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.acts import Acts
+from toolyard_runtime.run.interrupts import MODEL, Interrupts
+from toolyard_runtime.run.runlog import RunContext, RunLog
+from toolyard_runtime.run.turns import Turns
 from toolyard_runtime.store.runs import RunRow, RunStatus
-from toolyard_runtime.turns import Turns
 
 
 class Driver:

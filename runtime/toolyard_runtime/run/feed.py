@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from toolyard_runtime.segments import StreamEvent
-from toolyard_runtime.transcript import cut
+from toolyard_runtime.run.segments import StreamEvent
+from toolyard_runtime.run.transcript import cut
 
 
 class Feed:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 
-from toolyard_runtime.engine import Engine, Full, RunOver, RunUnavailable
-from toolyard_runtime.runlog import RunLog
+from toolyard_runtime.engine.engine import Engine, Full, RunOver, RunUnavailable
+from toolyard_runtime.run.runlog import RunLog
 from toolyard_runtime.store.runs import RunRow
 
 SWEEP_SECONDS = 1.0

@@ -10,8 +10,8 @@ from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Journal, Transaction
 
 from toolyard_runtime.meters import Meters
-from toolyard_runtime.segments import Segment
-from toolyard_runtime.stops import Stops
+from toolyard_runtime.run.segments import Segment
+from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.runs import Runs
 

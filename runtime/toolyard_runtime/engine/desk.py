@@ -14,20 +14,20 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show
 from toolyard_sdk.messages import Message, TextPart
 
-from toolyard_runtime.approving import Approving, no_such_approval
-from toolyard_runtime.beginning import NewRun, stored_context
-from toolyard_runtime.binding import BoundAgent
-from toolyard_runtime.drive import Driver
-from toolyard_runtime.engine import Engine, Full, RunUnavailable, Stopped
-from toolyard_runtime.feed import Feed
+from toolyard_runtime.engine.approving import Approving, no_such_approval
+from toolyard_runtime.engine.beginning import NewRun, stored_context
+from toolyard_runtime.engine.engine import Engine, Full, RunUnavailable, Stopped
+from toolyard_runtime.engine.repeats import Answering, Repeats
+from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
-from toolyard_runtime.repeats import Answering, Repeats
-from toolyard_runtime.runlog import RunContext, RunLog
-from toolyard_runtime.segments import Ask, ClientAnswer, Sampling, Segment
-from toolyard_runtime.sight import may_see
+from toolyard_runtime.run.binding import BoundAgent
+from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.feed import Feed
+from toolyard_runtime.run.runlog import RunContext, RunLog
+from toolyard_runtime.run.segments import Ask, ClientAnswer, Sampling, Segment
+from toolyard_runtime.run.transcript import call_id, read_call_id
 from toolyard_runtime.store.runs import RunRow
-from toolyard_runtime.transcript import call_id, read_call_id
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.models import unknown_model
 

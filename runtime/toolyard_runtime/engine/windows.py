@@ -9,10 +9,10 @@ from toolyard_sdk.events import ItemRef
 from toolyard_sdk.messages import Message
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime.conversation import Conversation
 from toolyard_runtime.models.encoder import encode_message, without_reasoning
+from toolyard_runtime.run.conversation import Conversation
+from toolyard_runtime.run.transcript import ERASED, call_id
 from toolyard_runtime.store import payloads
-from toolyard_runtime.transcript import ERASED, call_id
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_WINDOWS = 512

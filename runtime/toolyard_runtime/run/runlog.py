@@ -16,15 +16,15 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Durability, Tail
 
-from toolyard_runtime import loop
-from toolyard_runtime.binding import BoundAgent
-from toolyard_runtime.conversation import Conversation
-from toolyard_runtime.feed import Feed
 from toolyard_runtime.models.encoder import ENCODER, calls_of
-from toolyard_runtime.segments import Sampling, StreamEvent
-from toolyard_runtime.services import Services
+from toolyard_runtime.run import loop
+from toolyard_runtime.run.binding import BoundAgent
+from toolyard_runtime.run.conversation import Conversation
+from toolyard_runtime.run.feed import Feed
+from toolyard_runtime.run.segments import Sampling, StreamEvent
+from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.transcript import Transcript, stream_of
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
-from toolyard_runtime.transcript import Transcript, stream_of
 
 UNSALTED = committer(b"")
 """Stands in for a run's own commitments until its salt is made or read."""

@@ -1,0 +1,60 @@
+"""The port by which a tool reaches the network, and how it names a secret; knows no sockets."""
+
+from collections.abc import Mapping
+from typing import NoReturn, Protocol
+
+from msgspec import Struct
+
+from toolyard_sdk.errors import EgressRefused
+
+
+class EgressReply(Struct, frozen=True):
+    """What a server answered: `headers` have lower-case names, `url` is where redirects have led."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    url: str
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return the first header of a name, in whatever case it is asked for."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key == wanted), default)
+
+
+class Egress(Protocol):
+    """The way out, for one tool and one caller."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout: float = 30.0,  # noqa: ASYNC109 - the bound covers looking up, connecting, redirects and the body
+        max_bytes: int = 1_000_000,
+    ) -> EgressReply:
+        """Send one request and return its answer, whatever its status; redirects are followed and checked again.
+
+        Secrets are named by `secret(...)` in the URL's query, in headers or in the body, and filled in for the hosts
+        they belong to. Raises EgressRefused when nothing was sent; ToolError when the answer is longer than
+        `max_bytes`; TimeoutError and ConnectionError when the request may have arrived.
+        """
+        ...
+
+
+class ClosedEgress:
+    """Implements Egress where no way out was given: every request is refused."""
+
+    async def request(self, _method: str, url: str, **_more: object) -> NoReturn:
+        """Raise EgressRefused."""
+        raise EgressRefused(f"{url} cannot be reached: this tool was given no way out")
+
+
+CLOSED = ClosedEgress()
+
+
+def secret(name: str) -> str:
+    """Return a handle to write into a request where the secret belongs: the value is filled in on its way out."""
+    return "{{secret:" + name + "}}"

@@ -1,0 +1,1 @@
+"""What a finished or waiting run is told as, for people; pure, and decides nothing."""
