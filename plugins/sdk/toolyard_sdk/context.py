@@ -22,8 +22,8 @@ class ToolContext(Struct, frozen=True):
 
     `deadline` is UTC microseconds after which the result is no longer wanted (0: none). `idempotency_key` is the same
     for every attempt of one call: hand it to services that can tell a repetition. `settings` holds the plugin's table
-    of toolyard.toml. `progress(done, total, message)` reports to whoever watches the run. `egress` is the only way out: it reaches the
-    hosts an operator has allowed this tool, and fills in secrets that the tool names and never sees.
+    of toolyard.toml. `progress(done, total, message)` reports to whoever watches the run. `egress` is the only way
+    out: it reaches the hosts an operator has allowed this tool, and fills in secrets that the tool never sees.
     """
 
     tenant: str = "default"

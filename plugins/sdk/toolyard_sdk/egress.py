@@ -47,9 +47,9 @@ class Egress(Protocol):
 class ClosedEgress:
     """Implements Egress where no way out was given: every request is refused."""
 
-    async def request(self, _method: str, url: str, **_more: object) -> NoReturn:
+    async def request(self, method: str, url: str, **_more: object) -> NoReturn:
         """Raise EgressRefused."""
-        raise EgressRefused(f"{url} cannot be reached: this tool was given no way out")
+        raise EgressRefused(f"{method} {url} was not sent: this tool was given no way out")
 
 
 CLOSED = ClosedEgress()

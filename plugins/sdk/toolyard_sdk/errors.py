@@ -12,7 +12,7 @@ class ArgumentsInvalid(ToolError):
 
 
 class EgressRefused(ToolError):
-    """A request that was not sent, because nobody has allowed it or its address is not a public one; the way to mend it."""
+    """A request that was not sent: nobody has allowed it, or its address is not a public one."""
 
 
 class CallInDoubt(Exception):

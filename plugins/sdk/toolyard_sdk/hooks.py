@@ -50,8 +50,9 @@ def register_models(register: Callable[[str, Callable[..., Any]], None]) -> None
 
 @hookspec
 def register_sources(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Contribute a kind of tool source: call `register(kind, factory)`; `[sources.NAME]` of toolyard.toml names it by `kind`.
+    """Contribute a kind of tool source: call `register(kind, factory)`; toolyard.toml names it by `kind`.
 
     `factory(name=..., settings=..., root=..., egress=..., secrets=...)` returns a source: the port `ToolSource`.
-    `settings` is the table, `root` the repository's folder, `egress` and `secrets` the ports bound to this source.
+    `settings` is the table `[sources.NAME]`, `root` the repository's folder, `egress` and `secrets` are the ports bound
+    to this source.
     """

@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from toolyard_sdk.context import ToolContext
-from toolyard_sdk.egress import Egress as Egress
 from toolyard_sdk.events import RunEvent
 from toolyard_sdk.messages import ToolResult, ToolSpec, Usage
 
@@ -154,7 +153,7 @@ class Secrets(Protocol):
     """Where secrets are kept; what it returns goes into requests on their way out and nowhere else."""
 
     async def reveal(self, tenant: str, end_user: str | None, name: str) -> str | None:
-        """Return a secret's value: the end user's own where there is one, else the tenant's; None when there is none."""
+        """Return a secret's value: the end user's own, else the tenant's; None when there is none."""
         ...
 
 
