@@ -32,6 +32,7 @@ COMMANDS = (
     Entry("Decide", "approve", "approve:approve", "Decide about a call that waits for a person."),
     Entry("Decide", "doubt", "doubt:doubt", "Settle calls of which nobody knows whether they happened."),
     Entry("Decide", "stop", "stop:stop", "Stop an agent, a tool or a tenant before its next effect."),
+    Entry("Tools", "tool", "tool:tool", "Write, publish, look at and withdraw tools."),
     Entry("Administer", "key", "key:key", "Create, list and revoke API keys."),
     Entry("Administer", "tenant", "tenant:tenant", "Create, list and revoke tenants."),
     Entry("Administer", "erase", "erase:erase", "Erase what an end user said and was told."),
