@@ -79,20 +79,23 @@ def read_agent(
     prompts: Mapping[str, Prompt],
     policies: Mapping[str, Policy],
     unreadable: Collection[str] = (),
+    silent: Collection[str] = (),
 ) -> AgentRelease:
     """Read an agent's file and pin what it names; raises ConfigError with the line.
 
     Without `tools` an agent has none; without `policy` it has `policies/default.toml` where that exists. `unreadable`
-    holds the paths of prompts and policies that are there and have mistakes in them.
+    holds the paths of prompts and policies that are there and have mistakes in them; a tool whose name begins with one
+    of `silent` belongs to a source that does not answer, and the agent does without it until it does.
     """
-    return _Reading(source, name, path, unreadable).release(tools, prompts, policies)
+    return _Reading(source, name, path, unreadable, tuple(silent)).release(tools, prompts, policies)
 
 
 class _Reading:
     """One agent's file being read; it exists so that every error knows where it is."""
 
-    def __init__(self, source: str, name: str, path: str, unreadable: Collection[str]) -> None:
+    def __init__(self, source: str, name: str, path: str, unreadable: Collection[str], silent: tuple[str, ...]) -> None:
         self._source, self._name, self._path, self._unreadable = source, name, path, unreadable
+        self._silent = silent
         self._file = decode(source, AgentFile, path)
 
     def _error(self, message: str, *keys: str | int) -> ConfigError:
@@ -153,16 +156,23 @@ class _Reading:
         granted: dict[str, ToolRelease] = {}
         for index, grant in enumerate(self._file.tools):
             names = [grant] if grant in tools else [name for name in tools if fnmatchcase(name, grant)]
-            if not names:
+            if not names and not self._may_come(grant):
                 what = "matches no tool" if _GLOB & set(grant) else "is no tool"
                 raise self._error(f"`{grant}` {what}{did_you_mean(grant, tools)}", "tools", index)
             granted.update((name, tools[name]) for name in names)
         for name, pin in self._file.tool.items():
             if name not in granted:
+                if self._may_come(name):
+                    continue
                 message = f"[tool.{name}] is about a tool that `tools` does not grant{did_you_mean(name, granted)}"
                 raise self._error(message, "tool", name)
             granted[name] = _pinned(granted[name], pin)
         return tuple(granted[name] for name in sorted(granted))
+
+    def _may_come(self, grant: str) -> bool:
+        """Tell whether a source that does not answer may have what a grant names."""
+        fixed = grant.partition("*")[0].partition("?")[0].partition("[")[0]
+        return any(fixed.startswith(prefix) or (fixed != grant and prefix.startswith(fixed)) for prefix in self._silent)
 
     def _policy(self, policies: Mapping[str, Policy]) -> Policy:
         name = _DEFAULT_POLICY if self._file.policy is None else self._file.policy

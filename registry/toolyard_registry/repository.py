@@ -1,6 +1,6 @@
 """An agent's repository on disk: reads agents/, prompts/ and policies/, and swaps a changed set in as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from toolyard_registry.names import NameInvalid, check_name
 from toolyard_registry.policy import read_policy
 from toolyard_registry.prompts import Prompt, read_prompt
 from toolyard_registry.releases import AgentRelease, Policy
+from toolyard_registry.supplies import Supplied, with_supplies
 from toolyard_registry.toolbox import Toolbox
 
 Read = TypeVar("Read")
@@ -34,10 +35,14 @@ class Repository(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """What the files said when they were read, not served yet; `stamps` are those of the tools' files."""
+    """What the files said when they were read, not served yet; `stamps` are those of the tools' files.
+
+    `own` are the tools without those of sources, which come and go by themselves.
+    """
 
     stamps: dict[Path, Stamp]
     repository: Repository
+    own: Toolbox
 
 
 def load_repository(root: Path, toolbox: Toolbox) -> Repository:
@@ -52,8 +57,16 @@ def load_repository(root: Path, toolbox: Toolbox) -> Repository:
     unreadable = {problem.path for problem in problems}
 
     def agent(text: str, name: str, shown: str) -> AgentRelease:
-        tools = toolbox.releases
-        return read_agent(text, name, shown, tools=tools, prompts=prompts, policies=policies, unreadable=unreadable)
+        return read_agent(
+            text,
+            name,
+            shown,
+            tools=toolbox.releases,
+            prompts=prompts,
+            policies=policies,
+            unreadable=unreadable,
+            silent=toolbox.silent,
+        )
 
     agents = _read_each(root, "agents", "*.toml", problems, agent)
     return Repository(agents, prompts, policies, toolbox, tuple(problems))
@@ -65,18 +78,23 @@ class Loader:
     `changed` and `read` may be called in a thread, one at a time: they change nothing that is served. Reading runs
     what the tools' files hold, which takes as long as it takes.
 
-    `open_toolbox` is called at first and whenever a file of tools/ has changed. The first set is taken as it is: what
+    `open_toolbox` is called at first and whenever a file of tools/ has changed, `supplied` at every reading: what it
+    returns is another object whenever a source offers something else. The first set is taken as it is: what
     is good of it is served, and `current.problems` says what is not. `refused` holds what the last reload found wrong.
     """
 
-    def __init__(self, root: Path, open_toolbox: Callable[[], Toolbox]) -> None:
+    def __init__(
+        self, root: Path, open_toolbox: Callable[[], Toolbox], supplied: Callable[[], Sequence[Supplied]] = tuple
+    ) -> None:
         self._root = root
         self._open_toolbox = open_toolbox
+        self._supplied = supplied
         self._seen = _stamps(root)
+        self._supplied_seen = supplied()
         self._tools_seen = _tools(self._seen)
         self._toolbox = open_toolbox()
         self._refused: tuple[ConfigError, ...] = ()
-        self._current = load_repository(root, self._toolbox)
+        self._current = load_repository(root, with_supplies(self._toolbox, self._supplied_seen))
 
     @property
     def current(self) -> Repository:
@@ -89,22 +107,26 @@ class Loader:
         return self._refused
 
     def changed(self) -> bool:
-        """Tell whether a file was added, removed or written since it was last read, by time and size."""
-        return _stamps(self._root) != self._seen
+        """Tell whether a file was added, removed or written since it was last read, by time and size.
+
+        So does a source that offers something else.
+        """
+        return self._supplied() is not self._supplied_seen or _stamps(self._root) != self._seen
 
     def read(self) -> Reading:
         """Read all files again; `take` serves what was read."""
         self._seen = _stamps(self._root)  # before reading: what is written meanwhile counts as changed
-        tools, toolbox = _tools(self._seen), self._toolbox
-        if tools != self._tools_seen or toolbox.file_problems:
-            toolbox = self._open_toolbox()
-        return Reading(tools, load_repository(self._root, toolbox))
+        self._supplied_seen = self._supplied()
+        tools, own = _tools(self._seen), self._toolbox
+        if tools != self._tools_seen or own.file_problems:
+            own = self._open_toolbox()
+        return Reading(tools, load_repository(self._root, with_supplies(own, self._supplied_seen)), own)
 
     def take(self, reading: Reading) -> tuple[ConfigError, ...]:
         """Let what was read become `current` when there is no problem in it, else return the problems."""
         found = reading.repository
         self._refused = found.problems
-        self._toolbox, self._tools_seen = found.toolbox, reading.stamps
+        self._toolbox, self._tools_seen = reading.own, reading.stamps
         if not found.problems:
             self._current = found
         return found.problems

@@ -1,7 +1,7 @@
 """Collects the tools that plugins and a repository's own files offer; knows nothing of agents, policies and runs."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.tools import tool as make_tool
 
+from toolyard_registry.local_packages import import_package, located_in, read_package
 from toolyard_registry.local_tools import load_local, local_files, located, own_tools
 from toolyard_registry.located_toml import did_you_mean
 from toolyard_registry.names import check_name
@@ -26,8 +27,9 @@ _RESERVED = frozenset({"off"})
 class Toolbox(Struct, frozen=True):
     """Every tool there is, with its release and the plugin it came from.
 
-    `problems` are of installed plugins, `file_problems` of the repository's own files; `plugins.hooks` is where other
-    hooks than `register_tools` are called.
+    `problems` are of installed plugins, `file_problems` of the repository's own files, `source_problems` of what is
+    outside this process; `plugins.hooks` is where other hooks than `register_tools` are called. `silent` holds how
+    names begin that a source without an answer may have: a grant of such a tool is no mistake.
     """
 
     tools: dict[str, Tool]
@@ -36,6 +38,8 @@ class Toolbox(Struct, frozen=True):
     plugins: Plugins
     problems: tuple[PluginProblem, ...] = ()
     file_problems: tuple[ConfigError, ...] = ()
+    source_problems: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 def open_toolbox(
@@ -43,17 +47,20 @@ def open_toolbox(
     *,
     settings: Settings | None = None,
     plugins: Plugins | None = None,
+    packages: Sequence[Path] = (),
 ) -> Toolbox:
     """Collect tools: of `plugins` (all that are installed, where left out), then of `root`/tools/*.py, by name.
 
-    Of two tools with one name the second is refused and reported.
+    `packages` are folders of plugins in development, imported as their files are now. Of two tools with one name the
+    second is refused and reported.
     """
     box = _Collecting(load_plugins() if plugins is None else plugins, settings or {})
     box.take_plugins()
+    in_development = {name for folder in packages for name in box.take_package(folder)}
     files = local_files(root) if root else ()
     for path in files:
         box.take_file(path)
-    box.check_settings({path.stem for path in files})
+    box.check_settings({path.stem for path in files} | in_development)
     return box.done()
 
 
@@ -92,6 +99,35 @@ class _Collecting:
                 problem = self._take(offer, plugin.name, plugin.distribution or plugin.name, plugin.version)
                 if problem:
                     self._problems.append(_of_tool(plugin, problem))
+
+    def take_package(self, folder: Path) -> tuple[str, ...]:
+        """Take the tools of a package in development and return the names of its plugins; mistakes have their line."""
+        described = None
+        try:
+            described = read_package(folder)
+            package = import_package(described)
+        except ConfigError as error:
+            self._file_problems.append(error)
+            return tuple(described.plugins) if described is not None else ()
+        hooks = self._plugins.hooks
+        for name, plugin in package.plugins.items():
+            offered: list[Any] = []
+            try:
+                if hooks.has_plugin(name):
+                    hooks.unregister(name=name)
+                hooks.register(plugin, name=name)
+                self._call(name, offered.append)
+            except BaseException as error:  # noqa: BLE001 - see take_plugins
+                self._file_problems.append(located_in(error, folder))
+                continue
+            if not offered:
+                problem = f"the plugin {name} offers no tool: call register(...) in its hook register_tools"
+                self._file_problems.append(ConfigError(problem, path=described.target(name)))
+            for offer in offered:
+                problem = self._take(offer, name, package.distribution, package.version)
+                if problem:
+                    self._file_problems.append(ConfigError(problem, path=described.target(name), line=_line(offer)))
+        return tuple(package.plugins)
 
     def take_file(self, path: Path) -> None:
         shown = f"tools/{path.name}"
@@ -134,9 +170,9 @@ class _Collecting:
     def _take(self, offer: Any, origin: str, source: str, version: str) -> str:
         """Add one tool; return why not, in words, or nothing."""
         try:
-            taken, spec = _checked(offer)
+            taken, spec = checked_tool(offer)
         except BaseException as error:  # noqa: BLE001 - a stranger's property may raise anything
-            words = str(error) if isinstance(error, _NoTool) else told(error)
+            words = str(error) if isinstance(error, NoTool) else told(error)
             return f"{_called(offer)} is no tool: {words}"
         if spec.name in self._tools:
             return f"the tool {spec.name} is already there, from {self._releases[spec.name].source}"
@@ -155,21 +191,21 @@ class _Collecting:
             self._problems.append(PluginProblem(name, "", error, advice))
 
 
-class _NoTool(Exception):
+class NoTool(Exception):
     """Something that was offered as a tool and is none, in words."""
 
 
-def _checked(offer: Any) -> tuple[Tool, ToolSpec]:
-    """Return an offer as a tool, with how it presents itself; raises _NoTool, or whatever the offer does."""
+def checked_tool(offer: Any) -> tuple[Tool, ToolSpec]:
+    """Return an offer as a tool, with how it presents itself; raises NoTool, or whatever the offer does."""
     if not (callable(offer) or hasattr(type(offer), "spec")):
-        raise _NoTool("register a typed function, or an object with `spec`, `check` and `call`")
+        raise NoTool("register a typed function, or an object with `spec`, `check` and `call`")
     taken: Tool = offer if hasattr(offer, "spec") else make_tool(offer)
     spec = taken.spec
     if not isinstance(spec, ToolSpec):
-        raise _NoTool("its `spec` is no ToolSpec")
+        raise NoTool("its `spec` is no ToolSpec")
     for method in ("check", "call"):
         if not callable(getattr(taken, method, None)):
-            raise _NoTool(f"it has no method `{method}`")
+            raise NoTool(f"it has no method `{method}`")
     check_name(spec.name, "tool name")
     return taken, spec
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 from toolyard_registry.located_toml import did_you_mean, line_of, load, read_text
+from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
 
 FILE = "toolyard.toml"
@@ -61,6 +62,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, ProviderTable] = {}
     models: ModelsTable = ModelsTable()
     plugins: dict[str, Any] = {}
+    sources: dict[str, dict[str, Any]] = {}
+    egress: dict[str, EgressGrant] = {}
 
     @property
     def plugins_off(self) -> tuple[str, ...]:

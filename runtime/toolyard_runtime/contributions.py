@@ -1,4 +1,4 @@
-"""What plugins add to a server beside tools: routes, tables and kinds of models; knows no plugin by name.
+"""What plugins add to a server beside tools: routes, tables, kinds of models and of sources; knows no plugin by name.
 
 Whatever a plugin offers is tried before it is taken. What cannot be used is reported and left out: a stranger's mistake
 never takes the server down, and never takes a built-in route or table away.
@@ -14,6 +14,7 @@ from sqlalchemy import MetaData
 from toolyard_registry.plugins import Plugin, PluginProblem, Plugins, told
 from toolyard_sdk.ports import Model
 
+from toolyard_runtime.engine.sources import SourceFactory
 from toolyard_runtime.http.access import OPEN
 from toolyard_runtime.identity import Role
 from toolyard_runtime.store.schema import PACKAGES, add_tables
@@ -26,24 +27,35 @@ Problem = tuple[str, str]
 
 
 class Contributions:
-    """Takes what plugins offer: `models` by kind, `tables` and `routes` in order; `problems` tell what was left out."""
+    """Takes what plugins offer: `models` and `sources` by kind, `tables` and `routes` in order.
+
+    `problems` tell what was left out.
+    """
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
         self.models: dict[str, ModelFactory] = {}
+        self.sources: dict[str, SourceFactory] = {}
         self.routes: list[HTTPRouteHandler] = []
         self.tables: list[MetaData] = []
         self.problems: list[PluginProblem] = []
 
     def take_models(self) -> None:
         """Take kinds of models; of two with one name the first stays."""
-        for plugin, (kind, factory) in self._offered("register_models", 2):
+        self._take_kinds("register_models", "model", self.models)
+
+    def take_sources(self) -> None:
+        """Take kinds of tool sources; of two with one name the first stays."""
+        self._take_kinds("register_sources", "source", self.sources)
+
+    def _take_kinds(self, hook: str, what: str, kinds: dict[str, Callable[..., Any]]) -> None:
+        for plugin, (kind, factory) in self._offered(hook, 2):
             if not (isinstance(kind, str) and kind) or not callable(factory):
-                self._refuse(plugin, (f"{kind!r} is no kind of model with a factory", _report(plugin)))
-            elif kind in self.models:
-                self._refuse(plugin, (f"there is already a kind of model {kind!r}", _report(plugin)))
+                self._refuse(plugin, (f"{kind!r} is no kind of {what} with a factory", _report(plugin)))
+            elif kind in kinds:
+                self._refuse(plugin, (f"there is already a kind of {what} {kind!r}", _report(plugin)))
             else:
-                self.models[kind] = factory
+                kinds[kind] = factory
 
     def take_tables(self, connection: sqlite3.Connection) -> None:
         """Create the tables that are not there yet; those of Toolyard's own packages came with its migrations."""

@@ -85,8 +85,8 @@ def _defaults(file: str, table: str, record: type[Struct]) -> Iterator[tuple[str
     for field in msgspec.structs.fields(record):
         path = f"{table}.{field.encode_name}".lstrip(".")
         inner = _record_in(field.type)
-        if field.type == dict[str, Any]:
-            continue  # a table of tables: what is in them is the plugins' to say
+        if field.type in (dict[str, Any], dict[str, dict[str, Any]]):
+            continue  # a table of tables: what is in them is the plugins' to say, or the source's
         if inner is None:
             value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
             yield file, table, field.encode_name, _toml(value)

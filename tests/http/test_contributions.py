@@ -3,17 +3,20 @@
 import contextlib
 import json
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from toolyard_registry.plugins import load_plugins
+from toolyard_registry.releases import ToolRelease
 from toolyard_runtime.config import read_config
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.store.schema import PACKAGES
 from toolyard_sdk import ConfigError
 
 from tests.http.expecting import refused
-from tests.http.serving import Client, serving
+from tests.http.serving import SECONDS, Client, serving
 from tests.registry.conftest import Install, install
 
 __all__ = ["install"]
@@ -221,3 +224,91 @@ def test_an_erasure_reaches_the_end_users_that_a_plugins_tables_name(install: In
             erased = server.client(tenant, "operator").post("/api/v1/erasures", {"subject": "ada"})
             left = connection.execute("SELECT end_user FROM acme_note ORDER BY id").fetchall()
     assert left == [(erased["pseudonym"],), ("bob",), ("ada",)]
+
+
+SOURCE = """
+import asyncio
+from toolyard_sdk import hookimpl, tool
+from toolyard_sdk.ports import Supply
+
+class Orchard:
+    origin = "orchard:one"
+
+    def __init__(self, name, settings, root, egress, secrets):
+        if settings.get("fruit") == "stone":
+            raise ValueError("a stone is no fruit")
+        self.fruit = settings["fruit"]
+        self.flag = root / "ripe"
+        self.supply = Supply(problems=("nothing is ripe yet",))
+        self.task = None
+
+    async def open(self, changed):
+        self.task = asyncio.create_task(self.wait(changed))
+
+    async def wait(self, changed):
+        while not self.flag.exists():
+            await asyncio.sleep(0.02)
+
+        @tool(name="orchard_pick", read_only=True)
+        def pick(many: int) -> str:
+            '''Pick fruit.'''
+            return f"{many} {self.fruit}"
+
+        self.supply = Supply((pick, pick), "1")
+        changed()
+
+    async def close(self):
+        self.task.cancel()
+        (self.flag.parent / "closed").touch()
+
+@hookimpl
+def register_sources(register):
+    register("orchard", Orchard)
+"""
+
+ORCHARD = """
+[sources.orchard]
+kind = "orchard"
+fruit = "pears"
+
+[sources.quarry]
+kind = "orchard"
+fruit = "stone"
+
+[sources.lost]
+kind = "orchards"
+"""
+
+
+def test_a_source_that_answers_late_gives_its_tools_to_agents_that_wait_for_them(
+    install: Install, tmp_path: Path
+) -> None:
+    install("aaa", SOURCE)
+    root = tmp_path / "repository"
+    with serving(tmp_path, ORCHARD) as server:
+        agents = server.wiring.agents
+        (root / "agents" / "gardener.toml").write_text('instructions = "Garden."\ntools = ["orchard_*"]\n')
+
+        def granted() -> tuple[ToolRelease, ...] | None:
+            release = agents.release("gardener")
+            return release.tools if release is not None else None
+
+        told = "\n".join(agents.problems)
+        assert "source orchard: nothing is ripe yet" in told
+        assert "source quarry: ValueError: a stone is no fruit" in told
+        assert "source lost: there is no kind of source 'orchards'; did you mean `orchard`?" in told
+        _until(lambda: granted() == ())
+        (root / "ripe").touch()
+        _until(lambda: bool(granted()))
+        (released,) = granted() or ()
+        assert (released.source, released.spec.name) == ("orchard:one", "orchard_pick")
+        assert not released.spec.annotations.read_only, "what a source says of itself is a claim"
+        assert "the tool orchard_pick is already there, from orchard:one" in "\n".join(agents.problems)
+    assert (root / "closed").exists()
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

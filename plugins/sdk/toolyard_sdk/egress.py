@@ -8,6 +8,18 @@ from msgspec import Struct
 from toolyard_sdk.errors import EgressRefused
 
 
+class EgressGrant(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator allows one plugin, tool file or source: `[egress.NAME]` of toolyard.toml.
+
+    `hosts` are public hosts by name, `*.example.org` for those below one and `*` for any; `private` names hosts of the
+    operator's own network as `host:port`; `secrets` maps a secret to the hosts it may be sent to.
+    """
+
+    hosts: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    secrets: dict[str, tuple[str, ...]] = {}
+
+
 class EgressReply(Struct, frozen=True):
     """What a server answered: `headers` have lower-case names, `url` is where redirects have led."""
 
@@ -53,6 +65,16 @@ class ClosedEgress:
 
 
 CLOSED = ClosedEgress()
+
+
+class NoSecrets:
+    """Implements Secrets where there are none."""
+
+    async def reveal(self, _tenant: str, _end_user: str | None, _name: str) -> None:
+        """Return None."""
+
+
+NO_SECRETS = NoSecrets()
 
 
 def secret(name: str) -> str:

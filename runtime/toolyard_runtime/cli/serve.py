@@ -80,7 +80,7 @@ def serve(
         rehearsal=rehearsal,
         log_level=log_level,
     )
-    from toolyard_runtime.app import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
+    from toolyard_runtime.server import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
     from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
     for number in (signal.SIGINT, signal.SIGTERM):

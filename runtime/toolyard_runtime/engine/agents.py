@@ -51,7 +51,7 @@ class Agents:
         """What is wrong with plugins and files, in words."""
         current = self._loader.current
         refused: Iterable[ConfigError] = self._loader.refused
-        named = [*current.toolbox.problems, *current.problems, *refused]
+        named = [*current.toolbox.problems, *current.toolbox.source_problems, *current.problems, *refused]
         return tuple(dict.fromkeys(str(problem) for problem in named))
 
     def names(self) -> tuple[str, ...]:
