@@ -31,7 +31,7 @@ class LocalModule(Struct, frozen=True):
     module: ModuleType
 
 
-class _Uncached(importlib.machinery.SourceFileLoader):
+class Uncached(importlib.machinery.SourceFileLoader):
     """A loader without a bytecode cache: two edits within one tick of the file system's clock look the same to it."""
 
     def path_stats(self, path: Any) -> Any:
@@ -46,16 +46,16 @@ def local_files(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.glob("*.py") if path.name[0] not in "_." and path.is_file()))
 
 
-def load_local(path: Path) -> LocalModule:
-    """Import one file; raises ConfigError with the line of the file on which it failed."""
-    shown = f"{_FOLDER}/{path.name}"
+def load_local(path: Path, shown: str = "") -> LocalModule:
+    """Import one file; raises ConfigError with the line on which it failed, of the file as `shown` names it."""
+    shown = shown or f"{_FOLDER}/{path.name}"
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", path=shown) from error
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"_toolyard_local_{place}_{path.stem}"
-    loader = _Uncached(name, str(path))
+    loader = Uncached(name, str(path))
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None:
         raise ConfigError("cannot be imported", path=shown)

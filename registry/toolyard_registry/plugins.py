@@ -50,8 +50,12 @@ def installed() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=hooks.GROUP))
 
 
-def load_plugins(off: Collection[str] = (), points: Iterable[EntryPoint] | None = None) -> Plugins:
+def load_plugins(
+    off: Collection[str] = (), points: Iterable[EntryPoint] | None = None, *, replaced: Collection[str] = ()
+) -> Plugins:
     """Import and register every plugin that is not switched off; `points` are the installed ones where left out.
+
+    Those of `replaced` are left out too: a folder in development stands for them.
 
     First-party distributions come first, then by name, so that a newcomer cannot take a name that is in use.
     """
@@ -61,7 +65,7 @@ def load_plugins(off: Collection[str] = (), points: Iterable[EntryPoint] | None 
     loaded: list[Plugin] = []
     problems: list[PluginProblem] = []
     for point in found:
-        if point.name in off:
+        if point.name in off or point.name in replaced:
             continue
         plugin = Plugin(point.name, *_origin(point))
         try:

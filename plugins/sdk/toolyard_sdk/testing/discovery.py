@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,9 @@ def tools_of(module: ModuleType | str, settings: Mapping[str, Any] | None = None
         found[ready.spec.name] = ready
 
     if hasattr(module, "register_tools"):
-        module.register_tools(register=register, settings=settings or {})
+        offered = {"register": register, "settings": settings or {}}
+        taken = inspect.signature(module.register_tools).parameters
+        module.register_tools(**{name: value for name, value in offered.items() if name in taken})
     else:
         for each in vars(module).values():
             if isinstance(each, FunctionTool) and each.spec.name not in found:
