@@ -23,12 +23,15 @@ from toolyard_runtime.store.errors import SchemaError
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.schema import HISTORY, PACKAGES, SCRIPTS, Schema, create, migrate, statements_of
 
-NEXT = """
+LATER = f"{int(HISTORY[-1]) + 1:04}"
+"""The revision after the newest there is."""
+
+NEXT = f"""
     from alembic import op
     import sqlalchemy as sa
 
-    revision = "0002"
-    down_revision = "0001"
+    revision = "{LATER}"
+    down_revision = "{HISTORY[-1]}"
     branch_labels = None
     depends_on = None
 
@@ -76,8 +79,8 @@ def with_next(tmp_path: Path) -> Schema:
     """A later version of Toolyard, one revision ahead."""
     scripts = tmp_path / "later"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(dedent(NEXT))
-    return Schema(history=(*HISTORY, "0002"), scripts=scripts)
+    (scripts / "versions" / f"{LATER}_next.py").write_text(dedent(NEXT))
+    return Schema(history=(*HISTORY, LATER), scripts=scripts)
 
 
 def test_a_fresh_database_is_the_same_as_a_migrated_one(tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ async def test_an_older_database_is_copied_aside_and_migrated_with_what_it_holds
 
     assert rows == [("acme", 1, None, "blue")]
     assert "crayon" in described(file)
-    copy = file.with_name("data.db.before-0002.bak")
+    copy = file.with_name(f"data.db.before-{LATER}.bak")
     assert described(copy) == old
     assert copy.stat().st_mode & 0o777 == 0o600
     kept = sqlite3.connect(copy)
@@ -164,9 +167,9 @@ async def test_an_older_database_is_copied_aside_and_migrated_with_what_it_holds
 async def test_a_migration_that_fails_changes_nothing_and_names_the_copy(file: Path, with_next: Schema) -> None:
     await (await open_database(f"sqlite:///{file}")).close()
     old = described(file)
-    script = with_next.scripts / "versions" / "0002_next.py"
+    script = with_next.scripts / "versions" / f"{LATER}_next.py"
     script.write_text(script.read_text() + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
-    for name in ("data.db.before-0002.bak", "data.db.before-0002-2.bak"):
+    for name in (f"data.db.before-{LATER}.bak", f"data.db.before-{LATER}-2.bak"):
         with pytest.raises(SchemaError, match=f"nothing was changed.*{name}"):
             await open_database(f"sqlite:///{file}", with_next)
         assert described(file) == old
@@ -177,7 +180,7 @@ async def test_a_newer_database_is_refused_and_left_alone(file: Path, with_next:
     await (await open_database(f"sqlite:///{file}")).close()
     await (await open_database(f"sqlite:///{file}", with_next)).close()
     newer = described(file)
-    with pytest.raises(SchemaError, match="revision 0002, this version of Toolyard knows up to 0001"):
+    with pytest.raises(SchemaError, match=f"revision {LATER}, this version of Toolyard knows up to {HISTORY[-1]}"):
         await open_database(f"sqlite:///{file}")
     assert described(file) == newer
 

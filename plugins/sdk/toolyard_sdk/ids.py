@@ -10,6 +10,7 @@ PREFIX = {
     "approval": "appr_",
     "key": "key_",
     "tenant": "ten_",
+    "secret": "sec_",
 }
 
 NewId = Callable[[], bytes]

@@ -172,6 +172,26 @@ class StopTable(RuntimeTable, table=True):
     by: str = Field(sa_type=Text)
 
 
+class SecretTable(RuntimeTable, table=True):
+    """A secret as nobody can read it without the key named by `sealed_with`; the tenant's own has the owner "".
+
+    The owner is not called `end_user`: erasing that person deletes the row and puts no pseudonym into it.
+    """
+
+    __tablename__ = "secret"
+    __table_args__ = LEAN
+
+    tenant: str = Field(primary_key=True, sa_type=Text)
+    owner: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    id: bytes = Field(sa_type=LargeBinary)
+    sealed: bytes = Field(sa_type=LargeBinary)
+    sealed_with: str = Field(sa_type=Text)
+    set_at: int = Field(sa_type=BigInteger)
+    set_by: str = Field(sa_type=Text)
+    rotated_at: int = Field(default=0, sa_type=BigInteger)
+
+
 RUN = METADATA.tables["run"]
 EVENT = METADATA.tables["event"]
 PAYLOAD = METADATA.tables["payload"]
@@ -180,3 +200,4 @@ APPROVAL = METADATA.tables["approval"]
 TENANT = METADATA.tables["tenant"]
 API_KEY = METADATA.tables["api_key"]
 STOP = METADATA.tables["stop"]
+SECRET = METADATA.tables["secret"]
