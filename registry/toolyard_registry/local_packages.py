@@ -86,7 +86,7 @@ def read_package(folder: Path) -> Described:
     points = project.get("entry-points", {}).get(hooks.GROUP, {}) if isinstance(project, dict) else {}
     if not points or not isinstance(points, dict) or not all(isinstance(target, str) for target in points.values()):
         raise ConfigError(
-            f"offers no plugin: add [project.entry-points.{hooks.GROUP}] with a line `NAME = \"MODULE\"`", path=FILE
+            f'offers no plugin: add [project.entry-points.{hooks.GROUP}] with a line `NAME = "MODULE"`', path=FILE
         )
     places = dict(_place(folder, name, target) for name, target in points.items())
     return Described(folder, str(project.get("name", folder.name)), str(project.get("version", "0")), points, places)
@@ -110,6 +110,14 @@ def plugin_names(folders: Iterable[Path]) -> frozenset[str]:
         with contextlib.suppress(ConfigError):
             names |= read_package(folder).plugins.keys()
     return frozenset(names)
+
+
+def files_in(folder: Path) -> tuple[Path, ...]:
+    """Return the files of a package in development; its pyproject.toml alone while that cannot be read."""
+    try:
+        return package_files(read_package(folder))
+    except ConfigError:
+        return (folder / FILE,)
 
 
 def package_files(described: Described) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_registry.agents import read_agent
+from toolyard_registry.local_packages import files_in
 from toolyard_registry.local_tools import local_files
 from toolyard_registry.located_toml import read_text
 from toolyard_registry.names import NameInvalid, check_name
@@ -84,14 +85,20 @@ class Loader:
     """
 
     def __init__(
-        self, root: Path, open_toolbox: Callable[[], Toolbox], supplied: Callable[[], Sequence[Supplied]] = tuple
+        self,
+        root: Path,
+        open_toolbox: Callable[[], Toolbox],
+        supplied: Callable[[], Sequence[Supplied]] = tuple,
+        packages: Sequence[Path] = (),
     ) -> None:
+        """Take `packages` as the folders of plugins in development, whose files are followed like those of tools/."""
         self._root = root
+        self._packages = packages
         self._open_toolbox = open_toolbox
         self._supplied = supplied
-        self._seen = _stamps(root)
+        self._seen = self._stamps()
         self._supplied_seen = supplied()
-        self._tools_seen = _tools(self._seen)
+        self._tools_seen = self._tools()
         self._toolbox = open_toolbox()
         self._refused: tuple[ConfigError, ...] = ()
         self._current = load_repository(root, with_supplies(self._toolbox, self._supplied_seen))
@@ -106,18 +113,33 @@ class Loader:
         """Why the files as they are now are not served; empty when they are."""
         return self._refused
 
+    def _stamps(self) -> dict[Path, Stamp]:
+        paths = [path for folder, pattern in _FOLDERS for path in _files(self._root, folder, pattern)]
+        stamps: dict[Path, Stamp] = {}
+        for path in (*paths, *local_files(self._root), *(path for each in self._packages for path in files_in(each))):
+            try:
+                status = path.stat()
+            except OSError:  # gone between listing and looking
+                continue
+            stamps[path] = (status.st_mtime_ns, status.st_size)
+        return stamps
+
+    def _tools(self) -> dict[Path, Stamp]:
+        others = {self._root / folder for folder, _ in _FOLDERS}
+        return {path: stamp for path, stamp in self._seen.items() if path.parent not in others}
+
     def changed(self) -> bool:
         """Tell whether a file was added, removed or written since it was last read, by time and size.
 
         So does a source that offers something else.
         """
-        return self._supplied() is not self._supplied_seen or _stamps(self._root) != self._seen
+        return self._supplied() is not self._supplied_seen or self._stamps() != self._seen
 
     def read(self) -> Reading:
         """Read all files again; `take` serves what was read."""
-        self._seen = _stamps(self._root)  # before reading: what is written meanwhile counts as changed
+        self._seen = self._stamps()  # before reading: what is written meanwhile counts as changed
         self._supplied_seen = self._supplied()
-        tools, own = _tools(self._seen), self._toolbox
+        tools, own = self._tools(), self._toolbox
         if tools != self._tools_seen or own.file_problems:
             own = self._open_toolbox()
         return Reading(tools, load_repository(self._root, with_supplies(own, self._supplied_seen)), own)
@@ -155,19 +177,3 @@ def _read_each(
 
 def _files(root: Path, folder: str, pattern: str) -> list[Path]:
     return sorted(path for path in (root / folder).glob(pattern) if not path.name.startswith("."))
-
-
-def _stamps(root: Path) -> dict[Path, Stamp]:
-    paths = [path for folder, pattern in _FOLDERS for path in _files(root, folder, pattern)]
-    stamps: dict[Path, Stamp] = {}
-    for path in (*paths, *local_files(root)):
-        try:
-            status = path.stat()
-        except OSError:  # gone between listing and looking
-            continue
-        stamps[path] = (status.st_mtime_ns, status.st_size)
-    return stamps
-
-
-def _tools(stamps: dict[Path, Stamp]) -> dict[Path, Stamp]:
-    return {path: stamp for path, stamp in stamps.items() if path.suffix == ".py"}

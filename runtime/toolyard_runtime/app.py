@@ -15,6 +15,7 @@ from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.catalogue import Catalogue
+from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import open_toolbox
@@ -88,7 +89,7 @@ async def composed(
     options: ServeOptions, config: Config, environment: Mapping[str, str], public_url: str, hosts: frozenset[str]
 ) -> AsyncIterator[Wiring]:
     """Open the stores, wire everything, take up what a former process left, and close it all again."""
-    plugins = load_plugins(config.plugins_off)
+    plugins = load_plugins(config.plugins_off, replaced=plugin_names(options.packages))
     added = Contributions(plugins)
     added.take_models()
     check_kinds(options.repository, config, added.models)
@@ -127,8 +128,11 @@ async def composed(
         await sources.open()
         loader = Loader(
             options.repository,
-            lambda: open_toolbox(options.repository, settings=config.plugin_settings, plugins=plugins),
+            lambda: open_toolbox(
+                options.repository, settings=config.plugin_settings, plugins=plugins, packages=options.packages
+            ),
             sources.supplied,
+            options.packages,
         )
 
         async def record(tx: Transaction, entry: AuditRecord) -> None:

@@ -13,7 +13,8 @@ class ServeOptions(Struct, frozen=True):
 
     `host` and `port` are those of `toolyard.toml` where None; port 0 takes any free one. `model_url` ends in `/v1` and
     takes the place of the repository's model server; `model` names the model there. `rehearsal` answers with the
-    rehearsal model instead, and only when asked to. `state_dir` holds the database and `server.json`.
+    rehearsal model instead, and only when asked to. `state_dir` holds the database and `server.json`. `packages` are
+    folders of tool packages in development: their tools are served as their files are now.
     """
 
     repository: Path
@@ -24,6 +25,7 @@ class ServeOptions(Struct, frozen=True):
     model: str = ""
     rehearsal: bool = False
     log_level: LogLevel = "info"
+    packages: tuple[Path, ...] = ()
 
 
 class ServerAddress(Struct, frozen=True):
