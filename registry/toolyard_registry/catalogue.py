@@ -182,12 +182,15 @@ class Catalogue:
     async def resolve(self, tenant: str, kind: Kind, reference: Reference, channel: str = DRAFT) -> str | None:
         """Return the digest a reference names, by `channel` where it says nothing; None when there is no such thing.
 
-        A version is a tool's: of several releases of one version (pinned differently) it means the newest.
+        A version is a tool's: of several releases of one version (pinned differently) it means the newest. A range
+        means something of what was published only, and nothing here.
         """
         keys = {"tenant": tenant, "name": reference.name}
         if reference.by == "digest":
             rows = await self._database.read(statements.NAMED[kind], {**keys, "digest": reference.value})
             return str(rows[0][0]) if rows else None
+        if reference.by == "range":
+            return None
         if reference.by == "version":
             if kind != "tool":
                 return None

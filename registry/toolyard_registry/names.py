@@ -1,20 +1,22 @@
-"""Reads names of catalogued things: `name`, `name@1.4.2`, `name@production`, `name@sha256:...`; looks nothing up."""
+"""Reads names of catalogued things: `name@1.4.2`, `name@^1.4`, `name@production`, `name@sha256:...`; no look-ups."""
 
 import re
 from typing import Literal
 
 from msgspec import Struct
 
+from toolyard_registry.versions import read_range
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,63}\Z")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
-Selects = Literal["default", "version", "channel", "digest"]
+Selects = Literal["default", "version", "range", "channel", "digest"]
 
 
 class Reference(Struct, frozen=True):
-    """A name and what is wanted of it: a version, a channel or a digest, as `by` says; `default` wants none of them."""
+    """A name and what is wanted of it, as `by` says; `default` wants nothing in particular."""
 
     name: str
     by: Selects = "default"
@@ -56,6 +58,10 @@ def parse(text: str) -> Reference:
         if not _DIGEST.match(wanted):
             raise NameInvalid(f"{wanted[:80]!r} is no digest: it is 'sha256:' and 64 lower-case hex digits")
         return Reference(name, "digest", wanted)
+    if wanted[0] in "^~":
+        if read_range(wanted) is None:
+            raise NameInvalid(f"{wanted[:80]!r} is no range of versions: write it as ^1.4 or ~1.4.2")
+        return Reference(name, "range", wanted)
     if wanted[0] in "0123456789":
         if not _VERSION.match(wanted):
             raise NameInvalid(f"{wanted[:80]!r} is no version: write it as 1.4.2")

@@ -84,3 +84,50 @@ class ChannelTable(CatalogueTable, table=True):
     digest: str = Field(sa_type=Text)
     moved_at: int = Field(sa_type=BigInteger)
     moved_by: str = Field(sa_type=Text)
+
+
+class PublicationTable(CatalogueTable, table=True):
+    """A tool's release as somebody has published it; `body` is the Publication as JSON. Never updated."""
+
+    __tablename__ = "publication"
+    __table_args__ = (LEAN,)
+
+    tenant: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    version: str = Field(primary_key=True, sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    body: str = Field(sa_type=Text)
+    published_at: int = Field(sa_type=BigInteger)
+
+
+class ReleaseStateTable(CatalogueTable, table=True):
+    """One change of a release's state; the row with the highest `seq` is how it stands."""
+
+    __tablename__ = "release_state"
+    __table_args__ = (LEAN,)
+
+    tenant: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    version: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    message: str = Field(sa_type=Text)
+    changed_at: int = Field(sa_type=BigInteger)
+    changed_by: str = Field(sa_type=Text)
+
+
+class DefinitionTable(CatalogueTable, table=True):
+    """What was decided about a definition that a source or plugin presents: the highest `seq` of a digest holds."""
+
+    __tablename__ = "definition"
+    __table_args__ = (LEAN,)
+
+    tenant: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    digest: str = Field(sa_type=Text)
+    version: str = Field(sa_type=Text)
+    standing: str = Field(sa_type=Text)
+    decided_at: int = Field(sa_type=BigInteger)
+    decided_by: str = Field(sa_type=Text)

@@ -25,7 +25,7 @@ PACKAGES: tuple[MetaData, ...] = (
     toolyard_memory.tables.METADATA,
     toolyard_registry.tables.METADATA,
 )
-HISTORY = ("0001", "0002")
+HISTORY = ("0001", "0002", "0003")
 """Every revision, oldest first; known here so that a current database is opened without alembic."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
