@@ -16,6 +16,7 @@ _FILES = {
     "README.md": "README.md.txt",
     ".gitignore": "gitignore.txt",
 }
+_TRIAL_FILES = {"toolyard.toml": "toolyard.toml.txt", "agents/dev.toml": "dev.toml.txt"}
 _PLACE, _MODULE_PLACE = "@NAME@", "@MODULE@"
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*\Z")
 _LONGEST = 64
@@ -40,6 +41,17 @@ def scaffold_tool(target: Path, name: str) -> tuple[Path, ...]:
         path.write_text(text.replace(_PLACE, name).replace(_MODULE_PLACE, module), encoding="utf-8")
         written.append(path)
     return tuple(written)
+
+
+def scaffold_trial(target: Path, plugin: str) -> None:
+    """Write an agent repository in which a plugin can be tried out; files that are there stay as they are."""
+    texts = files("toolyard_registry").joinpath("template", "tool")
+    for place, source in _TRIAL_FILES.items():
+        path = target / place
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = texts.joinpath(source).read_text(encoding="utf-8")
+            path.write_text(text.replace(_MODULE_PLACE, plugin), encoding="utf-8")
 
 
 def module_name(name: str) -> str:

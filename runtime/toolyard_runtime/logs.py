@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error."""
+"""Logs on standard error: one JSON object a line for machines, or plain lines for an author at work."""
 
 import logging
 
@@ -24,10 +24,12 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-def set_up(level: str) -> None:
+def set_up(level: str, *, plain: bool = False) -> None:
     """Send the logs of Toolyard and of the HTTP server to standard error, from `level` on."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S") if plain else JsonLines()
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 import uvloop
+from toolyard_registry.local_packages import plugin_names
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.app import Wiring, composed, first_key
@@ -46,7 +47,7 @@ def _write_address(state_dir: Path, address: ServerAddress) -> None:
 
 def serve(options: ServeOptions) -> None:
     """Serve a repository until SIGTERM or SIGINT; raises NoModel, ConfigError and StorageError."""
-    set_up(options.log_level)
+    set_up(options.log_level, plain=bool(options.packages))
     os.chdir(options.repository)  # what tools and settings name by a relative path lies in the repository
     config = read_config(options.repository)
     uvloop.run(_serve(options, config, dict(os.environ)))
@@ -81,6 +82,7 @@ async def _serve(options: ServeOptions, config: Config, environment: Mapping[str
         key, fresh = await first_key(wiring, options, environment)
         _write_address(options.state_dir, ServerAddress(url, key, os.getpid()))
         _greet(wiring, url, key if fresh else "")
+        _greet_author(wiring, options)
         _settle_garbage()
         settings.app = wiring.app
         server = _Server(settings)
@@ -164,3 +166,15 @@ def _greet(wiring: Wiring, url: str, key: str) -> None:
     for problem in (*wiring.routes.notes, *wiring.agents.problems):
         print(f"! {problem}")  # noqa: T201 - for the person at the terminal
     print(end="", flush=True)  # noqa: T201
+
+
+def _greet_author(wiring: Wiring, options: ServeOptions) -> None:
+    """Say which tools of packages in development are served, and to which agents."""
+    repository, replaced = wiring.agents.repository, plugin_names(options.packages)
+    agents = repository.agents.values()
+    for name, origin in repository.toolbox.origins.items():
+        if origin not in replaced:
+            continue
+        granted = [agent.name for agent in agents if any(tool.spec.name == name for tool in agent.tools)]
+        told = f"granted to {', '.join(granted)}" if granted else "granted to no agent: name it in `tools` of agents/"
+        print(f"In development: {name}, {told}", flush=True)  # noqa: T201 - for the person at the terminal

@@ -69,7 +69,7 @@ def serve(
     if repository is None:
         raise Failed("There is no toolyard.toml here or above. `toolyard new NAME` makes an agent repository.")
     state = (state_dir or repository / STATE_FOLDER).resolve()
-    _must_be_a_folder(state)
+    must_be_a_folder(state)
     options = ServeOptions(
         repository=repository,
         state_dir=state,
@@ -80,14 +80,19 @@ def serve(
         rehearsal=rehearsal,
         log_level=log_level,
     )
-    from toolyard_runtime.server import serve as start  # noqa: PLC0415 - the server is heavy; --help must not wait for it
+    start(options)
+
+
+def start(options: ServeOptions) -> None:
+    """Serve until a signal ends it; raises Failed with what to do where that cannot begin."""
+    from toolyard_runtime.server import serve as serve_repository  # noqa: PLC0415 - the server is heavy; --help must not wait for it
     from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
         with suppress(KeyboardInterrupt):
-            start(options)
+            serve_repository(options)
     except NoModel as error:
         raise Failed(f"no model is configured, so no agent could answer.\n\n{WAYS_TO_A_MODEL}") from error
     except (ConfigError, StorageError) as error:
@@ -97,7 +102,7 @@ def serve(
             raise Failed("the server cannot listen there. Choose another --port; 0 takes any free one.") from error
 
 
-def _must_be_a_folder(state_dir: Path) -> None:
+def must_be_a_folder(state_dir: Path) -> None:
     """Refuse a state folder that cannot be made or written; raises Failed."""
     there = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
     another = "Name another one with --state-dir."

@@ -1,8 +1,13 @@
-"""`toolyard tool`: tools from their first line to their last version; knows which commands there are, not their work."""
+"""`toolyard tool`: tools from their first line to their last version; knows the commands, not their work."""
 
 import click
 
-COMMANDS: tuple[click.Command, ...] = ()
+from toolyard_runtime.cli.tool.call import call_tool
+from toolyard_runtime.cli.tool.dev import dev_tool
+from toolyard_runtime.cli.tool.new import new_tool
+from toolyard_runtime.cli.tool.test import test_tool
+
+COMMANDS: tuple[click.Command, ...] = (new_tool, dev_tool, call_tool, test_tool)
 """In the order of a tool's life. Each command's module stands beside this one."""
 
 
