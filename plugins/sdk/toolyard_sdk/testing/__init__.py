@@ -13,6 +13,7 @@ from toolyard_sdk.testing.checks import CHECKS, findings
 from toolyard_sdk.testing.discovery import tools_of
 from toolyard_sdk.testing.fakes import FixedClock, Recorder
 from toolyard_sdk.testing.findings import Check, Finding, Subject
+from toolyard_sdk.testing.network import RecordedEgress, Sent
 from toolyard_sdk.testing.presenting import Presentation, presentation
 from toolyard_sdk.testing.schemas import schema_problems
 from toolyard_sdk.testing.values import value_problems
@@ -23,7 +24,9 @@ __all__ = [
     "Finding",
     "FixedClock",
     "Presentation",
+    "RecordedEgress",
     "Recorder",
+    "Sent",
     "Subject",
     "call",
     "findings",
