@@ -1,0 +1,125 @@
+"""One call of a tool on behalf of an MCP client: context, progress, and what became of it; knows no transport."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from msgspec import Struct
+
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.errors import CallInDoubt, ToolError
+from toolyard_sdk.messages import ToolResult
+from toolyard_sdk.ports import Tool
+from toolyard_sdk.serve.meta import Raised
+
+DETAIL = 2_000
+"""Characters of an exception's text that a client is shown."""
+
+LAST_WORDS = 1.0
+"""Seconds a call that was told to stop has for stopping, and that a call may outlive its caller's deadline."""
+
+MOST_REPORTS = 256
+"""Progress reports that wait to be sent; further ones are dropped."""
+
+Report = Callable[[float, float | None, str | None], Awaitable[None]]
+
+
+class Outcome(Struct, frozen=True):
+    """A result; `raised` where the tool raised what leaves its effect unknown, or was refused a connection."""
+
+    result: ToolResult
+    raised: Raised | None = None
+
+
+async def perform(tool: Tool, arguments: bytes, context: ToolContext) -> Outcome:
+    """Call the tool and return what became of it; raises CancelledError when the caller is cancelled, nothing else.
+
+    The tool runs in a task of its own, so that whatever it raises is a result, and one that will not stop is left
+    behind.
+    """
+    errand = asyncio.create_task(_errand(tool, arguments, context))
+    left = context.deadline / 1e6 - time.time() + LAST_WORDS if context.deadline else None
+    try:
+        await asyncio.wait((errand,), timeout=max(left, 0.0) if left is not None else None)
+    finally:
+        if not errand.done():
+            errand.cancel()
+            await asyncio.wait((errand,), timeout=LAST_WORDS)
+    ended = errand.result() if errand.done() else None
+    if isinstance(ended, ToolResult):
+        return Outcome(ended)
+    return _of_error(tool.spec.name, ended)
+
+
+async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult | BaseException:
+    """Return what the tool returned or raised: an exception that left a task could end the whole server."""
+    try:
+        return await tool.call(arguments, context)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is a result
+        return error
+
+
+def _of_error(name: str, error: BaseException | None) -> Outcome:
+    words = _words(error)
+    if isinstance(error, ToolError):
+        return Outcome(ToolResult(words, is_error=True))
+    if error is None or isinstance(error, asyncio.CancelledError):  # it did not stop in time, or stopped itself
+        return Outcome(ToolResult(f"{name} was stopped before it returned.", is_error=True), "timeout")
+    if isinstance(error, ConnectionRefusedError):  # nothing was sent
+        return Outcome(ToolResult(f"{name} failed: {words}"[:DETAIL], is_error=True), "refused")
+    raised: Raised | None = None
+    if isinstance(error, TimeoutError):
+        raised = "timeout"
+    elif isinstance(error, CallInDoubt | ConnectionError):
+        raised = "connection_lost"
+    return Outcome(ToolResult(f"{name} failed: {type(error).__name__}: {words}"[:DETAIL], is_error=True), raised)
+
+
+def _words(error: BaseException | None) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        return "(it cannot be put into words)"
+
+
+@contextlib.asynccontextmanager
+async def reporting(send: Report) -> AsyncIterator[Callable[[float, float | None, str], None]]:
+    """Give a `progress` that may be called from any thread; what was reported is sent, in order, before this ends.
+
+    MCP wants progress to grow: a report that does not is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Queue[tuple[float, float | None, str] | None] = asyncio.Queue()
+
+    def take(report: tuple[float, float | None, str]) -> None:
+        if waiting.qsize() < MOST_REPORTS:
+            waiting.put_nowait(report)
+
+    def progress(done: float, total: float | None = None, message: str = "") -> None:
+        loop.call_soon_threadsafe(take, (done, total, message))
+
+    pump = asyncio.create_task(_pump(waiting, send))
+    try:
+        yield progress
+        await asyncio.sleep(0)  # reports of this very turn of the loop are in the queue after it
+        waiting.put_nowait(None)
+        await asyncio.wait((pump,), timeout=LAST_WORDS)
+    finally:
+        pump.cancel()
+        await asyncio.wait((pump,))
+
+
+async def _pump(waiting: "asyncio.Queue[tuple[float, float | None, str] | None]", send: Report) -> None:
+    last: float | None = None
+    while (report := await waiting.get()) is not None:
+        done, total, message = report
+        if last is not None and done <= last:
+            continue
+        last = done
+        try:
+            await send(done, total, message or None)
+        except Exception:  # noqa: BLE001 - a client that is gone, or cannot read a report, ends no call
+            return

@@ -1,0 +1,61 @@
+"""What a Toolyard server and a plugin served to it say to each other in `_meta`; knows no MCP and no transport."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from toolyard_sdk.context import ToolContext
+
+CONTEXT = "toolyard/context"
+"""Of a call: who is asking, as `CallContext`. Believed only by a process that a Toolyard server has started."""
+
+RAISED = "toolyard/raised"
+"""Of a result: what the tool raised, where its outcome is not known: a `Raised`."""
+
+PARENT = "TOOLYARD_PARENT"
+"""The environment variable that a Toolyard server sets: the path of the Unix socket that requests go out by."""
+
+SETTINGS = "TOOLYARD_SETTINGS"
+"""The environment variable that holds a plugin's settings as a JSON object."""
+
+KEY = "TOOLYARD_SERVE_KEY"
+"""The environment variable with the key that callers over HTTP send as `Authorization: Bearer`."""
+
+Raised = Literal["refused", "timeout", "connection_lost"]
+
+
+class CallContext(Struct, frozen=True, omit_defaults=True):
+    """The part of a `ToolContext` that is data. `egress` names the call to whoever sends its requests: a secret."""
+
+    tenant: str = "default"
+    end_user: str | None = None
+    run: str = ""
+    session: str = ""
+    call: str = ""
+    idempotency_key: str = ""
+    deadline: int = 0
+    attempt: int = 1
+    egress: str = ""
+
+
+def write_context(context: ToolContext, egress: str) -> dict[str, Any]:
+    """Return the `_meta` of a call."""
+    told = CallContext(
+        tenant=context.tenant,
+        end_user=context.end_user,
+        run=context.run,
+        session=context.session,
+        call=context.call,
+        idempotency_key=context.idempotency_key,
+        deadline=context.deadline,
+        attempt=context.attempt,
+        egress=egress,
+    )
+    return {CONTEXT: msgspec.to_builtins(told)}
+
+
+def read_context(meta: Any) -> CallContext:
+    """Return what a call's `_meta` says of it; raises msgspec.ValidationError, naming the field, for what is none."""
+    told = meta.get(CONTEXT) if isinstance(meta, dict) else None
+    return msgspec.convert(told, CallContext) if told is not None else CallContext()
