@@ -20,7 +20,7 @@ from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.audit import AuditRecord
-from toolyard_sdk.egress import CLOSED, NO_SECRETS
+from toolyard_sdk.egress import CLOSED
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Transaction
@@ -46,6 +46,7 @@ from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.stops import Stops
+from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
@@ -113,6 +114,9 @@ async def composed(
         await stops.load(database)
         keys = Keys(database, clock, uuid7, os.urandom)
         tenants = Tenants(database, clock, keys)
+        safe = open_secrets(
+            config.secrets, options.repository, options.state_dir, environment, database, clock, uuid7, os.urandom
+        )
         added.take_tables(database.connection)
         added.take_routes(OWN_ROUTES)
         added.take_sources()
@@ -122,7 +126,7 @@ async def composed(
             added.sources,
             root=options.repository,
             egress=lambda _name: CLOSED,
-            secrets=NO_SECRETS,
+            secrets=safe.shelves,
         )
         opened.push_async_callback(sources.close)
         await sources.open()
@@ -160,7 +164,7 @@ async def composed(
             keep_release=catalogue.put_agent,
             visible_text=visible,
         )
-        engine = Engine(services, agents, max_runs=config.server.max_runs)
+        engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
         eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables))
@@ -168,7 +172,7 @@ async def composed(
         def copies() -> tuple[str, ...]:
             return copies_beside(database.path) if database.path is not None else ()
 
-        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, database.scrub, copies)
+        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, safe, database.scrub, copies)
         app = Litestar(
             [*OWN_ROUTES, *added.routes],
             guards=[Guard(keys, hosts)],

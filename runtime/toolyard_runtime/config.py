@@ -29,9 +29,10 @@ class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[store]`: the database; relative paths are relative to the repository."""
+    """`[store]`: the database, whose relative path is relative to the repository, and when it is written."""
 
     url: str = ""
+    record_first: bool = False
 
 
 class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +55,17 @@ class ModelsTable(Struct, frozen=True, forbid_unknown_fields=True):
     default: str = ""
 
 
+class SecretsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[secrets]`: where secrets lie beside the database; values never stand in this file.
+
+    `environment` maps a secret (`NAME`, or `TENANT/NAME`) to the variable it is read from; `directory` is relative to
+    the repository.
+    """
+
+    environment: dict[str, str] = {}
+    directory: str = ""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -64,6 +76,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     plugins: dict[str, Any] = {}
     sources: dict[str, dict[str, Any]] = {}
     egress: dict[str, EgressGrant] = {}
+    secrets: SecretsTable = SecretsTable()
 
     @property
     def plugins_off(self) -> tuple[str, ...]:

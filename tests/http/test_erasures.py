@@ -119,8 +119,21 @@ def test_the_audit_record_names_a_pseudonym(front: Client, operator: Client, aud
     front.finished(front.start(ADD))
     erased = operator.post("/api/v1/erasures", {"subject": ADA})
     (record,) = auditor.get("/api/v1/audit?action=subject.erase")["data"]
-    assert (record["actor"], record["object"], record["detail"]) == (operator.key, erased["pseudonym"], {"runs": 1})
+    assert (record["actor"], record["object"], record["detail"]) == (
+        operator.key, erased["pseudonym"], {"runs": 1, "secrets": 0},
+    )  # fmt: skip
     assert "ada" not in str(auditor.get("/api/v1/audit?limit=100"))
+
+
+def test_the_secrets_of_their_own_are_gone_and_those_of_the_tenant_stay(server: Server, operator: Client) -> None:
+    for whose in (f"?end_user={ADA}", "?end_user=bob", ""):
+        assert operator.ask("PUT", f"/api/v1/secrets/token{whose}", {"value": SECRET}).status == 201
+    assert on_disk(server, ADA)
+    assert operator.post("/api/v1/erasures", {"subject": ADA})["secrets"] == 1
+    assert [one["end_user"] for one in operator.get("/api/v1/secrets")["data"]] == [None, "bob"]
+    assert on_disk(server, ADA) == []
+    (record,) = operator.get("/api/v1/audit?action=subject.erase")["data"]
+    assert record["detail"] == {"runs": 0, "secrets": 1}
 
 
 def test_erasing_somebody_unknown_erases_nothing(operator: Client) -> None:

@@ -34,6 +34,8 @@ def world(server: Server) -> World:
     waiting = a.start(note("of-a"))
     approval = a.waiting(waiting)["id"]
     a.post("/api/v1/stops", {"kind": "tool", "name": "fail"})
+    assert a.ask("PUT", "/api/v1/secrets/weather_key", {"value": "of-a-alone"}).status == 201
+    assert a.ask("PUT", "/api/v1/secrets/weather_key?end_user=ada", {"value": "of-ada-alone"}).status == 201
     names = {
         "run": doubtful,
         "waiting": waiting,
@@ -42,6 +44,7 @@ def world(server: Server) -> World:
         "kind": "tool",
         "name": "fail",
         "key": a.key,
+        "secret": "weather_key",
         "tenant": tenant,
         "response": "resp_" + doubtful.removeprefix("run_") + "_0",
     }
@@ -53,6 +56,7 @@ def world(server: Server) -> World:
         "kind": "tool",
         "name": "nothing",
         "key": unknown("key_"),
+        "secret": "no_key",
         "tenant": "nobody",
         "response": unknown("resp_") + "_0",
     }
@@ -67,7 +71,7 @@ def asking(method: str, path: str, **body: Any) -> Ask:
     """Return the request of a route; a value of the body like `@key` stands for the id of that noun."""
 
     def ask(client: Client, names: dict[str, str]) -> Answered:
-        filled = {name: names[value[1:]] if value[0] == "@" else value for name, value in body.items()}
+        filled = {name: names[value[1:]] if str(value)[0] == "@" else value for name, value in body.items()}
         return client.ask(method, path.format(**names), filled or None)
 
     return ask
@@ -110,6 +114,17 @@ HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
     ("POST", "/api/v1/keys"): (asking("POST", "/api/v1/keys", name="spy", roles=["operator"], tenant="@tenant"),),
     ("GET", "/api/v1/keys"): (asking("GET", "/api/v1/keys?tenant={tenant}"),),
     ("POST", "/api/v1/stops"): (asking("POST", "/api/v1/stops", kind="tenant", name="@tenant"),),
+    ("GET", "/api/v1/secrets"): (asking("GET", "/api/v1/secrets?tenant={tenant}"),),
+    ("PUT", "/api/v1/secrets/{name:str}"): (
+        asking("PUT", "/api/v1/secrets/{secret}?tenant={tenant}", value="x"),
+        asking("PUT", "/api/v1/secrets/{secret}", value="x", only_rotate=True),
+        asking("PUT", "/api/v1/secrets/{secret}?end_user=ada", value="x", only_rotate=True),
+    ),
+    ("DELETE", "/api/v1/secrets/{name:str}"): (
+        asking("DELETE", "/api/v1/secrets/{secret}"),
+        asking("DELETE", "/api/v1/secrets/{secret}?end_user=ada"),
+        asking("DELETE", "/api/v1/secrets/{secret}?tenant={tenant}"),
+    ),
     ("POST", "/api/v1/erasures"): (asking("POST", "/api/v1/erasures", subject="ada", tenant="@tenant"),),
     ("GET", "/v1/responses/{name:str}"): (
         asking("GET", "/v1/responses/{response}"),
@@ -125,6 +140,7 @@ LISTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/approvals"): ("/api/v1/approvals", "/api/v1/approvals?after={approval}"),
     ("GET", "/api/v1/stops"): ("/api/v1/stops",),
     ("GET", "/api/v1/keys"): ("/api/v1/keys", "/api/v1/keys?after={key}"),
+    ("GET", "/api/v1/secrets"): ("/api/v1/secrets", "/api/v1/secrets?after=a/table/"),
     ("GET", "/api/v1/tenants"): ("/api/v1/tenants",),
     ("GET", "/api/v1/audit"): ("/api/v1/audit", "/api/v1/audit?action=stop.add"),
 }
@@ -132,6 +148,7 @@ LISTS: dict[tuple[str, str], tuple[str, ...]] = {
 
 OWN: dict[tuple[str, str], str] = {
     ("POST", "/v1/chat/completions"): "continues only the caller's own conversations; see the test below",
+    ("POST", "/api/v1/secret-keys"): "changes nothing of a tenant, and is refused to every operator but the house's",
     ("POST", "/api/v1/tenants"): "makes something new, and is refused to every operator but the house's",
     ("GET", "/v1/models"): "the agents are the server's, not a tenant's",
     ("GET", "/v1/models/{name:str}"): "the agents are the server's, not a tenant's",
@@ -168,7 +185,17 @@ def told(answered: Answered, names: dict[str, str]) -> str:
 
 def state_of(world: World) -> list[Any]:
     """Return what A sees of all it has."""
-    paths = ("runs", "approvals", "stops", "keys", "audit", "runs/{run}", "runs/{waiting}", "runs/{run}/doubts")
+    paths = (
+        "runs",
+        "approvals",
+        "stops",
+        "keys",
+        "secrets",
+        "audit",
+        "runs/{run}",
+        "runs/{waiting}",
+        "runs/{run}/doubts",
+    )
     return [world.a.get(f"/api/v1/{path.format(**world.names)}") for path in paths]
 
 
@@ -193,7 +220,7 @@ def test_the_same_requests_find_it_for_whoever_has_it(world: World, route: tuple
 
 @pytest.mark.parametrize("route", LISTS, ids=" ".join)
 def test_lists_hold_nothing_of_another_tenant(world: World, route: tuple[str, str]) -> None:
-    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "tenant")]
+    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "secret", "tenant")]
     for path in LISTS[route]:
         answered = world.b.ask("GET", path.format(**world.names))
         assert answered.status == 200
@@ -246,6 +273,6 @@ def test_without_a_key_there_is_nothing_but_probes_and_the_shape_of_the_routes(s
         filled = path.replace(":str", "")
         for name, value in (*world.names.items(), ("name", "clerk")):
             filled = filled.replace("{" + name + "}", value)
-        answered = stranger.ask(method, filled, {} if method == "POST" else None)
+        answered = stranger.ask(method, filled, {} if method in ("POST", "PUT") else None)
         opened = path in ("/healthz", "/readyz") or path.startswith("/api/openapi")
         assert (answered.status == 401) is not opened, (method, path, answered)

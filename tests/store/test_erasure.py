@@ -119,7 +119,7 @@ async def test_an_erasure_is_recorded_without_the_name(database: SqliteDatabase,
     pseudonym = await erase(database, clock, "acme", "eve")
     (entry,) = await audit.load(database, "erasure:acme")
     assert (entry.actor, entry.action, entry.object, entry.detail) == (
-        "key_9", "subject.erase", pseudonym, {"runs": 1},
+        "key_9", "subject.erase", pseudonym, {"runs": 1, "secrets": 0},
     )  # fmt: skip
     assert "eve" not in msgspec.json.encode(entry).decode()
 

@@ -16,14 +16,14 @@ def erase(server: Connection, subject: str, tenant: str | None, yes: bool) -> No
     """Erase what an end user said and was told.
 
     SUBJECT is the end user as the frontend names them. Their open runs are cancelled, then the content of all their
-    runs is deleted for good. The records that something happened remain, without content.
+    runs and the secrets of their own are deleted for good. The records that something happened remain, without content.
     """
     if not yes:
-        click.echo(f"This cancels the open runs of {clean(subject)} and deletes the content of all their runs.")
+        click.echo(f"This cancels the open runs of {clean(subject)} and deletes their secrets and all runs' content.")
         click.confirm("It cannot be undone. Erase?", abort=True)
     body = {"subject": subject} if tenant is None else {"subject": subject, "tenant": tenant}
     answer = server.post("/api/v1/erasures", body)
-    if answer.get("runs") == 0:
+    if not answer.get("runs") and not answer.get("secrets"):
         click.echo(f"There was nothing of {clean(subject)} to erase.")
         return
     counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}

@@ -17,8 +17,10 @@ from toolyard_sdk.ids import PREFIX
 
 from toolyard_runtime.http import shapes
 from toolyard_runtime.http.access import OPEN
-from toolyard_runtime.http.api import approvals, doubts, erasures, keys, runs, stops, tenants
+from toolyard_runtime.http.api import approvals, doubts, erasures, keys, runs, secrets, stops, tenants
 from toolyard_runtime.http.api.reading import MOST, USUAL
+from toolyard_runtime.secrets.shelves import Entry
+from toolyard_runtime.secrets.table import Resealed
 from toolyard_runtime.store.keys import Key
 from toolyard_runtime.store.tenants import Tenant
 from toolyard_runtime.wire.chat.request import ChatRequest
@@ -92,6 +94,10 @@ def _limit(usual: int = USUAL) -> Parameter:
 
 _AFTER = "the last one of the page before: its `next`"
 _TEXT = {"type": "string"}
+_OF_SECRET = (
+    _query("end_user", "whose own it is; the tenant's without it", type="string", minLength=1),
+    _query("tenant", "another tenant", **_TEXT),
+)
 
 TABLE: dict[str, Described] = {
     "POST /v1/chat/completions": Described(shapes.ChatCompletion, ChatRequest, also=ASKING, streams=True),
@@ -150,6 +156,18 @@ TABLE: dict[str, Described] = {
     "GET /api/v1/tenants": Described(Page(Tenant), query=(_query("after", _AFTER, **_TEXT), _limit())),
     "POST /api/v1/tenants": Described(Tenant, tenants.MakeTenant, status=(201,), also=(409,)),
     "DELETE /api/v1/tenants/{tenant}": Described(None, status=(204,), also=(400, 409)),
+    "GET /api/v1/secrets": Described(
+        Page(Entry),
+        query=(
+            _query("after", _AFTER, type="string", pattern="^[^/]*/[^/]*/"),
+            _limit(),
+            _query("tenant", "another tenant's secrets", **_TEXT),
+        ),
+        also=(404,),
+    ),
+    "PUT /api/v1/secrets/{name}": Described(Entry, secrets.PutSecret, query=_OF_SECRET, status=(200, 201)),
+    "DELETE /api/v1/secrets/{name}": Described(None, query=_OF_SECRET, status=(204,)),
+    "POST /api/v1/secret-keys": Described(Resealed, status=(201,), also=(400,)),
     "POST /api/v1/erasures": Described(shapes.ErasureDone, erasures.Erase, also=(404, 409)),
     "GET /api/v1/agents": Described(shapes.AgentList, also=(400,)),
     "GET /api/v1/audit": Described(

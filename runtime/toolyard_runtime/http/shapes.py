@@ -207,6 +207,7 @@ class ErasureDone(Struct):
 
     runs: int
     cancelled_runs: int
+    secrets: int
     pseudonym: str
     log_emptied: bool
     backups: list[str]

@@ -1,9 +1,10 @@
 """Erasing an end user: content goes, heads stay and still prove what was decided; cancels no run itself.
 
 Content lies in payloads, so deleting those of the user's runs (salts included: without them no commitment can be
-tried against a guess) erases it. What is left of the name in rows that are listed is replaced by a pseudonym that
-nobody can compute from it. Tables of other packages are found by their columns in the schema: a table with `tenant`
-and `end_user` is pseudonymised, and one keyed by `session` that resent conversations are found by is emptied.
+tried against a guess) erases it. Secrets of their own go with it. What is left of the name in rows that are listed is
+replaced by a pseudonym that nobody can compute from it. Tables of other packages are found by their columns in the
+schema: a table with `tenant` and `end_user` is pseudonymised, and one keyed by `session` that resent conversations are
+found by is emptied.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,12 +15,20 @@ from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_runtime.store import audit
-from toolyard_runtime.store.tables import PAYLOAD, RUN
+from toolyard_runtime.store.tables import PAYLOAD, RUN, SECRET
 
 RUNS_OF_SUBJECT = select(RUN.c.id, RUN.c.session, RUN.c.status).where(
     RUN.c.tenant == bindparam("of_tenant"), RUN.c.end_user == bindparam("subject")
 )
 ERASE_PAYLOADS = delete(PAYLOAD).where(PAYLOAD.c.run == bindparam("of_run"))
+SECRETS_OF_SUBJECT = select(SECRET.c.name).where(
+    SECRET.c.tenant == bindparam("of_tenant"), SECRET.c.owner == bindparam("subject")
+)
+ERASE_SECRETS = (
+    delete(SECRET)
+    .where(SECRET.c.tenant == bindparam("of_tenant"), SECRET.c.owner == bindparam("subject"))
+    .execution_options(row=("of_tenant", "subject"))
+)
 LEFT = select(PAYLOAD.c.run, PAYLOAD.c.n).where(PAYLOAD.c.run.in_(bindparam("runs", expanding=True))).limit(1)
 AT_ONCE = 500
 
@@ -33,10 +42,14 @@ class RunsOpenError(Exception):
 
 
 class Erasure(Struct, frozen=True):
-    """What was erased: the runs whose payloads are gone, and the pseudonym that now stands for the subject."""
+    """What was erased: the runs whose payloads are gone, and the pseudonym that now stands for the subject.
+
+    `secrets` counts those of their own that are gone too.
+    """
 
     runs: tuple[bytes, ...]
     pseudonym: str
+    secrets: int = 0
 
 
 def _of_subject(table: Table) -> Update:
@@ -86,9 +99,12 @@ class Eraser:
                 tx.write(self._forget, (session,))
         for statement in self._named:
             tx.write(statement, (pseudonym, tenant, subject))
-        entry = AuditRecord(self._clock.now(), tenant, actor, "subject.erase", pseudonym, detail={"runs": len(rows)})
+        secrets = len(await self._database.scan(SECRETS_OF_SUBJECT, {"of_tenant": tenant, "subject": subject}))
+        tx.write(ERASE_SECRETS, (tenant, subject))
+        detail: dict[str, str | int | float | bool] = {"runs": len(rows), "secrets": secrets}
+        entry = AuditRecord(self._clock.now(), tenant, actor, "subject.erase", pseudonym, detail=detail)
         await audit.record(self._database, tx, f"erasure:{tenant}", entry)
-        return Erasure(tuple(run for run, _, _ in rows), pseudonym)
+        return Erasure(tuple(run for run, _, _ in rows), pseudonym, secrets)
 
     async def verify_erased(self, tenant: str, pseudonym: str) -> bool:
         """Tell whether no payload is left of any run that now stands under this pseudonym."""

@@ -1,6 +1,18 @@
-"""Toolyard's own routes, under /api/v1: runs, approvals, doubts, stops, keys, tenants, erasures, agents, audit."""
+"""Toolyard's own routes, under /api/v1, one module for each noun."""
 
-from toolyard_runtime.http.api import agents, approvals, audit, doubts, erasures, journals, keys, runs, stops, tenants
+from toolyard_runtime.http.api import (
+    agents,
+    approvals,
+    audit,
+    doubts,
+    erasures,
+    journals,
+    keys,
+    runs,
+    secrets,
+    stops,
+    tenants,
+)
 from toolyard_runtime.http.api.admin import Admin
 
 API_ROUTES = (
@@ -11,6 +23,7 @@ API_ROUTES = (
     *stops.ROUTES,
     *keys.ROUTES,
     *tenants.ROUTES,
+    *secrets.ROUTES,
     *erasures.ROUTES,
     *agents.ROUTES,
     *audit.ROUTES,

@@ -15,6 +15,7 @@ from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.run.services import Services
+from toolyard_runtime.secrets.safe import Safe
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow
@@ -42,6 +43,7 @@ class Admin(Struct, frozen=True):
     eraser: Eraser
     agents: Agents
     services: Services
+    safe: Safe
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
 

@@ -38,7 +38,7 @@ _read_erase = Reader(Erase, frozenset(), {"subject": "send the end user's id as 
 
 @post("/api/v1/erasures", opt=OPERATORS, status_code=200, summary="Erase an end user")
 async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Cancel the end user's open runs, delete the content of all their runs, and return counts.
+    """Cancel the end user's open runs, delete the content of all their runs and their secrets, and return counts.
 
     `backups` are copies of the database beside it, which an upgrade has made and which no erasure reaches.
     """
@@ -48,7 +48,7 @@ async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
         raise RequestRefused("subject: it is empty; send the end user's id as the frontend sends it.", param="subject")
     tenant = await tenant_named(admin, caller, wanted.tenant)
     cancelled, erasure = await _erase(admin, tenant, wanted.subject, caller.key)
-    runs = set(erasure.runs)
+    runs, secrets = set(erasure.runs), erasure.secrets
     subject = wanted.subject
     while not await admin.eraser.verify_erased(tenant, erasure.pseudonym):  # a run began while the others went
         more, again = await _erase(admin, tenant, erasure.pseudonym, caller.key, live_as=subject)
@@ -65,6 +65,7 @@ async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
         {
             "runs": len(runs),
             "cancelled_runs": cancelled,
+            "secrets": secrets,
             "pseudonym": erasure.pseudonym,
             "log_emptied": scrubbed,
             "backups": await asyncio.to_thread(admin.copies),
