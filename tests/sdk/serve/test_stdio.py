@@ -148,6 +148,7 @@ async def test_a_server_that_started_the_process_is_believed(tmp_path: Path) -> 
         ((WORKBENCH, "--settings", "[]"), "the settings are no JSON object: Expected `object`"),
         ((WORKBENCH, "--http", "0.0.0.0:0"), "set TOOLYARD_SERVE_KEY"),
         ((WORKBENCH, "--http", "8000"), "write HOST:PORT"),
+        ((WORKBENCH, "--allow-host", "a b"), "--allow-host: hosts: 'a b' cannot be used"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(

@@ -4,6 +4,8 @@ import hmac
 import io
 import ipaddress
 import os
+import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +39,7 @@ async def serve_stdio(made: Callable[[], Server[Any]]) -> None:
 
 
 async def serve_http(made: Callable[[], Server[Any]], address: str, key: str) -> None:
-    """Serve `HOST:PORT` under `/mcp` until a signal; raises NotListening.
+    """Serve `HOST:PORT` under `/mcp` until a signal, and say where on standard error; raises NotListening.
 
     Without a key only this machine is served: on an address that others reach, anybody could call the tools.
     """
@@ -55,8 +57,12 @@ async def serve_http(made: Callable[[], Server[Any]], address: str, key: str) ->
     app: Any = made().streamable_http_app(host="127.0.0.1" if security is None else host, transport_security=security)
     if key:
         app = _Locked(app, key)
-    config = uvicorn.Config(app, host=host, port=port, access_log=False, log_level="warning", server_header=False)
-    await uvicorn.Server(config).serve()
+    listening = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"serving MCP at http://{shown}:{listening.getsockname()[1]}/mcp\n")
+    sys.stderr.flush()
+    config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False)
+    await uvicorn.Server(config).serve(sockets=[listening])
 
 
 class _Locked:
@@ -75,6 +81,17 @@ class _Locked:
         headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
         await send({"type": "http.response.start", "status": 401, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise NotListening(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return listening
 
 
 def _address(text: str) -> tuple[str, int]:
