@@ -109,7 +109,8 @@ class CallHead(Struct, frozen=True, gc=False, omit_defaults=True):
     """One call a model asked for: `side` says who executes it, `problem` why nobody will.
 
     `arguments` commits to the canonical arguments, which lie inside the turn's message (payload `n`); where they
-    could not be read, to the raw text in a payload of its own.
+    could not be read, to the raw text in a payload of its own. Of invalid arguments, `field` names the one at fault as
+    the tool's schema does, or "?" for one that the schema does not have; it never holds a model's words.
     """
 
     call: int
@@ -120,6 +121,7 @@ class CallHead(Struct, frozen=True, gc=False, omit_defaults=True):
     effect: EffectClass = "side_effect"
     problem: Problem | None = None
     repeats: int = 0
+    field: str = ""
 
 
 class ClientResult(Struct, frozen=True):

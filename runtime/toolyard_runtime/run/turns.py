@@ -14,6 +14,7 @@ from toolyard_runtime.models.encoder import ENCODER, encode_message
 from toolyard_runtime.run import loop
 from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import misfit
+from toolyard_runtime.run.faulting import field_at_fault
 from toolyard_runtime.run.interrupts import MODEL, Interrupted, Interrupts
 from toolyard_runtime.run.retry import retry_delay
 from toolyard_runtime.run.runlog import RunContext, RunLog
@@ -230,11 +231,17 @@ class Turns:
         release = offer.server.get(name)
         if release is None:
             return e.CallHead(number, name, content, side="client", repeats=seen), text
-        if misfit(log.agent.tools[name], arguments):
-            problem = "invalid_arguments"
+        wrong = misfit(log.agent.tools[name], arguments)
         return (
             e.CallHead(
-                number, name, content, release=release.digest, effect=release.effect, problem=problem, repeats=seen
+                number,
+                name,
+                content,
+                release=release.digest,
+                effect=release.effect,
+                problem="invalid_arguments" if wrong else None,
+                repeats=seen,
+                field=field_at_fault(wrong, release.spec.input_schema) if wrong else "",
             ),
             text,
         )
