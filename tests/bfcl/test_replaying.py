@@ -1,5 +1,6 @@
 """A class's methods are called as tools, and a call that ends in another way than the executor's is found."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ class Kept:
         self.till = Till(wrong)
 
     def __call__(self, calls: list[str], *_: Any) -> tuple[list[str], dict[str, Any]]:
-        answers = {
+        answers: dict[str, Callable[[], str]] = {
             "pay(5)": lambda: str(self.till.pay(5)).replace("'", '"').replace("None", "null"),
             "pay(cents=-1)": lambda: "Error during execution: nothing can be paid out",
             "count()": lambda: "None",
