@@ -1,4 +1,4 @@
-"""What this distribution contributes through the hooks: its tables."""
+"""What this distribution contributes through the hooks: its tables and its kinds of tool sources."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,3 +12,11 @@ def register_tables(register: Callable[[Any], None]) -> None:
     from toolyard_registry.tables import METADATA  # noqa: PLC0415 - tables load sqlmodel; loading plugins need not
 
     register(METADATA)
+
+
+@hookimpl(specname="register_sources")
+def register_mcp(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Contribute MCP servers as sources of tools."""
+    from toolyard_registry.sources.mcp.factory import mcp_source  # noqa: PLC0415 - as above
+
+    register("mcp", mcp_source)

@@ -1,0 +1,168 @@
+"""Makes one call on an open session: its questions, its progress, its time-out, and what its failures mean."""
+
+import asyncio
+
+import msgspec
+from mcp.client import ClientSession
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CONNECTION_CLOSED,
+    HEADER_MISMATCH,
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    InputRequest,
+    InputRequiredResult,
+    InputResponses,
+    PaginatedRequestParams,
+)
+from pydantic import TypeAdapter, ValidationError
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.errors import CallInDoubt, ToolError
+from toolyard_sdk.messages import ToolResult
+
+from toolyard_registry.schemas import Validator
+from toolyard_registry.sources.mcp.asking import elicited, response
+from toolyard_registry.sources.mcp.content import tool_result
+from toolyard_registry.sources.mcp.faults import Faults
+
+_ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
+
+_ROUNDS = 10
+"""How often a server may ask for something before one call is over."""
+
+_WAIT = 0.25
+"""Seconds before a server is asked again that needs nothing but time."""
+
+_PAGES = 100
+"""Pages of a list that are looked through for one tool."""
+
+
+class SessionOver(Exception):
+    """The server has forgotten the session and has done nothing: the call can be made again on a new one."""
+
+
+class ConsentNeeded(Exception):
+    """The server wants credentials that it has not got; nothing was done."""
+
+
+class Call:
+    """One call while it is made: whom it is for, and the time-out that stands still while a person is asked."""
+
+    def __init__(self, context: ToolContext, seconds: float) -> None:
+        self._context = context
+        self._seconds = seconds
+        self._limit = asyncio.timeout(seconds)
+
+    async def make(
+        self, session: ClientSession, tool: str, arguments: bytes, faults: Faults, output: Validator | None
+    ) -> ToolResult:
+        """Return the server's answer; a call that is cancelled or takes too long is cancelled at the server too.
+
+        Raises TimeoutError and CallInDoubt when it may have happened; ConnectionRefusedError, SessionOver and
+        ConsentNeeded when it has not; ToolError when the server wants what no host of ours gives.
+        """
+        try:
+            async with self._limit:
+                answer = await self._rounds(session, CallToolRequestParams(name=tool, arguments=_object(arguments)))
+        except MCPError as error:
+            return _failed(error, faults)
+        except ValidationError as error:
+            raise CallInDoubt(f"the answer does not conform to the protocol: {first_fault(error)}") from error
+        if output is None or answer.is_error:
+            return tool_result(answer)
+        return tool_result(answer, output.faults(answer.structured_content))
+
+    async def elicit(self, params: ElicitRequestParams) -> ElicitResult:
+        """Put a question to the person for whom this call is made."""
+        self._limit.reschedule(None)
+        try:
+            return await elicited(params, self._context)
+        finally:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def _rounds(self, session: ClientSession, params: CallToolRequestParams) -> CallToolResult:
+        """Send the call, and again with what the server has asked for (2026-07-28: `input_required`)."""
+        answer = await self._sent(session, params)
+        for _ in range(_ROUNDS):
+            if isinstance(answer, CallToolResult):
+                return answer
+            given = await self._given(answer.input_requests) if answer.input_requests else None
+            if given is None:
+                await asyncio.sleep(_WAIT)
+            more = {"input_responses": given, "request_state": answer.request_state}
+            answer = await self._sent(session, params.model_copy(update=more))
+        if isinstance(answer, CallToolResult):
+            return answer
+        raise CallInDoubt(f"the server has asked {_ROUNDS} times for something and has not answered")
+
+    async def _given(self, requests: dict[str, InputRequest]) -> InputResponses:
+        """Answer the server's requests one after the other: a person reads one question at a time."""
+        given: InputResponses = {}
+        for key, request in requests.items():
+            answer = await response(request, self.elicit)
+            if isinstance(answer, ErrorData):
+                raise ToolError(f"The server has asked for what it does not get. {answer.message}")
+            given[key] = answer
+        return given
+
+    async def _sent(
+        self, session: ClientSession, params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await session.send_request(CallToolRequest(params=params), _ANSWER, progress_callback=self._report)
+        except MCPError as error:
+            if error.code != HEADER_MISMATCH:
+                raise
+        # 2026-07-28 mirrors arguments into headers; which ones, the session knows once it has listed the tool.
+        await _look_up(session, params.name)
+        return await session.send_request(CallToolRequest(params=params), _ANSWER, progress_callback=self._report)
+
+    async def _report(self, progress: float, total: float | None, message: str | None) -> None:
+        self._context.progress(progress, total, message or "")
+
+
+def first_fault(error: ValidationError) -> str:
+    """Say in a line what does not conform: the place and the reason."""
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(step) for step in fault["loc"])
+    return f"{place[-200:]}: {fault['msg'][:200]}" if place else fault["msg"][:200]
+
+
+def _object(arguments: bytes) -> dict[str, object]:
+    return msgspec.json.decode(arguments, type=dict[str, object])
+
+
+async def _look_up(session: ClientSession, tool: str) -> None:
+    """List the server's tools again, page by page, until the one that is meant has come."""
+    cursor: str | None = None
+    for _ in range(_PAGES):
+        page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        cursor = page.next_cursor
+        if cursor is None or any(found.name == tool for found in page.tools):
+            return
+
+
+def _failed(error: MCPError, faults: Faults) -> ToolResult:
+    """Return what an error tells the model, or raise what it means for the run."""
+    words = error.message[:2_000]
+    match faults.kind(error.data):
+        case "refused":
+            raise ConnectionRefusedError(words) from error
+        case "lost" | "unreadable":
+            raise CallInDoubt(words) from error
+        case "over":
+            raise SessionOver(words) from error
+        case "unauthorized":
+            raise ConsentNeeded(words) from error
+        case "too_long":
+            return ToolResult(f"The call was answered, but {words}, and was not read. Ask for less.", is_error=True)
+        case "rejected":
+            return ToolResult(f"The call was turned away: {words}.", is_error=True)
+        case None if error.code == CONNECTION_CLOSED:
+            raise CallInDoubt("the connection to the server ended before it answered") from error
+        case None:
+            return ToolResult(f"The server answers with an error: {words}", is_error=True)

@@ -1,0 +1,177 @@
+"""Keeps one client of the SDK open in a task of its own, tells when it ends, and lends its session to calls."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Protocol
+
+from mcp.client import Client, ClientRequestContext, ClientSession, IncomingMessage, Transport
+from mcp.client.subscriptions import SubscriptionLost
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    Implementation,
+    ToolListChangedNotification,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.messages import ToolResult
+
+from toolyard_registry.schemas import Validator
+from toolyard_registry.sources.mcp.asking import DECLINED
+from toolyard_registry.sources.mcp.calling import Call, first_fault
+from toolyard_registry.sources.mcp.faults import Faults
+
+_CLOSING = 4.0
+"""Seconds for ending a connection in good order."""
+
+
+class Unreachable(Exception):
+    """A connection that could not be opened, or a list that could not be had: why, in words."""
+
+
+class Way(Transport, Protocol):
+    """A transport that can say, once it has ended, what it has noticed."""
+
+    def last_words(self) -> str:
+        """Say how the server ended and what it said; "" where there is nothing to say."""
+        ...
+
+
+MakeTransport = Callable[[Callable[[], None]], Way]
+"""Makes the way to a server; it is given what to call when that has ended."""
+
+
+class Connection:
+    """One client. `ended` is set once it is of no more use; `listed` is called when the tools may be others."""
+
+    def __init__(self, make: MakeTransport, faults: Faults, listed: Callable[[], None]) -> None:
+        self._transport = make(self.end)
+        self._client = Client(
+            self._transport,
+            cache=None,
+            client_info=Implementation(name="toolyard", version=version("toolyard-registry")),
+            elicitation_callback=self._elicit,
+            message_handler=self._take,
+        )
+        self._faults = faults
+        self._listed = listed
+        self._calls: set[Call] = set()
+        self._alone = asyncio.Lock()
+        self._one_at_a_time = False
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.ended = asyncio.Event()
+        self._why = ""
+
+    @property
+    def session(self) -> ClientSession:
+        return self._client.session
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether the server has to be asked for news of its tools, and offers to tell them (2026-07-28)."""
+        tools = self._client.server_capabilities.tools
+        modern = self._client.protocol_version in MODERN_PROTOCOL_VERSIONS
+        return modern and tools is not None and bool(tools.list_changed)
+
+    @property
+    def protocol(self) -> str:
+        return self._client.protocol_version
+
+    async def open(self, seconds: float) -> None:
+        """Connect and agree on a protocol version; raises Unreachable."""
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._keep(ready))
+        await asyncio.wait((ready, self._task), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not self.ended.is_set():
+            return
+        late = not self._task.done()
+        self._task.cancel()
+        await self.close()
+        if late:
+            self._why = f"it has not introduced itself within {seconds:g} seconds"
+        raise Unreachable(self.why())
+
+    def why(self) -> str:
+        """Say why it has ended."""
+        return ": ".join(part for part in (self._why, self._transport.last_words()) if part) or "it has ended"
+
+    def end(self) -> None:
+        """Say that the connection is of no more use: its way to the server has ended."""
+        self._stop.set()
+        self.ended.set()
+
+    async def close(self) -> None:
+        """End it; calls under way end too."""
+        self.end()
+        if self._task is None:
+            return
+        done, _ = await asyncio.wait((self._task,), timeout=_CLOSING)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=_CLOSING)
+
+    async def call(
+        self, tool: str, arguments: bytes, context: ToolContext, output: Validator | None, seconds: float
+    ) -> ToolResult:
+        """Call a tool; see `Call.make`."""
+        async with self._alone if self._one_at_a_time else contextlib.nullcontext():
+            call = Call(context, seconds)
+            self._calls.add(call)
+            try:
+                return await call.make(self.session, tool, arguments, self._faults, output)
+            finally:
+                self._calls.discard(call)
+
+    async def watch(self) -> None:
+        """Listen for changes of the tools as long as the server tells them (2026-07-28); returns when it does not."""
+        try:
+            async with self._client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
+                    self._listed()
+        except (MCPError, SubscriptionLost, TimeoutError):
+            return
+
+    async def _keep(self, ready: asyncio.Future[None]) -> None:
+        try:
+            async with self._client:
+                ready.set_result(None)
+                await self._stop.wait()
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's server makes of the SDK is the connection's end
+            self._why = reason(error)
+        finally:
+            self.ended.set()
+
+    async def _elicit(
+        self,
+        context: ClientRequestContext,
+        params: ElicitRequestParams,  # noqa: ARG002 - the SDK names it
+    ) -> ElicitResult | ErrorData:
+        """Put a question to the person of the call it belongs to (2025-11-25).
+
+        The protocol does not say which call that is. With several under way nobody is asked, for it could be the
+        wrong person; from then on calls of this server are made one after the other.
+        """
+        if len(self._calls) == 1:
+            return await next(iter(self._calls)).elicit(params)
+        self._one_at_a_time = True
+        return DECLINED
+
+    async def _take(self, message: IncomingMessage) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._listed()
+
+
+def reason(error: BaseException) -> str:
+    """Say in a line why a connection ended: of a group of exceptions the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, ValidationError):
+        return f"what it answers does not conform to the protocol: {first_fault(error)}"
+    words = " ".join(str(error).split())[:500]
+    return words if isinstance(error, MCPError | RuntimeError) and words else f"{type(error).__name__}: {words}"

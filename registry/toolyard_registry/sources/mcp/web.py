@@ -1,0 +1,157 @@
+"""Carries the SDK's messages over streamable HTTP: bounded answers, no proxies, failures told instead of raised.
+
+The SDK ends a whole connection, with every call on it, when one request of it fails. Here a failed request is answered
+with an error in JSON-RPC, so that it fails by itself. Redirects are followed by the SDK within the address's origin
+only, so headers go nowhere else.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any
+
+import httpx2
+import msgspec
+from mcp.client.streamable_http import streamable_http_client
+
+from toolyard_registry.sources.mcp.connection import Way
+from toolyard_registry.sources.mcp.faults import Faults, Kind
+
+_CONNECT_SECONDS = 10.0
+_GOODBYE_SECONDS = 2.0
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _SERVER_ERROR = 400, 401, 403, 404, 500
+
+Authorize = Callable[[], Awaitable[str]]
+"""Returns the value of the Authorization header for the next request, or ""."""
+
+Challenged = Callable[[int, str], None]
+"""Is told of a 401 or 403 and its WWW-Authenticate."""
+
+
+class Web(Way):
+    """A transport of the SDK to one address, with headers of one caller."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        faults: Faults,
+        most: int,
+        *,
+        authorize: Authorize | None = None,
+        challenged: Challenged | None = None,
+    ) -> None:
+        self._url = url
+        self._headers = headers
+        self._most = most
+        self._way = _Guarded(faults, most, authorize, challenged)
+        self._opened = AsyncExitStack()
+
+    def last_words(self) -> str:
+        """Say nothing: what failed has been told by the request that failed."""
+        return ""
+
+    async def __aenter__(self) -> tuple[Any, Any]:
+        client = httpx2.AsyncClient(
+            headers=dict(self._headers),
+            timeout=httpx2.Timeout(_CONNECT_SECONDS, read=None),  # a call has a time-out of its own
+            transport=self._way,
+            trust_env=False,
+        )
+        await self._opened.enter_async_context(client)
+        return await self._opened.enter_async_context(
+            streamable_http_client(self._url, http_client=client, max_sse_event_size=self._most)
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._opened.__aexit__(kind, error, trace)
+
+
+class _Guarded(httpx2.AsyncBaseTransport):
+    """Sends requests and answers for those that fail."""
+
+    def __init__(self, faults: Faults, most: int, authorize: Authorize | None, challenged: Challenged | None) -> None:
+        self._inner = httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False)
+        self._faults = faults
+        self._most = most
+        self._authorize = authorize
+        self._challenged = challenged
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self._authorize is not None and (value := await self._authorize()):
+            request.headers["authorization"] = value
+        if request.method == "DELETE":
+            request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), _GOODBYE_SECONDS)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
+            return self._failed(request, "refused", f"cannot connect: {_told(error)}")
+        except httpx2.TransportError as error:
+            return self._failed(request, "lost", f"the connection broke: {_told(error)}")
+        content = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content == "text/event-stream" and response.status_code < _BAD_REQUEST:
+            return response
+        return await self._whole(request, response)
+
+    async def _whole(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        """Read an answer that is no stream, within bounds, and put what the SDK cannot tell into words."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > self._most:
+                    return self._failed(request, "too_long", f"the answer has more than {self._most} bytes")
+                parts.append(part)
+        except httpx2.DecodingError as error:
+            return self._failed(request, "unreadable", f"the answer cannot be decoded: {_told(error)}")
+        except httpx2.TransportError as error:
+            return self._failed(request, "lost", f"the connection broke while the answer was read: {_told(error)}")
+        finally:
+            await response.aclose()
+        body = b"".join(parts)
+        if response.status_code >= _BAD_REQUEST and not _is_error(body):
+            return self._failed(request, *self._refusal(request, response))
+        headers = {name: value for name, value in response.headers.items() if name not in _CODED}
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def _refusal(self, request: httpx2.Request, response: httpx2.Response) -> tuple[Kind, str]:
+        status = response.status_code
+        if status in (_UNAUTHORIZED, _FORBIDDEN):
+            if self._challenged is not None:
+                self._challenged(status, response.headers.get("www-authenticate", ""))
+            return "unauthorized", f"the server answers HTTP {status}: these credentials do not let us in"
+        if status == _NOT_FOUND and "mcp-session-id" in request.headers:
+            return "over", "the server has ended the session"
+        if status >= _SERVER_ERROR:
+            return "lost", f"the server answers HTTP {status}"
+        return "rejected", f"the server answers HTTP {status}"
+
+    def _failed(self, request: httpx2.Request, kind: Kind, words: str) -> httpx2.Response:
+        if request.method != "POST":
+            return httpx2.Response(503, request=request)
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": self._faults.error(kind, words)})
+        return httpx2.Response(500, headers={"content-type": "application/json"}, content=body, request=request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+_CODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers of a body as it was sent; what is handed on has been decoded."""
+
+
+def _is_error(body: bytes) -> bool:
+    """Whether a body is an error in JSON-RPC, which says more than a status."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(decoded, dict) and isinstance(decoded.get("error"), dict)
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
