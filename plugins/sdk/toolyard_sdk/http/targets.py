@@ -109,9 +109,9 @@ def read_host(written: str) -> str:
         if address.scope_id is not None:
             raise TargetInvalid("its address names a network card")
         return str(address)
-    host = written.lower()
-    if not host.isascii():
+    if not written.isascii():  # before they are made small: some become letters of ASCII by that
         raise TargetInvalid("its host has letters beyond ASCII: write the name in its ASCII form (xn--...)")
+    host = written.lower()
     if host.endswith("."):
         raise TargetInvalid("its host ends in a dot")
     if len(host) > 253 or not _NAME.fullmatch(host):  # noqa: PLR2004 - DNS's own limit
