@@ -160,7 +160,7 @@ async def composed(
             jitter=random.SystemRandom(),
             stops=stops,
             meters=Meters(),
-            current_release=agents.release,
+            current_release=agents.granted,
             keep_release=catalogue.put_agent,
             visible_text=visible,
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from toolyard_runtime.engine.engine import Full, Stopped
+from toolyard_runtime.run import runlog
 from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.wire.errors import RequestRefused
@@ -13,7 +14,7 @@ from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.tools import tool
 
-from tests.runtime.workshop import CALLER, Workshop, call, eventually, say, settled, workshop
+from tests.runtime.workshop import CALLER, SECONDS, Workshop, call, eventually, say, settled, workshop
 
 
 def never(_request: Any) -> "asyncio.Future[Any]":
@@ -26,6 +27,12 @@ async def hang() -> str:
     """Hang, with side effects."""
     await asyncio.get_running_loop().create_future()
     return ""
+
+
+@tool(read_only=True)
+async def glance() -> str:
+    """Glance."""
+    return "seen"
 
 
 @tool(read_only=True)
@@ -74,7 +81,7 @@ async def test_while_the_disk_writes_that_the_model_is_called_nothing_is_sent(tm
             await commit(tx, durability)
 
         shop.database.commit = commit_and_cancel  # type: ignore[method-assign]  # the moment that is tested
-        segment = await settled(await shop.start())
+        segment = await settled(await shop.start(mode="background"))
         assert segment.status == "cancelled"
         assert shop.model.bodies == []
         assert len(await shop.events(segment.run, e.ModelFailed)) == 1
@@ -285,7 +292,7 @@ async def test_a_background_run_and_an_agent_that_continues_do_not_care_who_left
 async def test_as_many_runs_as_allowed_and_no_more(tmp_path: Path) -> None:
     async with workshop(tmp_path, max_runs=2) as shop:
         shop.model.will(never, never)
-        one, two = await shop.start(), await shop.start()
+        one, two = await shop.start(mode="background"), await shop.start(mode="background")
         await shop.model.until(2)
         with pytest.raises(Full):
             await shop.start()
@@ -347,3 +354,54 @@ async def test_after_a_failed_commit_nothing_more_is_written(tmp_path: Path) -> 
         await shop.upkeep.recover()
         assert (await settled(shop.engine.live[driver.row.id])).status == "completed"
         await shop.verify(driver.row.id)
+
+
+async def test_a_run_that_changes_nothing_and_that_nobody_knows_of_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runlog, "DURABLE_AFTER", SECONDS)  # on a busy machine a run may take longer than it is
+    async with workshop(tmp_path, glance) as shop:
+        await shop.agents.publish(CALLER.tenant)
+        commits = _counted(shop)
+        shop.model.will(call(("glance", {})), call(("glance", {})), say("seen"))
+        segment = await settled(await shop.start())
+        assert segment.status == "completed"
+        assert commits == ["normal"]
+        await shop.verify(segment.run)
+
+
+async def test_a_request_that_is_long_in_being_answered_is_durable_before_the_answer(tmp_path: Path) -> None:
+    async with workshop(tmp_path, glance) as shop:
+        shop.model.will(never)
+        driver = await shop.start()
+        await shop.model.until(1)
+
+        async def durable() -> bool:
+            return bool(await shop.events(driver.row.id, e.ModelCalled))
+
+        await eventually(durable)
+        await cancelled(shop, driver.row.id)
+
+
+@pytest.mark.parametrize("known", [{"mode": "background"}, {"stream": True}])
+async def test_every_request_of_a_run_that_somebody_knows_of_is_durable_first(
+    tmp_path: Path, known: dict[str, Any]
+) -> None:
+    async with workshop(tmp_path, glance) as shop:
+        commits = _counted(shop)
+        shop.model.will(call(("glance", {})), say("seen"))
+        await settled(await shop.start(**known))
+        assert len(commits) >= 3
+
+
+def _counted(shop: Workshop) -> list[str]:
+    """Return what becomes the list of the engine's commits, by durability."""
+    commits: list[str] = []
+    real = shop.database.commit
+
+    async def commit(tx: Any, durability: Any = "normal") -> None:
+        commits.append(durability)
+        await real(tx, durability)
+
+    shop.database.commit = commit  # type: ignore[method-assign]  # the same, counted
+    return commits

@@ -273,7 +273,7 @@ async def test_a_commit_that_fails_while_a_run_is_taken_up_leaves_nobody_waiting
 async def test_a_run_whose_driver_broke_off_is_taken_up_again_by_the_same_server(
     tmp_path: Path, mode: e.Mode, reason: str
 ) -> None:
-    async with workshop(tmp_path, write) as shop:
+    async with workshop(tmp_path, write, record_first=True) as shop:
         shop.model.will(call(("write", {})), call(("write", {})), say("after all"))
         real = shop.database.commit
         failures: list[int] = []

@@ -130,7 +130,15 @@ def call(*calls: tuple[str, Any], text: str = "", **more: Any) -> Turn:
 class Workshop:
     """One process's engine; `restarted` opens the next one's on the same file."""
 
-    def __init__(self, root: Path, database: SqliteDatabase, tools: Sequence[FunctionTool], max_runs: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        database: SqliteDatabase,
+        tools: Sequence[FunctionTool],
+        max_runs: int,
+        *,
+        record_first: bool = False,
+    ) -> None:
         self.root = root
         self.database = database
         self.model = ScriptedModel()
@@ -163,7 +171,7 @@ class Workshop:
             keep_release=self.catalogue.put_agent,
             visible_text=self._visible,
         )
-        self.engine = Engine(self.services, self.agents, max_runs=max_runs)
+        self.engine = Engine(self.services, self.agents, max_runs=max_runs, record_first=record_first)
         self.upkeep = Upkeep(self.engine)
         self.approving = Approving(self.engine)
         self.desk = Desk(self.engine, self.approving)
@@ -281,12 +289,13 @@ async def workshop(
     max_runs: int = 64,
     drain: float = 0.0,
     recover: bool = True,
+    record_first: bool = False,
 ) -> AsyncIterator[Workshop]:
     """Open the engine on `root`, whose database may already hold runs, and close it as a stopping server does."""
     write_agent(root, tools, more, policy)
     database = await open_database(f"sqlite:///{root / 'data.db'}")
     try:
-        made = Workshop(root, database, tools, max_runs)
+        made = Workshop(root, database, tools, max_runs, record_first=record_first)
         assert not made.loader.current.problems, made.loader.current.problems
         if recover:
             await made.upkeep.recover()

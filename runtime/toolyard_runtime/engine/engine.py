@@ -63,7 +63,12 @@ class RunOver(Conflict):
 class Engine:
     """Drives the runs of one process."""
 
-    def __init__(self, services: Services, agents: Agents, *, max_runs: int) -> None:
+    def __init__(self, services: Services, agents: Agents, *, max_runs: int, record_first: bool = False) -> None:
+        """Take how many runs may be live, and whether every model call waits until its record is durable.
+
+        Without that, a run of which nobody knows yet and that has changed nothing does not wait: a crash cancels it.
+        """
+        self._record_first = record_first
         self.services = services
         self.agents = agents
         self.max_runs = max_runs
@@ -105,6 +110,7 @@ class Engine:
         self.admit()  # again, since others may have come in while this one was reading
         log = RunLog(services, new.agent, identity, beginning(run), conversation)
         log.begin(new.base)
+        log.at_stake = self._record_first or new.mode == "background" or new.stream
         if new.session is None:
             owner = Session(new.tenant, session, new.caller, new.end_user, release.name, None)
             services.sessions.open(log.tx, owner, now)

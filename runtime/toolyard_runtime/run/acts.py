@@ -1,12 +1,12 @@
 """The calls of a run: asking the policy and people, executing, and answering for those that do not run."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 import msgspec
 from toolyard_registry.policy import decide, reason_of
 from toolyard_registry.releases import PolicyCall
+from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import canonical
 from toolyard_sdk.context import ToolContext
@@ -17,15 +17,13 @@ from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run import answers, loop
 from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import InDoubt, Returned, execute, misfit
+from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.run.transcript import call_id
 
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""
-
-DURABLE_AFTER = 0.05
-"""Seconds after which what led to a read-only call is made durable, though the call has not returned."""
 
 TOOL_LOG = logging.getLogger("toolyard.tool")
 
@@ -163,7 +161,10 @@ class Acts:
             return
         key = call_id(log.identity.run, call.call)
         self._add(e.ToolStarted(log.now(), call.call, call.release, call.arguments.mac, effect.attempt, key))
-        if call.effect != "read_only":
+        if call.effect == "read_only":  # a quick one becomes durable with its result
+            log.commit_in_time()
+        else:
+            log.at_stake = True
             await log.commit("full")
         if self._stage_of(call.call) != "running" or self._stopped(call):  # while the disk was busy: nothing was sent
             self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
@@ -200,22 +201,19 @@ class Acts:
         return True
 
     async def _call(self, call: e.CallHead, key: str, attempt: int) -> tuple[Returned | InDoubt, int]:
-        """Call the tool; a quick read-only call becomes durable with its result, a slow one before that."""
         log = self._log
         seconds = log.agent.release.tool_seconds
-        soon = None if log.durable else asyncio.get_running_loop().call_later(DURABLE_AFTER, log.commit_soon)
-        try:
-            return await execute(
-                log.agent.tools[call.name],
-                log.arguments(call),
-                self._tool_context(call.name, key, attempt, seconds),
-                seconds=seconds,
-                output_bytes=log.agent.release.tool_output_bytes,
-                repeatable=call.effect != "side_effect",
-            )
-        finally:
-            if soon is not None:
-                soon.cancel()
+        tool = log.agent.tools[call.name]
+        if isinstance(tool, FindTools):
+            tool = tool.without(log.services.stops.tools(log.identity.tenant))
+        return await execute(
+            tool,
+            log.arguments(call),
+            self._tool_context(call.name, key, attempt, seconds),
+            seconds=seconds,
+            output_bytes=log.agent.release.tool_output_bytes,
+            repeatable=call.effect != "side_effect",
+        )
 
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
@@ -246,6 +244,10 @@ class Acts:
 
     def _return(self, call: e.CallHead, outcome: Returned, source: e.AnswerSource, duration: int = 0) -> None:
         log = self._log
+        found: tuple[str, ...] = ()
+        if log.agent.shortlists is not None and source == "tool" and not outcome.is_error:
+            log.services.successes.note(log.identity.tenant, call.release)
+            found = names_found(outcome.structured) if call.name == FIND_TOOLS else ()
         self._add(
             e.ToolReturned(
                 at=log.now(),
@@ -255,6 +257,7 @@ class Acts:
                 source=source,
                 duration_us=duration,
                 cut=outcome.cut,
+                found=found,
             )
         )
         meters = log.services.meters

@@ -1,8 +1,9 @@
 """Drives one run: performs the effects the loop asks for and feeds the events back; the only place that does.
 
 A driver holds a run from its start, or from a resumption, until it parks or finishes. The barriers, where a commit is
-awaited before the effect, are: before a model call, before a call that may have side effects (with an fsync), and
-before anybody is told that the run waits or is over. One effect at a time is performed in the driver's own task;
+awaited before the effect, are: before a call that may have side effects (with an fsync), before a model call from the
+moment anything is at stake, and before anybody is told that the run waits or is over. What has no barrier of its own
+becomes durable soon after. One effect at a time is performed in the driver's own task;
 parallel calls get tasks of their own. Whatever comes from outside is folded at once by `deliver`.
 """
 

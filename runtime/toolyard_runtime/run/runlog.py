@@ -26,8 +26,14 @@ from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.transcript import Transcript, stream_of
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
 
+DURABLE_AFTER = 0.05
+"""Seconds after which what need not be durable at once is made durable, whatever the run is waiting for."""
+
 UNSALTED = committer(b"")
 """Stands in for a run's own commitments until its salt is made or read."""
+
+NOTED = frozenset({e.PolicyDecided, e.ApprovalDecided, e.ToolsOffered, e.ToolReturned})
+"""Events of which later steps look something up."""
 
 UNTIL_DURABLE = (e.ApprovalRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
 """Events that readers see only once they are durable: they name what somebody may answer, or say that it is over."""
@@ -70,7 +76,11 @@ class Progress(Struct, frozen=True):
 
 
 class RunLog:
-    """The record of one live run; `state` is always the fold of everything appended."""
+    """The record of one live run; `state` is always the fold of everything appended.
+
+    `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
+    call may have changed something. Until then a model call need not wait for the disk.
+    """
 
     def __init__(
         self, services: Services, agent: BoundAgent, identity: RunIdentity, tail: Tail, conversation: Conversation
@@ -89,6 +99,8 @@ class RunLog:
         self.progress: dict[str, Progress] = {}
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
+        self.offered: e.ToolsOffered | None = None
+        self.found: tuple[str, ...] = ()
         self._tail = tail
         self._kinds: dict[int, PayloadKind] = {}
         self._next_n = 1
@@ -103,6 +115,8 @@ class RunLog:
         self._lost: Exception | None = None
         self._pending = False
         self._unwatched: asyncio.Task[None] | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self.at_stake = True
 
     def begin(self, base: e.ItemRef | None) -> None:
         """Make the run's salt; `base` is the session item it continues from."""
@@ -194,11 +208,17 @@ class RunLog:
         return effects
 
     def _note(self, event: e.RunEvent) -> None:
-        """Keep what was decided about a call: the words for the model are made of it."""
+        """Keep what later steps look up: what was decided about a call, what was offered, and what was found."""
+        if type(event) not in NOTED:
+            return
         if isinstance(event, e.PolicyDecided) and event.call is not None:
             self.rulings[event.call] = event
         elif isinstance(event, e.ApprovalDecided):
             self.verdicts[event.call] = event
+        elif isinstance(event, e.ToolsOffered):
+            self.offered = event
+        elif isinstance(event, e.ToolReturned) and event.found:
+            self.found += event.found
 
     def words(self, content: e.Content | None) -> str:
         """Return a payload's text; "" where there is none or it was erased."""
@@ -253,6 +273,9 @@ class RunLog:
                 raise self._lost
             tx, self.tx = self.tx, self.services.database.begin()
             self._pending = False
+            if self._due is not None:
+                self._due.cancel()
+                self._due = None
             self._showing, self._held = self._held, []
             try:
                 await self.services.database.commit(tx, durability)
@@ -273,13 +296,14 @@ class RunLog:
         for _, shown in ready:
             self.feed.publish(shown)
 
-    @property
-    def durable(self) -> bool:
-        """Whether nothing waits to be committed."""
-        return not self._pending
+    def commit_in_time(self) -> None:
+        """Let what is there become durable with the next commit, or by itself when that is long in coming."""
+        if self._pending and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(DURABLE_AFTER, self._commit_unwatched)
 
-    def commit_soon(self) -> None:
+    def _commit_unwatched(self) -> None:
         """Make what is there durable without anybody waiting for it; the next commit meets a failure again."""
+        self._due = None
         self._unwatched = asyncio.get_running_loop().create_task(self.commit())
         self._unwatched.add_done_callback(lambda task: task.cancelled() or task.exception())
 

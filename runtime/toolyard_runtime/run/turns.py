@@ -16,6 +16,7 @@ from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import misfit
 from toolyard_runtime.run.faulting import field_at_fault
 from toolyard_runtime.run.interrupts import MODEL, Interrupted, Interrupts
+from toolyard_runtime.run.offering import Shortlists, conversed
 from toolyard_runtime.run.retry import retry_delay
 from toolyard_runtime.run.runlog import RunContext, RunLog
 from toolyard_runtime.run.transcript import call_id
@@ -52,16 +53,33 @@ class Turns:
         self._journal = logging.getLogger("toolyard.model")
         self._offer: Offer | None = None
         self._offer_version = -1
+        self._found: tuple[str, ...] = ()
         self._first_delta_at = 0
 
     def offered(self) -> Offer:
-        """Return what the model may call now: looked up again whenever an operator stops something."""
+        """Return what the model may call now: looked up again when an operator stops something, or more was found."""
         stops = self._log.services.stops
-        if self._offer is None or self._offer_version != stops.version:
-            stopped = stops.tools(self._log.identity.tenant)
-            self._offer = self._log.agent.offer(stopped, self._context.client_tools)
+        if self._offer is None or self._offer_version != stops.version or self._found != self._log.found:
+            log, self._found = self._log, self._log.found
+            stopped = stops.tools(log.identity.tenant)
+            self._offer = (
+                log.agent.offer(stopped, self._context.client_tools)
+                if log.agent.shortlists is None
+                else self._shortlisted(log.agent.shortlists, stopped)
+            )
             self._offer_version = stops.version
         return self._offer
+
+    def _shortlisted(self, shortlists: Shortlists, stopped: frozenset[str]) -> Offer:
+        """Offer what the run was offered before and what it found since; at its beginning, what fits the request."""
+        log = self._log
+        if log.offered is None:
+            worked = log.services.successes.of(log.identity.tenant)
+            candidates, unlisted = shortlists.first(conversed(log.conversation.window.fragments), stopped, worked)
+        else:
+            candidates = shortlists.widened(log.offered.candidates, log.found, stopped)
+            unlisted = log.offered.unlisted
+        return log.agent.offer_of(candidates, self._context.client_tools, unlisted)
 
     async def think(self, effect: loop.Think) -> None:
         """Call the model once and journal what came of it; raises what the stores raise."""
@@ -78,9 +96,11 @@ class Turns:
         if log.state.closing:
             self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
             return
+        if log.agent.shortlists is not None:
+            await log.agent.shortlists.ready()
         offer = self.offered()
         if offer.digest != log.state.offered:
-            self._add(e.ToolsOffered(log.now(), effect.turn, offer.candidates, offer.digest))
+            self._add(e.ToolsOffered(log.now(), effect.turn, offer.candidates, offer.digest, offer.unlisted))
         stream = self._context.stream and effect.variant == "plain"
         prefix = log.agent.prefix(
             offer,
@@ -113,7 +133,10 @@ class Turns:
         meters = log.services.meters
         self._first_delta_at = 0
         left = log.state.limits.seconds - (log.state.active_us + called.at - log.state.active_since) / 1e6
-        await log.commit()
+        if log.at_stake:
+            await log.commit()
+        else:
+            log.commit_in_time()
         if log.state.closing:  # since the disk was asked: nothing was sent
             self._add(self._failure(called, ModelError("cancelled", "the run is ending")))
             return

@@ -71,7 +71,9 @@ def live(folder: Path, scenario: Scenario, part: Literal["begin", "take up"], ki
 
 async def _life(folder: Path, scenario: Scenario, part: str, marks: Marks) -> None:
     tools = make_tools(marks)
-    async with workshop(folder, *tools, policy="" if scenario.asks else ALLOW, recover=False) as shop:
+    async with workshop(
+        folder, *tools, policy="" if scenario.asks else ALLOW, recover=False, record_first=scenario.record_first
+    ) as shop:
         shop.model = Follower(scenario, marks)  # type: ignore[assignment]  # any model will do
         shop.routes._clients["lab"] = shop.model
         await shop.agents.publish(CALLER.tenant)

@@ -24,6 +24,7 @@ class Scenario(Struct, frozen=True):
     turns: tuple[tuple[str, ...], ...]
     mode: e.Mode = "background"
     asks: bool = False
+    record_first: bool = False
 
 
 SCENARIOS = (
@@ -31,6 +32,7 @@ SCENARIOS = (
     Scenario("side by side", (("look", "put", "wipe"), ("look",))),
     Scenario("a person is asked", (("look",), ("wipe", "put")), asks=True),
     Scenario("in foreground", (("look",), ("put", "wipe"), ("look",)), mode="foreground"),
+    Scenario("recorded first", (("look",), ("put", "wipe"), ("look",)), mode="foreground", record_first=True),
 )
 
 ANSWER = "all done"
