@@ -10,6 +10,7 @@ from toolyard_registry.repository import Loader, Repository
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
+from toolyard_runtime.engine import direct
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
 
@@ -34,6 +35,7 @@ class Agents:
         self._database = database
         self._settings = settings
         self._bound: dict[str, BoundAgent] = {}
+        self._direct: tuple[Repository, AgentRelease] | None = None
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
         self._discovering = asyncio.Lock()
@@ -61,6 +63,24 @@ class Agents:
     def release(self, name: str) -> AgentRelease | None:
         """Return what the files say now of an agent."""
         return self._loader.current.agents.get(name)
+
+    def granted(self, name: str) -> AgentRelease | None:
+        """Return what an agent may do now: as its files say; of the agent for direct calls, all that there is."""
+        return self._all_tools() if name == direct.AGENT else self.release(name)
+
+    def direct(self, tool: str) -> BoundAgent | None:
+        """Return the agent through which a caller calls a tool directly; None when there is no such tool."""
+        release = self._loader.current.toolbox.releases.get(tool)
+        if release is None:
+            return None
+        return self._bind(direct.direct_release((release,), self._loader.current.policies.get(direct.POLICY)))
+
+    def _all_tools(self) -> AgentRelease:
+        current = self._loader.current
+        if self._direct is None or self._direct[0] is not current:
+            releases = current.toolbox.releases.values()
+            self._direct = current, direct.direct_release(releases, current.policies.get(direct.POLICY))
+        return self._direct[1]
 
     def current(self, name: str) -> BoundAgent | None:
         """Return the agent as its files say now; raises ConfigError when its model has no provider."""

@@ -8,8 +8,11 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Model
 
 from toolyard_runtime.config import Config, ProviderTable
+from toolyard_runtime.engine import direct
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.connection import LineError
+from toolyard_runtime.models.direct import NAME as DIRECT
+from toolyard_runtime.models.direct import DirectModel
 from toolyard_runtime.models.discovery import discover
 from toolyard_runtime.models.encoder import GENERIC, LLAMA_CPP, OLLAMA, OPENAI, VLLM, Profile
 from toolyard_runtime.run.binding import ModelRoute
@@ -69,6 +72,8 @@ class Routes:
 
     def route(self, wanted: str) -> ModelRoute:
         """Return the route of `provider/model` ("": the default); raises ConfigError when there is none."""
+        if wanted == direct.MODEL:
+            return ModelRoute(wanted, DIRECT, self._clients.setdefault(DIRECT, DirectModel()), GENERIC)
         if self.rehearsal or wanted == REHEARSAL:
             return ModelRoute(f"{REHEARSAL}/{REHEARSAL}", REHEARSAL, self._rehearsal(), GENERIC)
         name = self.default if self._overridden or not wanted else wanted
