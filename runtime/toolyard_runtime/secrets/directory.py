@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 import logging
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolyard_registry.names import NameInvalid
 
+from toolyard_runtime.secrets.private import Exposed, check_private, read_private
 from toolyard_runtime.secrets.shelves import (
     HOUSE,
     LONGEST,
@@ -26,25 +26,7 @@ from toolyard_runtime.secrets.shelves import (
 )
 from toolyard_runtime.store.tenants import NAME as TENANT
 
-_OTHERS = 0o077
-_ROOT = 0
 _log = logging.getLogger("toolyard.secrets")
-
-
-class Exposed(Exception):
-    """A file or folder of secrets that somebody else could read or has written; the message says what to do."""
-
-
-def check_private(status: os.stat_result, shown: str) -> None:
-    """Raise Exposed unless only this process's user (or root) has had, and has, access."""
-    if status.st_uid not in (os.geteuid(), _ROOT):
-        raise Exposed(f"{shown} belongs to another user ({status.st_uid}): chown it to the server's user")
-    if status.st_mode & _OTHERS:
-        mode = "700" if stat.S_ISDIR(status.st_mode) else "600"
-        raise Exposed(
-            f"{shown} can be read by others (mode {stat.S_IMODE(status.st_mode):03o}): chmod {mode} it, and replace "
-            "what was in it"
-        )
 
 
 class DirectoryShelf:
@@ -92,28 +74,20 @@ class DirectoryShelf:
             def enter(name: Path | str, above: int | None, shown: Path) -> int:
                 handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
                 opened.callback(os.close, handle)
-                check_private(os.fstat(handle), str(shown))
+                check_private(os.fstat(handle), shown)
                 return handle
 
             folder = enter(self._path, None, self._path)
             yield folder if tenant == HOUSE else enter(tenant, folder, self._path / tenant)
 
     def _read(self, tenant: str, name: str) -> str | None:
+        shown = self._path / ("" if tenant == HOUSE else tenant) / name
         try:
             with self._folder(tenant) as folder:
-                # A pipe would keep the reader waiting: nothing but a file is read, and opening one never waits.
-                handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        except (FileNotFoundError, NotADirectoryError):
+                content = read_private(name, shown, LONGEST + len("\r\n") + 1, folder=folder)
+        except (FileNotFoundError, NotADirectoryError):  # the tenant has no folder
             return None
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if stat.S_ISDIR(status.st_mode):  # another tenant's folder
-                return None
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError("it is no file")
-            check_private(status, str(self._path / ("" if tenant == HOUSE else tenant) / name))
-            text = file.read(LONGEST + 2).decode()
-        return check_value(text.removesuffix("\n").removesuffix("\r"))
+        return None if content is None else check_value(content.decode().removesuffix("\n").removesuffix("\r"))
 
     def _listed(self, tenant: str) -> list[Entry]:
         try:

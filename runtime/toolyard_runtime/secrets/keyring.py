@@ -11,12 +11,14 @@ from pathlib import Path
 
 from toolyard_sdk.errors import ConfigError
 
-from toolyard_runtime.secrets.directory import Exposed, check_private
+from toolyard_runtime.secrets.private import Exposed, read_private
 from toolyard_runtime.secrets.sealing import KEY_BYTES, key_id
 from toolyard_runtime.store.errors import StorageError
 
 FILE = "secrets.key"
 VARIABLE = "TOOLYARD_SECRETS_KEY"
+MOST = 1 << 16
+"""Bytes of a key file that are read: a thousand keys, where there are one or two."""
 
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 
@@ -86,17 +88,12 @@ class KeyRing:
 
     def _from_file(self) -> tuple[bytes, ...]:
         try:
-            handle = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return ()
+            content = read_private(self._file, self._file, MOST) or b""
         except OSError as error:
             raise KeysUnusable(f"{self._file} cannot be read: {error.strerror}") from error
-        try:
-            with os.fdopen(handle, "rb") as file:
-                check_private(os.fstat(handle), str(self._file))
-                lines = file.read().decode("ascii", "replace").split()
-        except (Exposed, OSError) as error:
+        except (Exposed, ValueError) as error:
             raise KeysUnusable(str(error)) from error
+        lines = content.decode("ascii", "replace").split()
         if not all(_KEY.fullmatch(line) for line in lines):
             raise KeysUnusable(f"{self._file} is damaged: restore it from a backup; without it no secret can be read")
         return tuple(bytes.fromhex(line) for line in lines)

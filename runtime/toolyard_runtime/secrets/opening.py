@@ -12,9 +12,10 @@ from toolyard_sdk.ports import Clock, Database
 from toolyard_runtime.config import FILE as SETTINGS
 from toolyard_runtime.config import SecretsTable
 from toolyard_runtime.secrets import keyring
-from toolyard_runtime.secrets.directory import DirectoryShelf, Exposed
+from toolyard_runtime.secrets.directory import DirectoryShelf
 from toolyard_runtime.secrets.environment import EnvironmentShelf
 from toolyard_runtime.secrets.keyring import KeyRing, given_keys
+from toolyard_runtime.secrets.private import Exposed
 from toolyard_runtime.secrets.safe import Safe
 from toolyard_runtime.secrets.shelves import Shelf
 from toolyard_runtime.secrets.table import TableShelf
