@@ -236,7 +236,9 @@ class Acts:
 
     def _progress(self, key: str, done: float, total: float | None, message: str) -> None:
         """Keep how far a call has come, for whoever looks at the run; called from any thread."""
-        self._log.progress[key] = Progress(done, total, message[:200])
+        made = self._log.progress[key] = Progress(done, total, message[:200])
+        for watch in tuple(self._log.watching):
+            watch(made)
 
     def _result(self, call: e.CallHead, text: str) -> e.Content:
         message = Message("tool", text, tool_call_id=call_id(self._log.identity.run, call.call))

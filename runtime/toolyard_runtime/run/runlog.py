@@ -6,6 +6,7 @@ anything.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from msgspec import Struct
@@ -78,7 +79,7 @@ class Progress(Struct, frozen=True):
 class RunLog:
     """The record of one live run; `state` is always the fold of everything appended.
 
-    `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
+    Each of `watching` is told of every report of progress, in whatever thread it comes. `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
     call may have changed something. Until then a model call need not wait for the disk.
     """
 
@@ -97,6 +98,7 @@ class RunLog:
         self.feed = Feed()
         self.complete = True
         self.progress: dict[str, Progress] = {}
+        self.watching: list[Callable[[Progress], None]] = []
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
         self.offered: e.ToolsOffered | None = None
