@@ -99,6 +99,7 @@ class Agents:
                 tools,
                 self._routes.route(release.model),
                 {name: self._settings.get(box.origins.get(name, ""), {}) for name in tools},
+                box.origins,
             )
         return bound
 
@@ -163,6 +164,18 @@ class Agents:
         bound = self._bound.get(digest)
         release = bound.release if bound is not None else await self._catalogue.agent(tenant, digest)
         return {tool.digest: tool.source for tool in release.tools} if release is not None else {}
+
+    async def tool(self, tenant: str, digest: str) -> ToolRelease | None:
+        """Return a tool's release that an agent was granted at some time; None for one that is not as it was."""
+        known = (
+            *self._loader.current.toolbox.releases.values(),
+            *(tool for agent in self._loader.current.agents.values() for tool in agent.tools),
+        )
+        found = next((tool for tool in known if tool.digest == digest), None)
+        try:
+            return found or await self._catalogue.tool(tenant, digest)
+        except CatalogueDamaged:
+            return None
 
     async def policy(self, tenant: str, digest: str) -> Policy | None:
         """Return the policy of a digest; None when no release has it, or the one that has it was tampered with."""

@@ -6,8 +6,9 @@ from toolyard_runtime.cli.tool.call import call_tool
 from toolyard_runtime.cli.tool.dev import dev_tool
 from toolyard_runtime.cli.tool.new import new_tool
 from toolyard_runtime.cli.tool.test import test_tool
+from toolyard_runtime.cli.tool.usage import tool_usage
 
-COMMANDS: tuple[click.Command, ...] = (new_tool, dev_tool, call_tool, test_tool)
+COMMANDS: tuple[click.Command, ...] = (new_tool, dev_tool, call_tool, test_tool, tool_usage)
 """In the order of a tool's life. Each command's module stands beside this one."""
 
 

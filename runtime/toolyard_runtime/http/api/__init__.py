@@ -12,6 +12,7 @@ from toolyard_runtime.http.api import (
     secrets,
     stops,
     tenants,
+    tools,
 )
 from toolyard_runtime.http.api.admin import Admin
 
@@ -26,7 +27,9 @@ API_ROUTES = (
     *secrets.ROUTES,
     *erasures.ROUTES,
     *agents.ROUTES,
+    *tools.ROUTES,
     *audit.ROUTES,
+    *usage.ROUTES,
 )
 
 __all__ = ["API_ROUTES", "Admin"]

@@ -1,0 +1,108 @@
+"""Counts a tool's use over the newest stored runs, on demand: what is asked now and then costs nothing meanwhile.
+
+Only the heads that count are read, in portions, by threads: whoever is served meanwhile does not wait for it. `MOST`
+bounds the work; what was left out is said.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import bindparam, func, or_, select
+from toolyard_sdk.events import UnknownEvent
+from toolyard_sdk.ids import uuid7_floor
+from toolyard_sdk.ports import Database
+
+from toolyard_runtime.store.tables import EVENT, RUN
+from toolyard_runtime.store.upcasters import UPCASTERS, read_head
+from toolyard_runtime.usage.counting import Tally, count
+
+MOST: Final = 10_000
+"""Runs that are looked at, the newest first."""
+
+AT_ONCE = 500
+"""Runs of one portion."""
+
+_COUNTING = ("ToolsOffered", "ModelReplied", "ToolReturned", "ToolInDoubt")
+_NEWEST = (
+    select(RUN.c.tenant, RUN.c.id)
+    .where(RUN.c.id >= bindparam("since"))
+    .order_by(RUN.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+_NEWEST_OF_TENANT = _NEWEST.where(RUN.c.tenant == bindparam("of_tenant"))
+_TENANTS = select(func.count(RUN.c.tenant.distinct())).where(RUN.c.id >= bindparam("since"))
+_HEADS = (
+    select(EVENT.c.run, EVENT.c.head)
+    .where(
+        EVENT.c.run.in_(bindparam("runs", expanding=True)),
+        or_(*(EVENT.c.head.like(f'{{"event":"{kind}"%') for kind in _COUNTING)),
+    )
+    .order_by(EVENT.c.run.desc(), EVENT.c.seq)
+)
+
+
+class Use(Struct, frozen=True):
+    """What was counted: a tally by (tenant, release), over so many runs; not `complete` when there were more."""
+
+    tallies: dict[tuple[str, str], Tally]
+    runs: int
+    complete: bool
+
+    def releases(self) -> tuple[str, ...]:
+        """Return the releases that were offered, those offered last coming first."""
+        return tuple(dict.fromkeys(release for _, release in self.tallies))
+
+    def of(self, release: str) -> list[Tally]:
+        """Return a release's tallies, one for each tenant."""
+        return [tally for (_, found), tally in self.tallies.items() if found == release]
+
+
+class UsageReader:
+    """Reads what the journals of runs say of a tool."""
+
+    def __init__(self, database: Database, most: int = MOST) -> None:
+        self._database = database
+        self._most = most
+
+    async def of_tenant(self, tenant: str, name: str, since: int) -> Use:
+        """Count over a tenant's runs that began since `since` (UTC microseconds), the newest first."""
+        keys = {"since": uuid7_floor(since), "at_most": self._most + 1, "of_tenant": tenant}
+        return await self._count(await self._database.scan(_NEWEST_OF_TENANT, keys), name)
+
+    async def of_all_tenants(self, name: str, since: int, least: int) -> Use | None:
+        """Count over everybody's runs; None where fewer than `least` tenants have any, so that nothing can be told."""
+        keys: dict[str, Any] = {"since": uuid7_floor(since)}
+        ((tenants,),) = await self._database.scan(_TENANTS, keys)
+        if tenants < least:
+            return None
+        return await self._count(await self._database.scan(_NEWEST, {**keys, "at_most": self._most + 1}), name)
+
+    async def _count(self, newest: Sequence[tuple[Any, ...]], name: str) -> Use:
+        tenants = {run: tenant for tenant, run in newest[: self._most]}
+        tallies: dict[tuple[str, str], Tally] = {}
+        runs = list(tenants)
+        for start in range(0, len(runs), AT_ONCE):
+            rows = await self._database.scan(_HEADS, {"runs": runs[start : start + AT_ONCE]})
+            await asyncio.to_thread(_add, rows, name, tenants, tallies)
+        return Use(tallies, len(runs), len(newest) <= self._most)
+
+
+def _add(
+    rows: Sequence[tuple[Any, ...]], name: str, tenants: dict[bytes, str], tallies: dict[tuple[str, str], Tally]
+) -> None:
+    named = f'"name":"{name}"'
+    for run, heads in groupby(rows, itemgetter(0)):
+        texts = [head for _, head in heads]
+        if not any(named in text for text in texts):
+            continue
+        found: dict[str, Tally] = {}
+        try:
+            count((read_head(text, UPCASTERS) for text in texts), name, found)
+        except UnknownEvent:  # of a later version: what it says is not known here
+            continue
+        for release, tally in found.items():
+            tallies.setdefault((tenants[run], release), Tally()).update(tally)
