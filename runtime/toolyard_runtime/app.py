@@ -20,8 +20,8 @@ from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.audit import AuditRecord
-from toolyard_sdk.egress import CLOSED
 from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.http import open_egress
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Transaction
 
@@ -32,9 +32,11 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.upkeep import Upkeep
+from toolyard_runtime.engine.ways_out import WaysOut
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
@@ -121,11 +123,14 @@ async def composed(
         added.take_routes(OWN_ROUTES)
         added.take_sources()
         plugins = msgspec.structs.replace(plugins, problems=(*plugins.problems, *added.problems))
+        outside = open_egress()
+        opened.push_async_callback(outside.close)
+        ways_out = WaysOut(outside, config.egress, safe.shelves)
         sources = Sources(
             config.sources,
             added.sources,
             root=options.repository,
-            egress=lambda _name: CLOSED,
+            egress=lambda name: ways_out.of(name, DEFAULT_TENANT, None),
             secrets=safe.shelves,
         )
         opened.push_async_callback(sources.close)
@@ -143,6 +148,8 @@ async def composed(
             await audit.record(database, tx, f"channel:{entry.tenant}:{entry.object}", entry)
 
         catalogue = Catalogue(database, clock, record)
+        registry = Registry(database, catalogue, clock, options.repository, options.state_dir)
+        await registry.open()
         agents = Agents(loader, routes, catalogue, database, config.plugin_settings)
 
         def visible(segment: Segment) -> str:
@@ -163,6 +170,7 @@ async def composed(
             current_release=agents.granted,
             keep_release=catalogue.put_agent,
             visible_text=visible,
+            egress=ways_out.of,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
@@ -172,7 +180,9 @@ async def composed(
         def copies() -> tuple[str, ...]:
             return copies_beside(database.path) if database.path is not None else ()
 
-        admin = Admin(engine, approving, keys, tenants, eraser, agents, services, safe, database.scrub, copies)
+        admin = Admin(
+            engine, approving, keys, tenants, eraser, agents, services, safe, registry, database.scrub, copies
+        )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],
             guards=[Guard(keys, hosts)],

@@ -230,6 +230,7 @@ class Acts:
             deadline=log.now() + int(seconds * 1e6),
             attempt=attempt,
             settings=log.agent.settings.get(name, {}),
+            egress=log.services.egress(log.agent.origins.get(name, ""), log.identity.tenant, log.identity.end_user),
             logger=TOOL_LOG,
             progress=lambda done, total, message: self._progress(key, done, total, message),
         )

@@ -13,6 +13,7 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
+from toolyard_runtime.run.offering import shortlists_of, with_finder
 from toolyard_runtime.run.segments import Sampling
 
 KEPT = 64
@@ -27,6 +28,7 @@ class Offer(Struct, frozen=True):
     server: Mapping[str, ToolRelease]
     client: frozenset[str]
     encoded: bytes
+    unlisted: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,12 +68,15 @@ class BoundAgent:
         tools: Mapping[str, Tool],
         route: ModelRoute,
         settings: Mapping[str, dict[str, Any]] | None = None,
+        origins: Mapping[str, str] | None = None,
         absent: str = "",
     ) -> None:
         self.absent = absent
         self.settings = settings or {}
+        self.origins = origins or {}
         self.release = release
-        self.tools = tools
+        self.shortlists = shortlists_of(release)
+        self.tools = with_finder(tools, self.shortlists)
         self.route = route
         self._offers: dict[frozenset[str], Offer] = {}
         self._prefixes: dict[tuple[str, bool, str, str], bytes] = {}
@@ -104,7 +109,14 @@ class BoundAgent:
             Candidate(tool.spec.name, tool.digest, left_out="stopped" if tool.spec.name in stopped else "")
             for tool in self.release.tools
         )
-        server = {tool.spec.name: tool for tool in self.release.tools if tool.spec.name not in stopped}
+        return self.offer_of(candidates, client_tools)
+
+    def offer_of(
+        self, candidates: tuple[Candidate, ...], client_tools: tuple[ToolSpec, ...] = (), unlisted: int = 0
+    ) -> Offer:
+        """Return the offer of those candidates that are not left out, and of the client's own tools."""
+        shown = {one.name for one in candidates if not one.left_out}
+        server = {tool.spec.name: tool for tool in self.release.tools if tool.spec.name in shown}
         specs = (*(tool.spec for tool in server.values()), *client_tools)
         identity = [sorted(tool.digest for tool in server.values()), sorted(digest(spec) for spec in client_tools)]
         return Offer(
@@ -113,6 +125,7 @@ class BoundAgent:
             server=server,
             client=frozenset(spec.name for spec in client_tools),
             encoded=encode_tools(specs, self.route.profile.strict),
+            unlisted=unlisted,
         )
 
     def prefix(

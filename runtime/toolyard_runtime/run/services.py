@@ -3,17 +3,24 @@
 import random
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, field
 from toolyard_memory.sessions import Sessions
 from toolyard_registry.releases import AgentRelease
+from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Journal, Transaction
 
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.stops import Stops
+from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.runs import Runs
+
+
+def no_way_out(_origin: str, _tenant: str, _end_user: str | None) -> Egress:
+    """Return a way out that leads nowhere."""
+    return CLOSED
 
 
 class Services(Struct, frozen=True):
@@ -21,7 +28,8 @@ class Services(Struct, frozen=True):
 
     `entropy(n)` returns n random bytes, `current_release(agent)` what the agent's files say now,
     `keep_release(tx, tenant, release)` writes it into the catalogue, `visible_text(segment)` is what a Chat
-    Completions client sees of an answer.
+    Completions client sees of an answer, `egress(origin, tenant, end_user)` the way out of what comes from a plugin, a
+    tool file or a source.
     """
 
     database: Database
@@ -38,3 +46,5 @@ class Services(Struct, frozen=True):
     current_release: Callable[[str], AgentRelease | None]
     keep_release: Callable[[Transaction, str, AgentRelease], None]
     visible_text: Callable[[Segment], str]
+    egress: Callable[[str, str, str | None], Egress] = no_way_out
+    successes: Successes = field(default_factory=Successes)
