@@ -20,3 +20,11 @@ def register_mcp(register: Callable[[str, Callable[..., Any]], None]) -> None:
     from toolyard_registry.sources.mcp.factory import mcp_source  # noqa: PLC0415 - as above
 
     register("mcp", mcp_source)
+
+
+@hookimpl(specname="register_sources")
+def register_openapi(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Contribute REST APIs that an OpenAPI document describes as sources of tools."""
+    from toolyard_registry.sources.openapi.source import open_source  # noqa: PLC0415 - as above
+
+    register("openapi", open_source)
