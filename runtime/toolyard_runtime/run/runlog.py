@@ -79,8 +79,9 @@ class Progress(Struct, frozen=True):
 class RunLog:
     """The record of one live run; `state` is always the fold of everything appended.
 
-    Each of `watching` is told of every report of progress, in whatever thread it comes. `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
-    call may have changed something. Until then a model call need not wait for the disk.
+    `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
+    call may have changed something. Until then a model call need not wait for the disk. Each of `watching` is told of
+    every report of progress, in whatever thread it comes.
     """
 
     def __init__(
