@@ -144,7 +144,7 @@ class Journey:
         """Send a request and follow where it is redirected."""
         now = first
         for _ in range(MAX_REDIRECTS + 1):
-            self.where = now.target.origin
+            self.where = self._scrubber.clean_text(now.target.origin)
             door = await self._door(now)
             await self._learn(now, door)
             answer = await self._send(now, door)
@@ -214,7 +214,7 @@ class Journey:
         except RequestInvalid as error:
             raise self._refused(now, str(error)) from None
         head, lines = Head(now.method, path, headers), self._client.lines
-        host = now.target.authority
+        host = self._scrubber.clean_text(now.target.authority)
         while True:
             line = await self._line(door)
             kept = line.used
@@ -278,7 +278,7 @@ class Journey:
             raise self._refused(
                 after, f"its body holds the secret {min(after.names)}, and the redirect leads elsewhere"
             )
-        carried = self._scrubber.holds(target.url)
+        carried = self._scrubber.holds(location) | self._scrubber.holds(target.url)
         if any(not may_receive(self._grant, name, target) for name in carried):
             raise self._refused(after, f"the redirect carries the secret {min(carried)} elsewhere")
         return after
@@ -289,12 +289,12 @@ class Journey:
         return EgressReply(answer.status, headers, self._scrubber.clean(answer.body), clean(now.target.url))
 
     def _refused(self, now: Draft, why: str, lines: str = "") -> EgressRefused:
-        shown = self._scrubber.clean_text(now.target.origin if now.by_server else now.target.url[:200])
+        shown = now.target.origin if now.by_server else now.target.url[:200]
         told = [*self._trail, f"{now.method} {shown} was not sent: {why}."]
         advice = f" Whoever runs this server can allow it in toolyard.toml:\n{lines}" if lines else ""
-        return EgressRefused(". ".join(told) + advice)
+        return EgressRefused(self._scrubber.clean_text(". ".join(told) + advice))
 
     def _no_way(self, why: str) -> ConnectionError:
         """Return the error for a target that was not reached: of the first one, nothing has been sent."""
         kind = ConnectionError if self.sent else ConnectionRefusedError
-        return kind(f"nothing was sent to {self.where}: {why}")
+        return kind(self._scrubber.clean_text(f"nothing was sent to {self.where}: {why}"))

@@ -213,7 +213,8 @@ async def exchange(line: Line, head: Head, body: bytes, most: int) -> tuple[Answ
     """
     wire = line.wire
     line.begin()
-    request = h11.Request(method=head.method, target=head.target, headers=list(head.headers))
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in head.headers]
+    request = h11.Request(method=head.method, target=head.target, headers=headers)
     sent = wire.send(request) or b""
     if body:
         sent += wire.send(h11.Data(data=body)) or b""

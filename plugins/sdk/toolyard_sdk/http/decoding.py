@@ -29,7 +29,7 @@ class Body:
     def __init__(self, coding: str, most: int) -> None:
         self._coding = coding.strip().lower()
         if self._coding not in CODINGS:
-            raise Damaged(f"its body is compressed in a way that nobody asked for ({self._coding[:40]!r})")
+            raise Damaged("its body is compressed in a way that nobody asked for")
         self._most = most
         self._size = 0
         self._parts: list[bytes] = []

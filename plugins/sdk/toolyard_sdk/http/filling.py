@@ -111,7 +111,8 @@ def _forms(value: str) -> tuple[bytes, ...]:
         percent.replace("%2F", "/"),
         value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;"),
     )
-    return (*(text.encode() for text in texts), base64.b64encode(value.encode()))
+    latin = value.encode("latin-1", "xmlcharrefreplace")  # as headers carry it, or a page in that encoding
+    return (*(text.encode() for text in texts), base64.b64encode(value.encode()), latin)
 
 
 def _as_it_is(value: str) -> str:
