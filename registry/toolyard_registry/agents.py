@@ -13,6 +13,7 @@ from toolyard_registry.located_toml import decode, did_you_mean, line_of
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
 from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, ToolRelease, seal, tool_release
+from toolyard_registry.search.finding import FIND_TOOLS, finder_release
 
 _GLOB = frozenset("*?[")
 _DEFAULT_POLICY = "default"
@@ -26,6 +27,8 @@ Count = Annotated[int, Meta(ge=1, le=_MOST)]
 
 class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """The `[limits]` table: a run's budgets (`tokens` 0: no bound), one call's, and how long a run waits for people.
+
+    `tools_per_turn` is how many tools a model is shown: an agent with more gets a shortlist, and `find_tools` for more.
 
     Every number has a largest value, which also keeps `inf` out: a timer that takes no such time would fail the run.
     """
@@ -42,6 +45,7 @@ class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
     window_tokens: Count = 24_000
     grace_seconds: Annotated[float, Meta(ge=0, le=_DAY)] = 10.0
     approval_seconds: Annotated[float, Meta(gt=0, le=3650 * _DAY)] = 86_400.0
+    tools_per_turn: Annotated[int, Meta(ge=2, le=_MOST)] = 40
 
 
 class ToolPin(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +67,7 @@ class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str | None = None
     variables: dict[str, Value] = {}
     tools: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
     tool: dict[str, ToolPin] = {}
     policy: str | None = None
     on_disconnect: Literal["continue", "cancel"] = "cancel"
@@ -113,6 +118,7 @@ class _Reading:
             raise self._error(f'"{file.model}" is no model: write "provider/model", as in "local/qwen3-8b"', "model")
         instructions, settings = self._instructions(prompts)
         limits = msgspec.structs.asdict(file.limits)
+        granted = self._granted(tools)
         run_limits = Limits(**{key: limits.pop(key) for key in Limits.__struct_fields__})
         return seal(
             AgentRelease(
@@ -121,10 +127,11 @@ class _Reading:
                 instructions=instructions,
                 model=file.model,
                 settings=settings,
-                tools=self._granted(tools),
+                tools=self._with_finder(granted),
                 policy=self._policy(policies),
                 limits=run_limits,
                 on_disconnect=file.on_disconnect,
+                always=self._always(granted),
                 **limits,
             )
         )
@@ -168,6 +175,31 @@ class _Reading:
                 raise self._error(message, "tool", name)
             granted[name] = _pinned(granted[name], pin)
         return tuple(granted[name] for name in sorted(granted))
+
+    def _with_finder(self, granted: tuple[ToolRelease, ...]) -> tuple[ToolRelease, ...]:
+        """Return the tools with `find_tools` among them where there are more than a turn may hold."""
+        if len(granted) <= self._file.limits.tools_per_turn:
+            return granted
+        if any(tool.spec.name == FIND_TOOLS for tool in granted):
+            told = f"more than `tools_per_turn` tools ({len(granted)}): the server adds its own `{FIND_TOOLS}`"
+            raise self._error(f"`tools` grants a tool named `{FIND_TOOLS}`, and {told}", "tools")
+        return tuple(sorted((*granted, finder_release()), key=lambda tool: tool.spec.name))
+
+    def _always(self, granted: tuple[ToolRelease, ...]) -> tuple[str, ...]:
+        """Return the names of the tools that every turn offers."""
+        names = [tool.spec.name for tool in granted]
+        found: set[str] = set()
+        for index, wanted in enumerate(self._file.always):
+            matching = [wanted] if wanted in names else [name for name in names if fnmatchcase(name, wanted)]
+            if not matching and not self._may_come(wanted):
+                message = f"`{wanted}` is always offered, and `tools` does not grant it{did_you_mean(wanted, names)}"
+                raise self._error(message, "always", index)
+            found.update(matching)
+        most = self._file.limits.tools_per_turn
+        if len(granted) > most and len(found) >= most:
+            message = f"{len(found)} tools are always offered, which leaves no place for others: raise `tools_per_turn`"
+            raise self._error(message, "always")
+        return tuple(sorted(found))
 
     def _may_come(self, grant: str) -> bool:
         """Tell whether a source that does not answer may have what a grant names."""

@@ -65,7 +65,8 @@ class AgentRelease(Struct, frozen=True, omit_defaults=True):
     """An agent with everything it needs pinned by digest. `model` is `provider/model`, or "" for the default one.
 
     `window_tokens` bounds what of the session a model call sees; `tool_seconds` and `tool_output_bytes` bound one call;
-    `grace_seconds` is how long a run goes on for a client that left before `on_disconnect` is followed.
+    `grace_seconds` is how long a run goes on for a client that left before `on_disconnect` is followed. With more
+    `tools` than `tools_per_turn`, `find_tools` among them, a turn is offered a shortlist; `always` is always on it.
     """
 
     name: str
@@ -82,6 +83,8 @@ class AgentRelease(Struct, frozen=True, omit_defaults=True):
     grace_seconds: float = 10.0
     on_disconnect: Literal["continue", "cancel"] = "cancel"
     approval_seconds: float = 86_400.0
+    tools_per_turn: int = 40
+    always: tuple[str, ...] = ()
     digest: str = ""
 
 

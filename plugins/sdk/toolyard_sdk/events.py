@@ -96,13 +96,21 @@ class Limits(Struct, frozen=True, omit_defaults=True):
     tool_attempts: int = 5
 
 
+Because = Literal["", "always", "called", "found", "ranked"]
+"""Why a tool is on a shortlist: the agent always has it, it was called before, asked for, or ranked among the first."""
+
+
 class Candidate(Struct, frozen=True, omit_defaults=True):
-    """A tool that could have been offered, its score where one was computed, and why it was not offered."""
+    """A tool that could have been offered, its score where one was computed, and why it was not offered.
+
+    `because` is why a shortlist holds it: "" where there was no need for one, or it is not on it.
+    """
 
     name: str
     release: str
     score: float | None = None
     left_out: Literal["", "stopped", "budget", "not_granted"] = ""
+    because: Because = ""
 
 
 class CallHead(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -175,12 +183,16 @@ class MemoryRecalled(Struct, frozen=True, gc=False, tag_field="event", omit_defa
 
 
 class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """The tools the model may call from `turn` on, and those it was not shown."""
+    """The tools the model may call from `turn` on, and those it was not shown.
+
+    `unlisted` counts granted tools left out for budget that scored no more than any that is listed.
+    """
 
     at: int
     turn: int
     candidates: tuple[Candidate, ...]
     digest: str
+    unlisted: int = 0
 
 
 class ModelCalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
@@ -290,7 +302,10 @@ class ToolStarted(Struct, frozen=True, gc=False, tag_field="event", omit_default
 
 
 class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """A call is answered, by the tool or by whoever kept it from running."""
+    """A call is answered, by the tool or by whoever kept it from running.
+
+    `found` names the tools that a call of `find_tools` found: the next turn offers them.
+    """
 
     at: int
     call: int
@@ -299,6 +314,7 @@ class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
     source: AnswerSource = "tool"
     duration_us: int = 0
     cut: bool = False
+    found: tuple[str, ...] = ()
 
 
 class ToolInDoubt(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):

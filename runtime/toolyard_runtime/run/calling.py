@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from toolyard_sdk.context import ToolContext
@@ -19,12 +19,13 @@ LAST_WORDS = 1.0
 
 
 class Returned(Struct, frozen=True):
-    """The call is over; `cut` when the text was longer than allowed."""
+    """The call is over; `cut` when the text was longer than allowed, `structured` the value where there is one."""
 
     text: str
     is_error: bool = False
     cut: bool = False
     source: Literal["tool", "timeout"] = "tool"
+    structured: Any = None
 
 
 class InDoubt(Struct, frozen=True):
@@ -71,7 +72,7 @@ async def execute(
     expired = len(timers) > 1
     ended = errand.result() if errand.done() else None
     if isinstance(ended, ToolResult):
-        outcome: Returned | InDoubt = _capped(ended.text, ended.is_error, output_bytes)
+        outcome: Returned | InDoubt = _capped(ended.text, ended.is_error, output_bytes, ended.structured)
     elif expired and isinstance(ended, TimeoutError | asyncio.CancelledError | None):
         text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
         outcome = Returned(text, is_error=True, source="timeout") if repeatable else InDoubt("timeout")
@@ -135,12 +136,13 @@ def _words(error: BaseException | None) -> str:
         return "(it cannot be put into words)"
 
 
-def _capped(text: str, is_error: bool, limit: int) -> Returned:
+def _capped(text: str, is_error: bool, limit: int, structured: Any = None) -> Returned:
     encoded = text.encode(errors="replace")
     if len(encoded) <= limit:
-        return Returned(encoded.decode(), is_error)
+        return Returned(encoded.decode(), is_error, structured=structured)
     kept = encoded[:limit].decode(errors="ignore")
-    return Returned(f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]", is_error, cut=True)
+    shown = f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]"
+    return Returned(shown, is_error, cut=True, structured=structured)
 
 
 def misfit(tool: Tool, arguments: bytes) -> str:

@@ -130,11 +130,11 @@ async def _fragments(
 def _offered(
     release: AgentRelease, client_tools: tuple[ToolSpec, ...], before: Sequence[e.RunEvent], wanted: str
 ) -> tuple[ToolSpec, ...]:
-    """Return the tools of the offer in force: the release's that were not left out, and the client's."""
+    """Return the tools of the offer in force: those of the release that were shown, and the client's."""
     for event in reversed(before):
         if isinstance(event, e.ToolsOffered) and event.digest == wanted:
-            out = {candidate.name for candidate in event.candidates if candidate.left_out}
-            return (*(tool.spec for tool in release.tools if tool.spec.name not in out), *client_tools)
+            shown = {candidate.name for candidate in event.candidates if not candidate.left_out}
+            return (*(tool.spec for tool in release.tools if tool.spec.name in shown), *client_tools)
     raise NotRebuilt(f"nothing before the call offers {wanted}")
 
 

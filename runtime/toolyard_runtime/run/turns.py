@@ -90,14 +90,14 @@ class Turns:
             except Interrupted:
                 self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
                 return
+        if log.agent.shortlists is not None:
+            await log.agent.shortlists.ready()
         why = log.services.stops.run_stopped(log.identity.tenant, log.identity.agent)
         if why and not log.state.closing:
             self._add(e.CancelRequested(log.now(), "operator", "stopped"))
         if log.state.closing:
             self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
             return
-        if log.agent.shortlists is not None:
-            await log.agent.shortlists.ready()
         offer = self.offered()
         if offer.digest != log.state.offered:
             self._add(e.ToolsOffered(log.now(), effect.turn, offer.candidates, offer.digest, offer.unlisted))

@@ -1,0 +1,88 @@
+"""Chooses which of an agent's tools a turn is offered; pure: the same request gives the same tools in the same order.
+
+A place on the list is had, in this order, by what the agent always has, by what was called before, and by rank: the
+words of the request, vectors where there are any, and what has lately worked for the tenant. What shares nothing with
+the request takes no place; `find_tools` is there to ask for it.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from toolyard_sdk.events import Because
+
+from toolyard_registry.search.fusion import fused, ranked
+from toolyard_registry.search.searching import Search
+
+EARLIER = 0.3
+"""What a request before the present one counts, and each one before that of the one after it."""
+
+VECTORS = 1.0
+"""What vectors count beside words, both brought to 0..1."""
+
+WORKED = 0.1
+"""What having worked often counts, beside words at 1: enough to decide between equals."""
+
+
+class Choice(Struct, frozen=True):
+    """A tool and its score; `because` is "" for one that is left out."""
+
+    name: str
+    score: float
+    because: Because
+
+
+def shortlist(
+    search: Search,
+    names: Collection[str],
+    texts: Sequence[str],
+    budget: int,
+    *,
+    always: Collection[str] = (),
+    called: Iterable[str] = (),
+    worked: Mapping[str, int] | None = None,
+    vectors: Mapping[str, float] | None = None,
+) -> tuple[Choice, ...]:
+    """Return all of `names`, those offered first and the rest by score.
+
+    `texts` are what was asked, newest first; `called` are tools called before, newest first, which get at most half of
+    the places that `always` leaves; `worked` counts calls that lately gave a result.
+    """
+    scores = rank(search, texts, worked=worked, vectors=vectors)
+    scores = {name: score for name, score in scores.items() if name in names}
+    chosen: dict[str, Because] = {name: "always" for name in sorted(always) if name in names}
+    places = len(chosen) + (budget - len(chosen) + 1) // 2
+    for name in called:
+        if name in names and len(chosen) < places:
+            chosen.setdefault(name, "called")
+    by_rank = ranked(scores)
+    for name, _ in by_rank:
+        if len(chosen) >= budget:
+            break
+        chosen.setdefault(name, "ranked")
+    order = [*chosen, *(name for name, _ in by_rank if name not in chosen)]
+    order += sorted(set(names) - set(order))
+    return tuple(Choice(name, round(scores.get(name, 0.0), 4), chosen.get(name, "")) for name in order)
+
+
+def rank(
+    search: Search,
+    texts: Sequence[str],
+    *,
+    worked: Mapping[str, int] | None = None,
+    vectors: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Return the scores of the tools that have any: words 0..1, vectors 0..1 beside them, and a little for success."""
+    said: dict[str, float] = {}
+    for age, text in enumerate(texts):
+        for name, score in search.scores(text).items():
+            said[name] = said.get(name, 0.0) + EARLIER**age * score
+    most = max(said.values(), default=1.0)
+    scores = {name: score / most for name, score in said.items()}
+    if vectors:
+        scores = fused(((said, 1.0), (vectors, VECTORS)))
+    if worked:
+        largest = math.log1p(max(worked.values()))
+        for name, count in worked.items():
+            scores[name] = scores.get(name, 0.0) + WORKED * math.log1p(count) / largest
+    return scores

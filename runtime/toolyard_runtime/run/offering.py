@@ -1,0 +1,154 @@
+"""What an agent with more tools than a turn may hold is offered: a shortlist when a run begins, more when it asks.
+
+What a run has been offered it keeps, so that the model server's cached prefix stays; the journal says what that is
+(`ToolsOffered.candidates`, `ToolReturned.found`), and nothing here remembers a run.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+from toolyard_registry.releases import AgentRelease
+from toolyard_registry.search.documents import document
+from toolyard_registry.search.finding import FIND_TOOLS
+from toolyard_registry.search.fusion import ranked
+from toolyard_registry.search.searching import Search
+from toolyard_registry.search.shortlist import shortlist
+from toolyard_sdk.events import Candidate
+from toolyard_sdk.messages import TextPart
+from toolyard_sdk.ports import Tool
+
+from toolyard_runtime.models.encoder import calls_of, decode_message
+from toolyard_runtime.run.finding import FindTools
+
+LISTED = 1_000
+"""Tools an offer lists, those left out among them; of an agent with more, those with the least score are counted."""
+
+TEXTS = 3
+"""Requests of a conversation that are searched with: the present one and those just before it."""
+
+LONGEST = 8_000
+"""Characters of a request that are searched with."""
+
+FOUND = 8
+"""Tools that one call of `find_tools` may find."""
+
+
+class Conversed(NamedTuple):
+    """What of a conversation chooses tools: what was asked and which tools were called, newest first."""
+
+    texts: Sequence[str]
+    called: Sequence[str]
+
+
+class Shortlists:
+    """Chooses from the tools of one release; `names` are all of them but `find_tools`."""
+
+    def __init__(self, release: AgentRelease) -> None:
+        self._release = release
+        self._of = {tool.spec.name: tool for tool in release.tools if tool.spec.name != FIND_TOOLS}
+        self._search: Search | None = None
+        self._making = asyncio.Lock()
+
+    async def ready(self) -> None:
+        """Make the index, in a thread, where nobody has yet: for thousands of tools it takes a second."""
+        if self._search is None:
+            async with self._making:
+                if self._search is None:
+                    self._search = await asyncio.to_thread(self._make)
+
+    def _make(self) -> Search:
+        search = Search()
+        for name, tool in self._of.items():
+            search.add(name, document(tool.spec, tool.source))
+        return search
+
+    def _searched(self) -> Search:
+        if self._search is None:
+            self._search = self._make()
+        return self._search
+
+    def first(
+        self, conversed: Conversed, stopped: Collection[str], worked: Mapping[str, int]
+    ) -> tuple[tuple[Candidate, ...], int]:
+        """Return what a run is offered at its beginning, and how many tools are not even listed.
+
+        `worked` counts by release the calls that lately gave a result.
+        """
+        of = self._of
+        choices = shortlist(
+            self._searched(),
+            of.keys() - stopped,
+            conversed.texts,
+            self._release.tools_per_turn - 1,
+            always=self._release.always,
+            called=conversed.called,
+            worked={name: worked[tool.digest] for name, tool in of.items() if tool.digest in worked} if worked else {},
+        )
+        finder = next(tool for tool in self._release.tools if tool.spec.name == FIND_TOOLS)
+        candidates = [_present(Candidate(FIND_TOOLS, finder.digest, because="always"), stopped)]
+        for one in choices[:LISTED]:
+            left_out: Literal["", "budget"] = "" if one.because else "budget"
+            candidates.append(Candidate(one.name, of[one.name].digest, one.score, left_out, one.because))
+        candidates += [Candidate(name, of[name].digest, left_out="stopped") for name in sorted(of.keys() & stopped)]
+        return tuple(candidates), max(0, len(choices) - LISTED)
+
+    def widened(
+        self, candidates: Sequence[Candidate], found: Collection[str], stopped: Collection[str]
+    ) -> tuple[Candidate, ...]:
+        """Return the candidates of an earlier offer with what was found since, less what is stopped now."""
+        known = {one.name for one in candidates}
+        others = [Candidate(name, self._of[name].digest) for name in found if name in self._of and name not in known]
+        wanted = frozenset(found)
+        return tuple(
+            _present(_found(one) if one.name in wanted and not one.because else one, stopped)
+            for one in (*candidates, *others)
+        )
+
+    def find(self, query: str, hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """Return (name, description) of the tools that fit a query best, without those that are hidden."""
+        scores = self._searched().scores(query)
+        best = ranked({name: score for name, score in scores.items() if name not in hidden}, FOUND)
+        return tuple((name, self._of[name].spec.description) for name, _ in best)
+
+
+def shortlists_of(release: AgentRelease) -> Shortlists | None:
+    """Return what chooses the tools of a release; None for one whose tools all fit into a turn."""
+    return Shortlists(release) if len(release.tools) > release.tools_per_turn else None
+
+
+def with_finder(tools: Mapping[str, Tool], shortlists: Shortlists | None) -> Mapping[str, Tool]:
+    """Return an agent's tools with `find_tools` among them where its turns are offered a shortlist."""
+    return tools if shortlists is None else {**tools, FIND_TOOLS: FindTools(shortlists.find)}
+
+
+def conversed(fragments: Sequence[bytes]) -> Conversed:
+    """Read a window's encoded messages, oldest first, for what chooses tools."""
+    texts: list[str] = []
+    called: dict[str, None] = {}
+    for fragment in reversed(fragments):
+        if fragment.startswith(b'{"role":"user"') and len(texts) < TEXTS:
+            texts.append(_text(fragment)[:LONGEST])
+        elif b'"tool_calls":[' in fragment and fragment.startswith(b'{"role":"assistant"'):
+            called.update(dict.fromkeys(name for name, _ in calls_of(fragment)))
+    return Conversed(texts, tuple(called))
+
+
+def _text(fragment: bytes) -> str:
+    content = decode_message(fragment).content
+    if isinstance(content, tuple):
+        return " ".join(part.text for part in content if isinstance(part, TextPart))
+    return content or ""
+
+
+def _found(one: Candidate) -> Candidate:
+    return msgspec.structs.replace(one, left_out="", because="found")
+
+
+def _present(one: Candidate, stopped: Collection[str]) -> Candidate:
+    """Return a candidate as it stands now: what is on the list comes back when an operator lets it go on."""
+    if not one.because:
+        return one
+    left_out: Literal["", "stopped"] = "stopped" if one.name in stopped else ""
+    return one if one.left_out == left_out else msgspec.structs.replace(one, left_out=left_out)
