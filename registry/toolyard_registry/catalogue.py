@@ -208,6 +208,15 @@ class Catalogue:
         rows = await self._database.read(statements.PLACES, keys)
         return tuple(Place(row[1], row[4]) for row in rows)
 
+    async def heads(self, tenant: str, kind: Kind, name: str | None = None) -> tuple[tuple[str, str, str], ...]:
+        """Return (name, channel, digest) of every channel of a kind that points somewhere, of one name where given."""
+        keys = {"tenant": tenant, "kind": kind}
+        if name is None:
+            rows = await self._database.scan(statements.HEADS_OF_KIND, keys)
+        else:
+            rows = await self._database.read(statements.HEADS_OF_NAME, {**keys, "name": name})
+        return tuple((row[1], row[2], row[4]) for row in rows if row[4])
+
     async def history(self, tenant: str, channel: Channel, *, after: int = 0, limit: int = MOST) -> tuple[Move, ...]:
         """List a channel's moves, oldest first, at most 100."""
         keys = {"tenant": tenant, **msgspec.structs.asdict(channel), "after": after, "most": _most(limit)}

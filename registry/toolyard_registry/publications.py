@@ -148,6 +148,7 @@ def _published() -> Select[Any]:
     )
 
 
+NAMES = select(PUBLICATION.c.name).where(_of(PUBLICATION, "tenant")).distinct().order_by(PUBLICATION.c.name)
 OF_TENANT = _published()
 OF_NAME = _published().where(PUBLICATION.c.name == bindparam("name", type_=Text()))
 
@@ -163,7 +164,7 @@ class Publications:
     async def add(
         self, tx: Transaction, tenant: str, publication: Publication, state: State, message: str = ""
     ) -> None:
-        """Write a publication whose release is in the catalogue; the commit raises Conflict where its version is taken."""
+        """Write a publication of a release in the catalogue; the commit raises Conflict where its version is taken."""
         one = publication
         row = (tenant, one.name, one.version, one.digest, msgspec.json.encode(one).decode(), one.published_at)
         tx.write(ADD_PUBLICATION, row, expect=1)
@@ -212,6 +213,10 @@ class Publications:
         """Return the history of a release's states, oldest first."""
         rows = await self._database.read(STATES, {"tenant": tenant, "name": name, "version": version})
         return tuple(Standing(*row) for row in rows)
+
+    async def names(self, tenant: str) -> tuple[str, ...]:
+        """Return the names under which a tenant has published something."""
+        return tuple(str(row[0]) for row in await self._database.read(NAMES, {"tenant": tenant}))
 
     async def of_tenant(self, tenant: str) -> tuple[Published, ...]:
         """Return everything a tenant has published, by name and then in the order in which it was."""

@@ -79,6 +79,8 @@ def _heads() -> Select[Any]:
 
 
 HEADS_OF_CHANNEL = _heads().where(CHANNEL.c.channel == _bind(CHANNEL.c.channel))
+HEADS_OF_KIND = _heads().where(CHANNEL.c.kind == _bind(CHANNEL.c.kind))
+HEADS_OF_NAME = HEADS_OF_KIND.where(CHANNEL.c.name == _bind(CHANNEL.c.name))
 HEAD = _heads().where(
     CHANNEL.c.kind == _bind(CHANNEL.c.kind),
     CHANNEL.c.name == _bind(CHANNEL.c.name),

@@ -4,11 +4,23 @@ import click
 
 from toolyard_runtime.cli.tool.call import call_tool
 from toolyard_runtime.cli.tool.dev import dev_tool
+from toolyard_runtime.cli.tool.listing import diff_tool, list_tools, show_tool
 from toolyard_runtime.cli.tool.new import new_tool
+from toolyard_runtime.cli.tool.publish import publish_tool
 from toolyard_runtime.cli.tool.test import test_tool
 from toolyard_runtime.cli.tool.usage import tool_usage
 
-COMMANDS: tuple[click.Command, ...] = (new_tool, dev_tool, call_tool, test_tool, tool_usage)
+COMMANDS: tuple[click.Command, ...] = (
+    new_tool,
+    dev_tool,
+    call_tool,
+    test_tool,
+    tool_usage,
+    publish_tool,
+    list_tools,
+    show_tool,
+    diff_tool,
+)
 """In the order of a tool's life. Each command's module stands beside this one."""
 
 

@@ -13,6 +13,7 @@ from toolyard_runtime.http.api import (
     stops,
     tenants,
     tools,
+    usage,
 )
 from toolyard_runtime.http.api.admin import Admin
 

@@ -10,6 +10,7 @@ from toolyard_sdk.ids import read
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_see, sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
@@ -44,6 +45,7 @@ class Admin(Struct, frozen=True):
     agents: Agents
     services: Services
     safe: Safe
+    registry: Registry
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
 

@@ -1,0 +1,154 @@
+"""The registry of one server: what is published, in SQL and in memory, which follows it; knows no route and no run."""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from toolyard_registry.catalogue import DRAFT, Catalogue, Channel
+from toolyard_registry.located_toml import read_text
+from toolyard_registry.publications import Publications, Standing, State
+from toolyard_registry.publishing import (
+    Checking,
+    PublishedTool,
+    Publisher,
+    Publishing,
+    Replaying,
+    Submission,
+    no_check,
+    no_replay,
+)
+from toolyard_registry.rights import FILE as RIGHTS_FILE
+from toolyard_registry.rights import HOUSE, NOBODY, UNWRITTEN, Rights, read_rights
+from toolyard_registry.shelf import Shelf
+from toolyard_registry.wheels import WheelStore
+from toolyard_registry.yanks import Yanks
+from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.messages import ToolSpec
+from toolyard_sdk.ports import Clock, Database, Transaction
+
+from toolyard_runtime.store import audit
+
+WHEELS = "wheels"
+
+_log = logging.getLogger("toolyard.registry")
+
+
+class Registry:
+    """What is published on this server. `shelf` holds what the server's own agents may name, `yanks` what nobody may.
+
+    Everything in memory is changed only once the database has it.
+    """
+
+    def __init__(
+        self, database: Database, catalogue: Catalogue, clock: Clock, repository: Path, state_dir: Path
+    ) -> None:
+        self.catalogue = catalogue
+        self.shelf = Shelf()
+        self.yanks = Yanks()
+        self.wheels = WheelStore(state_dir / WHEELS)
+        self.publications = Publications(database, clock, self._record)
+        self._repository = repository
+        self._database = database
+        self._clock = clock
+        self._shelves = {HOUSE: self.shelf}
+        self._publishing = self._with()
+
+    async def open(self) -> None:
+        """Read what was published before the server started."""
+        await self._fill(HOUSE, self.shelf)
+        await self.yanks.load(self.publications)
+
+    def judge_by(
+        self,
+        *,
+        known: Callable[[], Collection[str]] = tuple,
+        confusable: Callable[[ToolSpec], Sequence[str]] = lambda _spec: (),
+        replay: Replaying = no_replay,
+        check: Checking = no_check,
+    ) -> None:
+        """Say what publishing looks at beside the catalogue: see Publishing."""
+        self._publishing = self._with(known=known, confusable=confusable, replay=replay, check=check)
+
+    def _with(
+        self,
+        *,
+        known: Callable[[], Collection[str]] = tuple,
+        confusable: Callable[[ToolSpec], Sequence[str]] = lambda _spec: (),
+        replay: Replaying = no_replay,
+        check: Checking = no_check,
+    ) -> Publishing:
+        return Publishing(
+            self._database,
+            self.catalogue,
+            self.publications,
+            self.wheels,
+            self._clock,
+            known=known,
+            confusable=confusable,
+            replay=replay,
+            check=check,
+        )
+
+    def rights(self) -> Rights:
+        """Read who may publish what, as the file says now; nobody while it cannot be read."""
+        path = self._repository / RIGHTS_FILE
+        if not path.exists():
+            return UNWRITTEN
+        try:
+            return read_rights(read_text(path, shown=RIGHTS_FILE))
+        except ConfigError as error:
+            _log.error("nobody may publish: %s", error)
+            return NOBODY
+
+    async def publish(self, who: Publisher, submission: Submission) -> tuple[PublishedTool, ...]:
+        """Publish a wheel's tools; raises PublishRefused and Conflict."""
+        done = await self._publishing.publish(who, submission)
+        for tool in done:
+            await self._refresh(who.tenant, tool.name)
+        return done
+
+    async def stand(
+        self, tenant: str, actor: str, release: tuple[str, str], state: State, message: str = ""
+    ) -> Standing:
+        """Change how a release stands; in force everywhere once this returns. Raises Conflict."""
+        tx = self._database.begin()
+        standing = await self.publications.stand(tx, tenant, actor, release, state, message)
+        await self._database.commit(tx, "full")
+        self.yanks.note(tenant, *release, standing)
+        await self._refresh(tenant, release[0])
+        return standing
+
+    async def move(self, tenant: str, actor: str, channel: Channel, digest: str) -> str:
+        """Point a tool's channel at a release; returns what it pointed at. Raises Conflict and NameInvalid."""
+        tx = self._database.begin()
+        before = await self.catalogue.move(tx, tenant, actor, channel, digest)
+        await self._database.commit(tx, "full")
+        await self._refresh(tenant, channel.name)
+        return before
+
+    async def shelf_of(self, tenant: str) -> Shelf:
+        """Return what a tenant has published."""
+        shelf = self._shelves.get(tenant)
+        if shelf is None:
+            shelf = Shelf()
+            await self._fill(tenant, shelf)
+            shelf = self._shelves.setdefault(tenant, shelf)
+        return shelf
+
+    async def _fill(self, tenant: str, shelf: Shelf) -> None:
+        shelf.fill(await self.publications.of_tenant(tenant))
+        for name, channel, digest in await self.catalogue.heads(tenant, "tool"):
+            if channel != DRAFT:
+                shelf.point(name, channel, digest)
+
+    async def _refresh(self, tenant: str, name: str) -> None:
+        """Bring what is in memory of one name up to what was committed."""
+        shelf = await self.shelf_of(tenant)
+        shelf.fill(await self.publications.of_name(tenant, name))
+        heads = {channel: digest for _, channel, digest in await self.catalogue.heads(tenant, "tool", name)}
+        for channel in {*shelf.channels(name), *heads} - {DRAFT}:
+            shelf.point(name, channel, heads.get(channel, ""))
+
+    async def _record(self, tx: Transaction, entry: AuditRecord) -> None:
+        await audit.record(self._database, tx, f"tool:{entry.tenant}:{entry.object}", entry)

@@ -1,0 +1,256 @@
+"""`/api/v1/tools`: publishing tools, and looking at what is there; how a release stands is changed elsewhere."""
+
+import asyncio
+import functools
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.params import FromPath
+from litestar.response import Response
+from msgspec import Struct
+from toolyard_registry.differences import spec_differences
+from toolyard_registry.lookalikes import flags_of
+from toolyard_registry.names import NameInvalid, Reference, check_name, parse
+from toolyard_registry.publishing import Publisher, PublishRefused, Submission
+from toolyard_registry.releases import ToolRelease
+from toolyard_registry.rights import may_publish
+from toolyard_registry.shelf import Entry, Shelf, Unresolved
+
+from toolyard_runtime.http.access import caller_of, only
+from toolyard_runtime.http.api.admin import Admin, admin_of
+from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.reading import Reader
+
+AUTHORS = only("author", "operator")
+READERS = only("author", "operator", "auditor")
+MOST_BODY = 48 * 1024 * 1024
+"""Bytes of a submission: a wheel of the largest size in base64, and its manifest."""
+
+_CONFLICTS = frozenset(
+    {"version_taken", "version_goes_back", "breaking_change", "bump_too_small", "signer_changed", "look_alike_name"}
+)
+
+_read_submission = Reader(
+    Submission,
+    frozenset(),
+    {
+        "manifest": "send the distribution, its version, the wheel's file name and the tools it registers",
+        "envelope": "send the signed statement: `toolyard tool publish` makes it",
+        "wheel": "send the wheel as base64",
+    },
+)
+
+
+class ToolObject(Struct, frozen=True):
+    """A tool as it is listed: of what is published the highest version, else what is installed."""
+
+    name: str
+    description: str
+    version: str
+    state: str
+    message: str
+    source: str
+    release: str
+    effect: str
+    installed: bool
+    channels: dict[str, str]
+    flags: tuple[str, ...]
+
+
+class ReleaseObject(Struct, frozen=True):
+    """One release of a tool; `wheel` is a SHA-256 in hex, `signer` that of the public key which signed it."""
+
+    version: str
+    state: str
+    message: str
+    release: str
+    source: str
+    wheel: str
+    publisher: str
+    signer: str
+    checked: str
+    bump: str
+    forced: bool
+    warnings: tuple[str, ...]
+    published_at: int
+    changed_at: int
+    changed_by: str
+
+
+@post("/api/v1/tools", opt=AUTHORS, status_code=201, summary="Publish a wheel's tools", request_max_body_size=MOST_BODY)
+async def publish_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Publish all tools of a wheel, or none. What is published already, the same, is answered with 200."""
+    admin, caller = admin_of(request), caller_of(request)
+    Query(request)
+    submission, _ = _read_submission.read(await request.body())
+    rights = await asyncio.to_thread(admin.registry.rights)
+    who = Publisher(
+        tenant=caller.tenant,
+        key=caller.key,
+        operator="operator" in caller.roles,
+        may=functools.partial(may_publish, rights, caller.name, caller.roles, tenant=caller.tenant),
+    )
+    try:
+        done = await admin.registry.publish(who, submission)
+    except PublishRefused as error:
+        status = 403 if error.code == "missing_role" else 409 if error.code in _CONFLICTS else 400
+        raise RequestRefused(f"{error}.", param=error.field or None, code=error.code, status=status) from error
+    return answer({"data": done}, 201 if any(tool.new for tool in done) else 200)
+
+
+@get("/api/v1/tools", opt=READERS, summary="List the tools")
+async def list_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """List what is published and what is installed, by name."""
+    admin, caller = admin_of(request), caller_of(request)
+    query = Query(request, "after", "limit")
+    limit, after = query.limit(), query.text("after") or ""
+    shelf = await admin.registry.shelf_of(caller.tenant)
+    installed = admin.agents.repository.toolbox.releases
+    names = sorted(name for name in {*shelf.names(), *installed} if name > after)[:limit]
+    every = (*shelf.names(), *installed)
+    page = [_tool(name, shelf, installed.get(name), every) for name in names]
+    return listed(page, names[-1] if len(names) == limit else None)
+
+
+def _tool(name: str, shelf: Shelf, installed: ToolRelease | None, every: tuple[str, ...]) -> ToolObject:
+    entries = shelf.entries(name)
+    here = installed is not None
+    if entries:
+        entry = entries[0]
+        release, version, state, message = shelf.release(entry), entry.text, entry.state, entry.message
+    elif installed is not None:
+        release, version, state, message = installed, installed.version, "active", ""
+    else:
+        raise not_found("tool", name)
+    return ToolObject(
+        name=name,
+        description=release.spec.description,
+        version=version,
+        state=state,
+        message=message,
+        source=release.source,
+        release=release.digest,
+        effect=release.effect,
+        installed=here,
+        channels=_versions(shelf, name),
+        flags=tuple(flag.words for flag in flags_of(release.spec, (other for other in every if other != name))),
+    )
+
+
+def _versions(shelf: Shelf, name: str) -> dict[str, str]:
+    """Return the version that each channel points at."""
+    texts = {entry.digest: entry.text for entry in shelf.entries(name)}
+    return {channel: texts.get(digest, digest) for channel, digest in shelf.channels(name).items()}
+
+
+@get("/api/v1/tools/{tool:str}", opt=READERS, summary="Show a tool and its releases")
+async def show_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
+    """Show a tool's definition, by name or as `name@1.4.2`, `name@^1.4`, `name@stable`; and all its releases."""
+    admin, caller = admin_of(request), caller_of(request)
+    Query(request)
+    reference = reference_of(tool)
+    shelf = await admin.registry.shelf_of(caller.tenant)
+    installed = admin.agents.repository.toolbox.releases
+    release = release_meant(admin, shelf, reference)
+    every = (*shelf.names(), *installed)
+    published = await admin.registry.publications.of_name(caller.tenant, reference.name)
+    shown = _tool(reference.name, shelf, installed.get(reference.name), every)
+    return answer(
+        {
+            **_fields(shown),
+            "definition": {"release": release.digest, "version": release.version, "spec": release.spec},
+            "releases": [
+                ReleaseObject(
+                    version=one.publication.version,
+                    state=one.standing.state,
+                    message=one.standing.message,
+                    release=one.publication.digest,
+                    source=one.publication.source,
+                    wheel=one.publication.wheel,
+                    publisher=one.publication.publisher,
+                    signer=one.publication.envelope.signer,
+                    checked=one.publication.checked,
+                    bump=one.publication.bump,
+                    forced=one.publication.forced,
+                    warnings=one.publication.warnings,
+                    published_at=one.publication.published_at,
+                    changed_at=one.standing.changed_at,
+                    changed_by=one.standing.changed_by,
+                )
+                for one in reversed(published)
+            ],
+        }
+    )
+
+
+def _fields(record: Struct) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+@get("/api/v1/tools/{tool:str}/diff", opt=READERS, summary="Say where two releases of a tool differ")
+async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
+    """Compare a release with another one of the same tool, `to`: where they differ, and what that asks of a version."""
+    from toolyard_registry.compatibility import compare  # noqa: PLC0415 - only whoever asks waits for it
+
+    admin, caller = admin_of(request), caller_of(request)
+    query = Query(request, "to")
+    reference, other = reference_of(tool), query.text("to")
+    shelf = await admin.registry.shelf_of(caller.tenant)
+    before = release_meant(admin, shelf, reference)
+    after = release_meant(admin, shelf, reference_of(f"{reference.name}@{other}" if other else reference.name))
+    verdict = compare(before.spec, after.spec)
+    return answer(
+        {
+            "from": {"version": before.version, "release": before.digest},
+            "to": {"version": after.version, "release": after.digest},
+            "differences": spec_differences(before.spec, after.spec),
+            "bump": verdict.bump,
+            "changes": verdict.changes,
+        }
+    )
+
+
+def reference_of(text: str) -> Reference:
+    """Return what a path names; raises RequestRefused (404 for what can be no name)."""
+    try:
+        check_name(text.partition("@")[0])
+    except NameInvalid as error:
+        raise not_found("tool", text) from error
+    try:
+        return parse(text)
+    except NameInvalid as error:
+        raise RequestRefused(f"tool: {error}.", param="tool") from error
+
+
+def release_meant(admin: Admin, shelf: Shelf, reference: Reference) -> ToolRelease:
+    """Return the release a reference means, in whatever state; without a version the newest, or the installed one.
+
+    Raises RequestRefused (404).
+    """
+    installed = admin.agents.repository.toolbox.releases.get(reference.name)
+    entries = shelf.entries(reference.name)
+    if reference.by == "default" and entries:
+        return shelf.release(entries[0])
+    if installed is not None and (
+        reference.by == "default" or reference.value in (installed.version, installed.digest, "installed")
+    ):
+        return installed
+    named = entry_meant(shelf, reference)
+    if named is None:
+        raise not_found("tool", str(reference))
+    return shelf.release(named)
+
+
+def entry_meant(shelf: Shelf, reference: Reference) -> Entry | None:
+    """Return the published release a reference means, in whatever state it is; None where there is none."""
+    exact = [entry for entry in shelf.entries(reference.name) if reference.value in (entry.text, entry.digest)]
+    if exact:
+        return exact[0]
+    try:
+        return shelf.find(reference)
+    except Unresolved:
+        return None
+
+
+ROUTES = (publish_tools, list_tools, show_tool, diff_tool)
