@@ -18,6 +18,7 @@ from toolyard_registry.catalogue import Catalogue
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
+from toolyard_registry.rights import UNWRITTEN, may_see
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.errors import ConfigError
@@ -41,6 +42,8 @@ from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
 from toolyard_runtime.http.description import Description
+from toolyard_runtime.http.mcp import mount
+from toolyard_runtime.http.mcp.mount import mounted
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.http.refusals import HANDLERS
 from toolyard_runtime.identity import ROLES
@@ -73,7 +76,9 @@ BOOTSTRAP_LENGTH = 24
 CORS_READ = ("x-toolyard-run", "x-toolyard-session", "x-toolyard-warning", "retry-after")
 """Headers of an answer that pages of other origins may read."""
 
-OWN_ROUTES = (*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES)
+VERSION = "0.1.0"
+
+OWN_ROUTES = (*openai_routes.ROUTES, *API_ROUTES, *probes.ROUTES, *mount.ROUTES)
 
 
 class Wiring(Struct, frozen=True):
@@ -187,12 +192,26 @@ async def composed(
             [*OWN_ROUTES, *added.routes],
             guards=[Guard(keys, hosts)],
             exception_handlers=HANDLERS,
-            state=State({"front": front, "admin": admin, "database": database}),
+            state=State(
+                {
+                    "front": front,
+                    "admin": admin,
+                    "database": database,
+                    "mcp": await opened.enter_async_context(
+                        mounted(
+                            front,
+                            lambda caller, tool: may_see(UNWRITTEN, caller.tenant, caller.roles, tool),
+                            version=VERSION,
+                            max_body_bytes=config.server.max_body_bytes,
+                        )
+                    ),
+                }
+            ),
             request_max_body_size=config.server.max_body_bytes,
             cors_config=_cors(config),
             openapi_config=OpenAPIConfig(
                 "Toolyard",
-                "0.1.0",
+                VERSION,
                 openapi_router=Router("/api/openapi", route_handlers=[], opt=ANYBODY),
                 render_plugins=[Description("/openapi.json")],
             ),

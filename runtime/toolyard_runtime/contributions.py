@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from sqlalchemy import MetaData
 from toolyard_registry.plugins import Plugin, PluginProblem, Plugins, told
 from toolyard_sdk.ports import Model
@@ -70,7 +70,7 @@ class Contributions:
                 self.tables.append(metadata)
                 taken |= dict.fromkeys(metadata.tables, f"the plugin {plugin.name}")
 
-    def take_routes(self, own: Sequence[HTTPRouteHandler]) -> None:
+    def take_routes(self, own: Sequence[BaseRouteHandler]) -> None:
         """Take handlers that say who may call them, and that stand beside the server's own and those before them."""
         for plugin, (handler,) in self._offered("register_routes", 1):
             problem = _undeclared(handler) or _clash([*own, *self.routes], handler)
@@ -135,7 +135,7 @@ def _undeclared(handler: Any) -> Problem | None:
     return f"the route {shown} does not say who may call it", advice
 
 
-def _clash(before: Sequence[HTTPRouteHandler], handler: HTTPRouteHandler) -> Problem | None:
+def _clash(before: Sequence[BaseRouteHandler], handler: HTTPRouteHandler) -> Problem | None:
     """Try the handler in an application beside those before it."""
     try:
         trial = Litestar([*before, handler], logging_config=None)

@@ -1,0 +1,111 @@
+"""`/mcp` in the application: access as for every other route, then the SDK's transport, which is loaded when asked for.
+
+It is stateless: no session outlives its request, so any node could answer any of them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from litestar import Litestar, asgi
+from litestar.types import Receive, Scope, Send
+from toolyard_registry.repository import Repository
+
+from toolyard_runtime.http.access import end_user_of, only
+from toolyard_runtime.http.mcp.answering import Answering
+from toolyard_runtime.http.mcp.offering import Offering, Sees
+from toolyard_runtime.http.openai_routes import Front
+from toolyard_runtime.identity import Caller
+from toolyard_runtime.wire.errors import RequestRefused
+
+PATH = "/mcp"
+ACCESS = only("user", "frontend", "author", "operator")
+CLOSE_SECONDS = 5.0
+
+Handle = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Mount:
+    """The endpoint. `sees(caller, tool)` says whether there is a tool for a caller; sizes are bytes."""
+
+    def __init__(self, front: Front, sees: Sees, *, version: str, max_body_bytes: int) -> None:
+        self._engine = front.engine
+        self._answering = Answering(front.engine, front.desk, front.public_url)
+        self._sees = sees
+        self._version = version
+        self._max_body_bytes = max_body_bytes
+        self._starting = asyncio.Lock()
+        self._handle: Handle | None = None
+        self._over = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, whoever sends it: access was checked before; raises RequestRefused."""
+        await (self._handle or await self._start())(scope, receive, send)
+
+    async def close(self) -> None:
+        """End what requests are still served."""
+        self._over.set()
+        if self._serving is not None:
+            await asyncio.wait((self._serving,), timeout=CLOSE_SECONDS)
+
+    async def _start(self) -> Handle:
+        """Load the SDK and start its transport; raises RequestRefused where it is not installed."""
+        async with self._starting:
+            if self._handle is None:
+                ready: asyncio.Future[Handle] = asyncio.get_running_loop().create_future()
+                self._serving = asyncio.create_task(self._serve(ready))
+                self._handle = await ready
+            return self._handle
+
+    async def _serve(self, ready: "asyncio.Future[Handle]") -> None:
+        """Keep the transport open in a task of its own: it has to be closed where it was opened."""
+        try:
+            from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - see above
+
+            from toolyard_runtime.http.mcp.server import mcp_server  # noqa: PLC0415 - see above
+        except ModuleNotFoundError as error:
+            words = f"{PATH} needs the package {error.name}: install toolyard-sdk[serve] on the server."
+            ready.set_exception(RequestRefused(words, code="not_installed", status=501))
+            return
+        server = mcp_server(self._answering, self._offers_of, end_user_of, self._schema, self._version)
+        manager = StreamableHTTPSessionManager(
+            server, stateless=True, max_request_body_size=self._max_body_bytes, security_settings=None
+        )
+        async with contextlib.AsyncExitStack() as opened:
+            await opened.enter_async_context(manager.run())
+            ready.set_result(manager.handle_request)
+            await self._over.wait()
+
+    @property
+    def _repository(self) -> Repository:
+        return self._engine.agents.repository
+
+    def _offers_of(self, caller: Caller) -> Offering:
+        stopped = self._engine.services.stops.tools(caller.tenant)
+        return Offering(self._repository, stopped, lambda name: self._sees(caller, name))
+
+    def _schema(self, tool: str) -> Any:
+        found = self._repository.toolbox.releases.get(tool)
+        return found.spec.input_schema if found is not None else None
+
+
+@contextlib.asynccontextmanager
+async def mounted(front: Front, sees: Sees, *, version: str, max_body_bytes: int) -> AsyncIterator[Mount]:
+    """Give the mount for an application's state, where the route below finds it as `mcp`."""
+    mount = Mount(front, sees, version=version, max_body_bytes=max_body_bytes)
+    try:
+        yield mount
+    finally:
+        await mount.close()
+
+
+@asgi(PATH, opt=ACCESS, copy_scope=True)
+async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an MCP client."""
+    mount: Mount = Litestar.from_scope(scope).state["mcp"]
+    await mount.handle(scope, receive, send)
+
+
+ROUTES = (mcp,)
