@@ -58,7 +58,7 @@ def scripted(answers: dict[str, Any]) -> Iterator[Scripted]:
                 for chunk in chunks:
                     self.wfile.write(chunk)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names http.server looks for
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names http.server looks for
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's signature
             pass

@@ -13,7 +13,7 @@ CALLED_BY_FRAMEWORKS = (
     *("connection_made", "connection_lost", "data_received", "eof_received", "pause_writing", "resume_writing"),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
     *("test_*", "pytest_*", "format_commands", "list_commands", "get_command", "log_message"),
-    *("path_stats", "get_data", "set_data", "convert", "do_GET", "do_POST"),
+    *("path_stats", "get_data", "set_data", "convert", "do_GET", "do_POST", "do_PUT"),
     *("upgrade", "downgrade"),
     "render",  # litestar calls it for a page of its OpenAPI document
     "digests",  # the testing kit calls it in a process of its own, by name

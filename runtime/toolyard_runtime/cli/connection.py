@@ -5,7 +5,7 @@ install or import, and Ctrl-C stops it where it stands. Proxies in the environme
 """
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -53,16 +53,19 @@ class Connection:
 
     def get(self, path: str, **query: str | int | None) -> Any:
         """Return the decoded answer of a GET; a query value of None is left out."""
-        asked = {name: value for name, value in query.items() if value is not None}
-        return self._exchange("GET", path + ("?" + urlencode(asked) if asked else ""), None)
+        return self._exchange("GET", path + _query(query), None)
 
     def post(self, path: str, body: Any = None) -> Any:
         """Return the decoded answer of a POST with a JSON body."""
         return self._exchange("POST", path, body)
 
-    def delete(self, path: str) -> Any:
-        """Return the decoded answer of a DELETE."""
-        return self._exchange("DELETE", path, None)
+    def put(self, path: str, body: Any, **query: str | None) -> Any:
+        """Return the decoded answer of a PUT with a JSON body; a query value of None is left out."""
+        return self._exchange("PUT", path + _query(query), body)
+
+    def delete(self, path: str, **query: str | None) -> Any:
+        """Return the decoded answer of a DELETE; a query value of None is left out."""
+        return self._exchange("DELETE", path + _query(query), None)
 
     def text(self, path: str) -> str:
         """Return the body of a GET that is not JSON."""
@@ -136,6 +139,11 @@ class Connection:
             return response.read()
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the connection to {self.url} broke: {_why(error)}") from error
+
+
+def _query(values: Mapping[str, str | int | None]) -> str:
+    asked = {name: value for name, value in values.items() if value is not None}
+    return "?" + urlencode(asked) if asked else ""
 
 
 def part(value: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
 from toolyard_runtime.cli.findings import Finding
-from toolyard_runtime.cli.stored_keybook import database_path
+from toolyard_runtime.cli.resting import database_path
 from toolyard_runtime.cli.surroundings import ADDRESS_FILE, is_alive, read_address
 from toolyard_runtime.config import Config, ProviderTable
 from toolyard_runtime.store.errors import StorageError

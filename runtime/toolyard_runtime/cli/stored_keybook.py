@@ -1,33 +1,22 @@
 """Keys and tenants of a server that does not run: the admin port on its database, opened as its only owner."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Database, Transaction
 
+from toolyard_runtime.cli.resting import ACTOR, DEFAULT_TENANT, Impossible, Resting, on_its_database
 from toolyard_runtime.clocks import SystemClock
-from toolyard_runtime.config import Config
 from toolyard_runtime.store.keys import Keys
-from toolyard_runtime.store.opening import open_database, sqlite_path
 from toolyard_runtime.store.tenants import Tenants
 
 R = TypeVar("R")
 
-DATABASE_FILE = "toolyard.db"
-DEFAULT_TENANT = "default"
-ACTOR = "command line"
 _PAGE = 100
-
-
-class Impossible(Exception):
-    """What was asked cannot be done to what is stored; the message says why."""
 
 
 class _Stores(Struct, frozen=True):
@@ -36,17 +25,11 @@ class _Stores(Struct, frozen=True):
     tenants: Tenants
 
 
-def database_path(config: Config, repository: Path, state_dir: Path) -> Path | None:
-    """Return the file of a repository's database, None for one in memory; raises StorageError for a strange URL."""
-    path = sqlite_path(config.store.url) if config.store.url else state_dir / DATABASE_FILE
-    return None if path is None else repository / path
-
-
 class StoredKeyBook:
-    """Opens the database at `path` for each call and lets it go again; raises StorageError, Impossible."""
+    """Opens the database for each call and lets it go again; raises StorageError, Impossible."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, resting: Resting) -> None:
+        self._resting = resting
 
     def create_key(self, name: str, roles: Iterable[str], tenant: str | None, expires_at: int | None) -> dict[str, Any]:
         """Make a key and return its `id` and `secret`."""
@@ -123,21 +106,12 @@ class StoredKeyBook:
         self._with_stores(perform)
 
     def _with_stores(self, work: Callable[[_Stores], Awaitable[R]]) -> R:
-        async def opened() -> R:
-            database = await open_database(f"sqlite:///{self._path}")
-            try:
-                clock = SystemClock()
-                keys = Keys(database, clock, uuid7, os.urandom)
-                return await work(_Stores(database, keys, Tenants(database, clock, keys)))
-            finally:
-                await database.close()
+        async def at_work(database: Database) -> R:
+            clock = SystemClock()
+            keys = Keys(database, clock, uuid7, os.urandom)
+            return await work(_Stores(database, keys, Tenants(database, clock, keys)))
 
-        try:
-            return asyncio.run(opened())
-        except Conflict as error:
-            raise Impossible("Something of that name is already there.") from error
-        except ValueError as error:
-            raise Impossible(str(error)) from error
+        return on_its_database(self._resting, at_work)
 
 
 async def _all_tenants(tenants: Tenants) -> list[dict[str, Any]]:
