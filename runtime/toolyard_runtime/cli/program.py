@@ -35,7 +35,7 @@ COMMANDS = (
     Entry("Tools", "tool", "tool:tool", "Write, publish, look at and withdraw tools."),
     Entry("Administer", "key", "key:key", "Create, list and revoke API keys."),
     Entry("Administer", "tenant", "tenant:tenant", "Create, list and revoke tenants."),
-    Entry("Administer", "secret", "secret:secret", "Set, list, rotate and remove secrets that tools send without seeing them."),
+    Entry("Administer", "secret", "secret:secret", "Set, list, rotate and remove secrets that tools send unseen."),
     Entry("Administer", "erase", "erase:erase", "Erase what an end user said and was told."),
     Entry("Models", "model", "model:model", "Check, serve and list models."),
 )

@@ -19,7 +19,7 @@ _of_tenant = click.option("--tenant", help="Another tenant. [default: that of yo
 
 @click.group()
 def secret() -> None:
-    """Set, list, rotate and remove secrets that tools send without seeing them."""
+    """Set, list, rotate and remove secrets that tools send unseen."""
 
 
 @secret.command("set")
