@@ -10,9 +10,6 @@ from toolyard_runtime.cli.serve import must_be_a_folder, start
 from toolyard_runtime.cli.surroundings import STATE_FOLDER, Surroundings, find_repository
 from toolyard_runtime.serving import ServeOptions
 
-TRIAL = "dev"
-"""Folder in the package's state folder that holds the agent repository made for the trial."""
-
 
 @click.command("dev")
 @click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -44,6 +41,8 @@ def dev_tool(
     from toolyard_registry.local_packages import is_package, read_package  # noqa: PLC0415 - --help must not wait for it
     from toolyard_registry.tool_scaffold import scaffold_trial  # noqa: PLC0415 - same
 
+    from toolyard_runtime.cli.tool.workbench import trial_of  # noqa: PLC0415 - same
+
     if rehearsal and (model_url or model):
         raise click.UsageError("--rehearsal serves without a model: leave out --model-url and --model.")
     first = (path or surroundings.cwd).resolve()
@@ -57,7 +56,7 @@ def dev_tool(
     if repository is None:
         try:
             plugin = next(iter(read_package(package).plugins))
-            repository = state / TRIAL
+            repository = trial_of(package)
             scaffold_trial(repository, plugin)
         except (ConfigError, OSError) as error:
             raise Failed(str(error)) from error

@@ -12,9 +12,14 @@ from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Tool
+from toolyard_sdk.testing import tools_of
 
-from toolyard_runtime.cli.surroundings import REPOSITORY_FILE
+from toolyard_runtime.cli.surroundings import REPOSITORY_FILE, STATE_FOLDER
 from toolyard_runtime.config import Config, read_config
+
+
+TRIAL = "dev"
+"""Folder in a package's state folder."""
 
 
 class Workbench(Struct, frozen=True):
@@ -56,8 +61,14 @@ def workbench(start: Path, named: Path | None) -> Workbench:
     return _of_folder(package, root)
 
 
+def trial_of(package: Path) -> Path:
+    """Return where the agent repository lies in which `toolyard tool dev` serves a package that lies in none."""
+    return package / STATE_FOLDER / TRIAL
+
+
 def _of_folder(package: Path | None, root: Path | None) -> Workbench:
-    config = read_config(root) if root else Config()
+    settings = root or (trial_of(package) if package else None)
+    config = read_config(settings) if settings else Config()
     packages = (package,) if package else ()
     replaced = plugin_names(packages)
     plugins = load_plugins(config.plugins_off, replaced=replaced)
@@ -72,9 +83,11 @@ def _of_folder(package: Path | None, root: Path | None) -> Workbench:
 
 def _of_file(path: Path) -> Workbench:
     local = load_local(path, shown=path.name)
-    tools = {tool.spec.name: tool for tool in own_tools(local.module)}
-    origins = dict.fromkeys(tools, path.stem)
-    problems = () if tools else (f"{path.name}: defines no tool: decorate a function with @tool",)
     root = next((folder for folder in path.parents if (folder / REPOSITORY_FILE).is_file()), None)
     config = read_config(root) if root else Config()
+    hooked = hasattr(local.module, "register_tools")
+    found = tools_of(local.module, config.plugin_settings.get(path.stem)) if hooked else own_tools(local.module)
+    tools = {tool.spec.name: tool for tool in found}
+    origins = dict.fromkeys(tools, path.stem)
+    problems = () if tools else (f"{path.name}: defines no tool: decorate a function with @tool",)
     return Workbench(path.name, tools, tuple(tools), origins, problems, config)
