@@ -12,6 +12,7 @@ from msgspec import Struct
 from toolyard_registry.agents import AgentFile
 from toolyard_registry.policy import PolicyFile
 from toolyard_registry.prompts import FrontMatter
+from toolyard_registry.rights import Rights
 from toolyard_runtime.cli.program import COMMANDS, program
 from toolyard_runtime.config import Config
 from toolyard_runtime.http import openai_routes, probes
@@ -29,6 +30,7 @@ FILES: dict[str, type[Struct]] = {
     "agents/NAME.toml": AgentFile,
     "prompts/NAME.md": FrontMatter,
     "policies/NAME.toml": PolicyFile,
+    "rights.toml": Rights,
 }
 """The files a person writes, as the reference heads them, and the record each is read as."""
 

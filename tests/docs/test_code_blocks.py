@@ -99,7 +99,7 @@ def _commands(text: str) -> Iterator[str]:
     """Yield what follows each `$ `, with lines that end in a backslash joined."""
     for line in text.replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
-            yield from line[2:].split(" | ")[0].split(" && ")
+            yield from line[2:].split(" | ")[0].split(" < ")[0].split(" && ")
 
 
 def _parse(words: list[str], line: str) -> None:
