@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from toolyard_registry.schemas import SchemaInvalid, compile_schema
 from toolyard_registry.sources.openapi.keywords import Schema, Surroundings, translate
 from toolyard_registry.sources.openapi.problems import Problem, Unusable
 from toolyard_registry.sources.openapi.references import References, reference_of
@@ -56,7 +57,8 @@ class Definitions:
 
     def __init__(self, references: References, version: Literal["3.0", "3.1"]) -> None:
         self.references = references
-        self._around = Surroundings(self._named, self._hidden, later=version == "3.1")
+        self._around = Surroundings(self._named, self._hidden, self._matches, later=version == "3.1")
+        self._patterns: dict[str, bool] = {}
         self._plain: dict[int, tuple[Any, Schema]] = {}
         self._names: dict[str, str] = {}
         self._sources: dict[str, str] = {}
@@ -138,6 +140,20 @@ class Definitions:
         except Unusable:
             return False
         return isinstance(target, dict) and target.get("readOnly") is True
+
+    def _matches(self, pattern: str) -> bool:
+        """Whether a pattern is a regular expression; one that is none is left out, and told."""
+        found = self._patterns.get(pattern)
+        if found is None:
+            try:
+                compile_schema({"pattern": pattern})
+                found = True
+            except SchemaInvalid:
+                words = f"{pattern[:120]!r} is no regular expression and is left out"
+                self.problems.append(Problem("schema.pattern", "a pattern", words))
+                found = False
+            self._patterns[pattern] = found
+        return found
 
     def _definition(self, name: str) -> _Definition:
         if name not in self._made:

@@ -30,11 +30,13 @@ class Surroundings(Struct, frozen=True):
     """What a translation asks of the document around a schema.
 
     `named` returns the name under `$defs` of what a reference leads to, None where it leads nowhere; `hidden` tells
-    whether a property is not for those who send (`readOnly`, also behind a reference); `later` means OpenAPI 3.1.
+    whether a property is not for those who send (`readOnly`, also behind a reference); `matches` whether a pattern is a
+    regular expression; `later` means OpenAPI 3.1.
     """
 
     named: Callable[[str], str | None]
     hidden: Callable[[Any], bool]
+    matches: Callable[[str], bool]
     later: bool
 
 
@@ -157,6 +159,16 @@ def _table(key: str, value: Any, made: dict[str, Any], around: Surroundings, dep
         made[key] = {name: translate(part, around, depth) for name, part in value.items()}
 
 
+def _pattern(key: str, value: Any, made: dict[str, Any], around: Surroundings, _depth: int) -> None:
+    if isinstance(value, str) and value and around.matches(value):
+        made[key] = value
+
+
+def _patterns(key: str, value: Any, made: dict[str, Any], around: Surroundings, depth: int) -> None:
+    if isinstance(value, dict) and all(around.matches(pattern) for pattern in value):
+        made[key] = {pattern: translate(part, around, depth) for pattern, part in value.items()}
+
+
 def _properties(key: str, value: Any, made: dict[str, Any], around: Surroundings, depth: int) -> None:
     if isinstance(value, dict):
         made[key] = {name: translate(part, around, depth) for name, part in value.items() if not around.hidden(part)}
@@ -164,7 +176,7 @@ def _properties(key: str, value: Any, made: dict[str, Any], around: Surroundings
 
 _RULES: dict[str, Callable[[str, Any, dict[str, Any]], None]] = {
     "type": _kind,
-    **dict.fromkeys(("format", "contentEncoding", "contentMediaType", "pattern"), _word),
+    **dict.fromkeys(("format", "contentEncoding", "contentMediaType"), _word),
     "enum": _options,
     **dict.fromkeys(("const", "default"), _as_it_is),
     **dict.fromkeys(("example", "examples"), _example),
@@ -177,7 +189,9 @@ _RULES: dict[str, Callable[[str, Any, dict[str, Any]], None]] = {
 }
 _SCHEMAS: dict[str, Callable[[str, Any, dict[str, Any], Surroundings, int], None]] = {
     "properties": _properties,
-    **dict.fromkeys(("patternProperties", "dependentSchemas"), _table),
+    "dependentSchemas": _table,
+    "pattern": _pattern,
+    "patternProperties": _patterns,
     **dict.fromkeys(("items", "additionalProperties", "propertyNames", "contains"), _one),
     **dict.fromkeys(("unevaluatedProperties", "unevaluatedItems"), _one),
     **dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems"), _list),
@@ -199,6 +213,8 @@ def _settle(raw: dict[str, Any], made: dict[str, Any], around: Surroundings) -> 
             made["required"] = kept
     if "oneOf" in made and "anyOf" not in made and refers(made["oneOf"]):
         made["anyOf"] = made.pop("oneOf")  # a definition may be left out for its size, and would then fit everything
+    if made.get("additionalProperties") is False and "patternProperties" in raw and "patternProperties" not in made:
+        made.pop("additionalProperties")
     if "if" not in made:
         made.pop("then", None)
         made.pop("else", None)

@@ -23,6 +23,7 @@ Reason = Literal[
     "security.unsupported",
     "server.invalid",
     "body.invalid",
+    "schema.pattern",
 ]
 
 SHOWN = 5

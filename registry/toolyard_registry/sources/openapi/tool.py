@@ -35,10 +35,13 @@ class OperationTool:
     @cached_property
     def _validator(self) -> Validator:
         """Compiled at the first call: of thousands of operations few are ever called."""
-        try:
-            return compile_schema(self.spec.input_schema)
-        except SchemaInvalid:
-            return compile_schema(_shallow(self.spec.input_schema))
+        schema = self.spec.input_schema
+        for weaker in (schema, _shallow(schema)):
+            try:
+                return compile_schema(weaker)
+            except SchemaInvalid:
+                continue
+        return compile_schema({"type": "object", "required": schema.get("required", [])})
 
     def check(self, arguments: bytes) -> None:
         """Raise ArgumentsInvalid, naming the field, unless `arguments` fit the input schema and can be sent."""
