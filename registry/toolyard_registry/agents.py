@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,14 +10,19 @@ from msgspec import Meta, Struct
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.events import Limits
 
+from toolyard_registry.grants import Granting
 from toolyard_registry.located_toml import decode, did_you_mean, line_of
+from toolyard_registry.names import NameInvalid
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
 from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, ToolRelease, seal, tool_release
 from toolyard_registry.search.finding import FIND_TOOLS, finder_release
+from toolyard_registry.shelf import Shelf, Unresolved
 
 _GLOB = frozenset("*?[")
 _DEFAULT_POLICY = "default"
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _DAY = 86_400
 _MOST = 2**31
@@ -85,14 +91,18 @@ def read_agent(
     policies: Mapping[str, Policy],
     unreadable: Collection[str] = (),
     silent: Collection[str] = (),
+    held: Mapping[str, str] = NOTHING,
+    granting: Granting | None = None,
 ) -> AgentRelease:
     """Read an agent's file and pin what it names; raises ConfigError with the line.
 
     Without `tools` an agent has none; without `policy` it has `policies/default.toml` where that exists. `unreadable`
     holds the paths of prompts and policies that are there and have mistakes in them; a tool whose name begins with one
-    of `silent` belongs to a source that does not answer, and the agent does without it until it does.
+    of `silent` belongs to a source that does not answer, and the agent does without it until it does. `held` says of
+    tools why they are held back; `granting` finds the releases that are named by version, by default none.
     """
-    return _Reading(source, name, path, unreadable, tuple(silent)).release(tools, prompts, policies)
+    reading = _Reading(source, name, path, unreadable, tuple(silent))
+    return reading.release(tools, prompts, policies, held, granting or Granting(tools, Shelf()))
 
 
 class _Reading:
@@ -111,6 +121,8 @@ class _Reading:
         tools: Mapping[str, ToolRelease],
         prompts: Mapping[str, Prompt],
         policies: Mapping[str, Policy],
+        held: Mapping[str, str],
+        granting: Granting,
     ) -> AgentRelease:
         file = self._file
         provider, slash, model = file.model.partition("/")
@@ -118,7 +130,7 @@ class _Reading:
             raise self._error(f'"{file.model}" is no model: write "provider/model", as in "local/qwen3-8b"', "model")
         instructions, settings = self._instructions(prompts)
         limits = msgspec.structs.asdict(file.limits)
-        granted = self._granted(tools)
+        granted = self._granted(tools, held, granting)
         run_limits = Limits(**{key: limits.pop(key) for key in Limits.__struct_fields__})
         return seal(
             AgentRelease(
@@ -159,14 +171,16 @@ class _Reading:
                 raise self._error(error.message, "variables", variable) from None
         return render(prompt, file.variables), _over(file.model_settings, prompt.settings)
 
-    def _granted(self, tools: Mapping[str, ToolRelease]) -> tuple[ToolRelease, ...]:
+    def _granted(
+        self, tools: Mapping[str, ToolRelease], held: Mapping[str, str], granting: Granting
+    ) -> tuple[ToolRelease, ...]:
         granted: dict[str, ToolRelease] = {}
         for index, grant in enumerate(self._file.tools):
-            names = [grant] if grant in tools else [name for name in tools if fnmatchcase(name, grant)]
-            if not names and not self._may_come(grant):
-                what = "matches no tool" if _GLOB & set(grant) else "is no tool"
-                raise self._error(f"`{grant}` {what}{did_you_mean(grant, tools)}", "tools", index)
-            granted.update((name, tools[name]) for name in names)
+            for release in self._meant(grant, index, tools, held, granting):
+                name = release.spec.name
+                if granted.setdefault(name, release) != release:
+                    message = f"`{grant}` grants {name}@{release.version}, and {granted[name].version} is granted above"
+                    raise self._error(message, "tools", index)
         for name, pin in self._file.tool.items():
             if name not in granted:
                 if self._may_come(name):
@@ -175,6 +189,25 @@ class _Reading:
                 raise self._error(message, "tool", name)
             granted[name] = _pinned(granted[name], pin)
         return tuple(granted[name] for name in sorted(granted))
+
+    def _meant(
+        self, grant: str, index: int, tools: Mapping[str, ToolRelease], held: Mapping[str, str], granting: Granting
+    ) -> list[ToolRelease]:
+        """Return the releases that one grant means: of what is installed by name, else of what is published."""
+        names = [grant] if grant in tools else [name for name in tools if fnmatchcase(name, grant)]
+        try:
+            if names:
+                return [granting.settled(tools[name]) for name in names]
+            if grant in held:
+                raise self._error(held[grant], "tools", index)
+            if "@" in grant or granting.published(grant):
+                return [granting.find(grant)]
+        except (Unresolved, NameInvalid) as error:
+            raise self._error(str(error), "tools", index) from error
+        if self._may_come(grant):
+            return []
+        what = "matches no tool" if _GLOB & set(grant) else "is no tool"
+        raise self._error(f"`{grant}` {what}{did_you_mean(grant, tools)}", "tools", index)
 
     def _with_finder(self, granted: tuple[ToolRelease, ...]) -> tuple[ToolRelease, ...]:
         """Return the tools with `find_tools` among them where there are more than a turn may hold."""

@@ -26,6 +26,8 @@ _DEPTH = 40
 _MOST_VALUES = 500
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
+_NAMES = {type(None): "null", bool: "boolean", int: "integer", str: "string", list: "array"}
+
 _SILENT = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "nullable"}
     | {"$comment", "$schema", "$id", "$defs", "definitions", "$anchor", "discriminator", "externalDocs", "xml"}
@@ -134,7 +136,7 @@ class _Walk:
 
     def check(self, facts: Facts, more: Schema, outer: Schema, path: str) -> list[Problem]:
         """Return why a value that fits `facts` and `more` may not fit `outer`."""
-        flat = self._flat((*facts, more))
+        flat = self.flat((*facts, more))
         return self._fits(flat, outer, path) if flat is not None else []
 
     def _fits(self, facts: Facts, outer: Schema, path: str) -> list[Problem]:
@@ -168,7 +170,7 @@ class _Walk:
 
     # What a schema says, as facts
 
-    def _flat(self, schemas: Iterable[Schema]) -> Facts | None:
+    def flat(self, schemas: Iterable[Schema]) -> Facts | None:
         """Spread references and `allOf` into one conjunction; None where no value can fit."""
         facts: list[Mapping[str, Any]] = []
         waiting, seen = list(schemas), set[str]()
@@ -215,7 +217,7 @@ class _Walk:
         return None
 
     def _each(self, others: Facts, rest: Mapping[str, Any], options: list[Any]) -> list[Facts]:
-        cases = (self._flat((*others, rest, option)) for option in options)
+        cases = (self.flat((*others, rest, option)) for option in options)
         return [case for case in cases if case is not None]
 
     # What the other schema demands
@@ -276,7 +278,7 @@ class _Walk:
     def _exclusive(self, one: Schema, other: Schema) -> bool:
         """Tell whether no value fits both of two alternatives of `outer`."""
         swapped = _Walk(self.outer, self.outer)
-        left, right = swapped._flat((one,)), swapped._flat((other,))
+        left, right = swapped.flat((one,)), swapped.flat((other,))
         if left is None or right is None or not _types(left) & _types(right):
             return True
         values, others = _values(left), _values(right)
@@ -285,7 +287,7 @@ class _Walk:
         if _types(left) & _types(right) != {"object"}:
             return False
         for name in _required(left) & _required(right):
-            one_part, other_part = swapped._flat(_member(left, name)), swapped._flat(_member(right, name))
+            one_part, other_part = swapped.flat(_member(left, name)), swapped.flat(_member(right, name))
             if one_part is None or other_part is None or not _types(one_part) & _types(other_part):
                 return True
             values, others = _values(one_part), _values(other_part)
@@ -294,7 +296,7 @@ class _Walk:
         return False
 
     def _types_of(self, schema: Schema) -> frozenset[str]:
-        flat = _Walk(self.outer, self.outer)._flat((schema,))
+        flat = _Walk(self.outer, self.outer).flat((schema,))
         return _types(flat) if flat is not None else frozenset()
 
     def kind(self, facts: Facts, outer: Mapping[str, Any], path: str) -> list[Problem]:
@@ -378,7 +380,7 @@ class _Walk:
     def members(self, facts: Facts, outer: Mapping[str, Any], path: str) -> list[Problem]:
         found: list[Problem] = []
         for name, part in outer["properties"].items():
-            flat = self._flat(_member(facts, name))
+            flat = self.flat(_member(facts, name))
             if flat is not None:
                 found += self._fits(flat, part, _at(path, name))
         return found
@@ -387,7 +389,7 @@ class _Walk:
         found: list[Problem] = []
         for pattern, part in outer["patternProperties"].items():
             own = [fact["patternProperties"][pattern] for fact in facts if pattern in fact.get("patternProperties", {})]
-            flat = self._flat(own)
+            flat = self.flat(own)
             if flat is not None:
                 found += self._fits(flat, part, _at(path, f"/{pattern}/"))
         return found
@@ -398,10 +400,10 @@ class _Walk:
         found: list[Problem] = []
         for name in dict.fromkeys(name for fact in facts for name in fact.get("properties", {})):
             if name not in named:
-                flat = self._flat(_member(facts, name))
+                flat = self.flat(_member(facts, name))
                 if flat is not None:
                     found += self._fits(flat, demanded, _at(path, name))
-        rest = self._flat(_rest(facts, outer.get("patternProperties", {})))
+        rest = self.flat(_rest(facts, outer.get("patternProperties", {})))
         if rest is not None:
             problems_of_rest = self._fits(rest, demanded, _at(path, "*"))
             if demanded is False and problems_of_rest:
@@ -414,7 +416,7 @@ class _Walk:
             outer["propertyNames"]
         ):
             return []
-        if self._flat(_rest(facts, {})) is None:
+        if self.flat(_rest(facts, {})) is None:
             every = dict.fromkeys(name for fact in facts for name in fact.get("properties", {}))
             return [
                 p for name in every for p in self.check((), {"const": name}, outer["propertyNames"], _at(path, name))
@@ -430,10 +432,10 @@ class _Walk:
             if high is not None and index >= high:
                 return found
             part = first[index] if index < len(first) else outer.get("items", True)
-            flat = self._flat(_element(facts, index))
+            flat = self.flat(_element(facts, index))
             if flat is not None:
                 found += self._fits(flat, part, f"{path}[{index}]")
-        flat = self._flat(_element(facts, longest))
+        flat = self.flat(_element(facts, longest))
         if flat is not None and (high is None or high > longest):
             found += self._fits(flat, outer.get("items", True), f"{path}[]")
         return found
@@ -515,21 +517,9 @@ def _named_types(value: Any) -> frozenset[str]:
 
 
 def _type_of(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "integer" if value.is_integer() else "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case _:
-            return "object"
+    if isinstance(value, float):
+        return "integer" if value.is_integer() else "number"
+    return _NAMES.get(type(value), "object")
 
 
 def _types(facts: Facts) -> frozenset[str]:

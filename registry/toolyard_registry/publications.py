@@ -5,74 +5,21 @@ history. Every change has its record in the audit log, in the same transaction.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 from sqlalchemy import Select, Table, Text, bindparam, exists, func, insert, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_registry.catalogue import Audit
-from toolyard_registry.releases import ToolRelease
-from toolyard_registry.signing import Envelope
+from toolyard_registry.published import Publication, Published, Standing, State
 from toolyard_registry.tables import METADATA
-from toolyard_registry.versions import Bump
-
-State = Literal["draft", "active", "deprecated", "yanked", "quarantined"]
-
-USABLE: frozenset[State] = frozenset({"active", "deprecated"})
-"""States in which a range or a channel may mean a release."""
 
 PUBLICATION: Table = METADATA.tables["publication"]
 RELEASE_STATE: Table = METADATA.tables["release_state"]
 TOOL_RELEASE: Table = METADATA.tables["tool_release"]
-
-
-class Publication(Struct, frozen=True, omit_defaults=True):
-    """A release of a tool as it was published.
-
-    `wheel` is the SHA-256 of the distribution's wheel in hex, `file` the wheel's name; `checked` says what the
-    definition was taken from; `bump` is what the change asked for, `forced` whether an operator overruled it.
-    """
-
-    name: str
-    version: str
-    digest: str
-    source: str
-    publisher: str
-    wheel: str
-    file: str
-    envelope: Envelope
-    checked: Literal["manifest", "wheel"] = "manifest"
-    bump: Bump = "none"
-    forced: bool = False
-    warnings: tuple[str, ...] = ()
-    published_at: int = 0
-
-
-class Standing(Struct, frozen=True):
-    """How a release stands: its state and what to tell whoever meets it; since when and by whom."""
-
-    state: State
-    message: str
-    changed_at: int
-    changed_by: str
-    seq: int = 0
-
-
-class Published(Struct, frozen=True):
-    """A publication, its release as JSON, and how it stands."""
-
-    publication: Publication
-    standing: Standing
-    body: str
-
-    @property
-    def release(self) -> ToolRelease:
-        """The release, decoded anew."""
-        return msgspec.json.decode(self.body, type=ToolRelease)
 
 
 def _of(table: Table, *names: str) -> ColumnElement[bool]:

@@ -18,7 +18,8 @@ from toolyard_registry.compatibility import Change, Verdict, compare
 from toolyard_registry.differences import spec_differences
 from toolyard_registry.lookalikes import Flag, flags_of
 from toolyard_registry.names import NameInvalid, check_channel, check_name
-from toolyard_registry.publications import USABLE, Publication, Publications, Published, State
+from toolyard_registry.publications import Publications
+from toolyard_registry.published import USABLE, Publication, Published, State
 from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.schemas import SchemaInvalid, compile_schema
 from toolyard_registry.shelf import STABLE

@@ -8,13 +8,18 @@ from msgspec import Struct
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_registry.agents import read_agent
+from toolyard_registry.grants import Granting
 from toolyard_registry.local_packages import files_in
 from toolyard_registry.local_tools import local_files
 from toolyard_registry.located_toml import read_text
+from toolyard_registry.locks import FILE as LOCK
+from toolyard_registry.locks import Lock, make_lock, read_lock, stale
 from toolyard_registry.names import NameInvalid, check_name
+from toolyard_registry.pins import Changed, Definition, Pins
 from toolyard_registry.policy import read_policy
 from toolyard_registry.prompts import Prompt, read_prompt
 from toolyard_registry.releases import AgentRelease, Policy
+from toolyard_registry.shelf import Shelf
 from toolyard_registry.supplies import Supplied, with_supplies
 from toolyard_registry.toolbox import Toolbox
 
@@ -26,13 +31,19 @@ _FOLDERS = (("agents", "*.toml"), ("prompts", "*.md"), ("policies", "*.toml"))
 
 
 class Repository(Struct, frozen=True):
-    """What the files say at one moment. `problems` name what could not be read; those agents are not in `agents`."""
+    """What the files say at one moment. `problems` name what could not be read; those agents are not in `agents`.
+
+    `notes` say where agent.lock is older than the files; `news` and `changed` what tools present that is new.
+    """
 
     agents: dict[str, AgentRelease]
     prompts: dict[str, Prompt]
     policies: dict[str, Policy]
     toolbox: Toolbox
     problems: tuple[ConfigError, ...] = ()
+    notes: tuple[str, ...] = ()
+    news: tuple[Definition, ...] = ()
+    changed: tuple[Changed, ...] = ()
 
 
 class Reading(Struct, frozen=True):
@@ -46,19 +57,33 @@ class Reading(Struct, frozen=True):
     own: Toolbox
 
 
-def load_repository(root: Path, toolbox: Toolbox) -> Repository:
+def load_repository(
+    root: Path,
+    toolbox: Toolbox,
+    *,
+    shelf: Shelf | None = None,
+    pins: Pins | None = None,
+    locked: bool = True,
+) -> Repository:
     """Read the repository at `root`; never raises for what is in it: each mistake is one of `problems`.
 
-    An agent that names a prompt or policy that could not be read has a problem of its own, beside the file's.
+    An agent that names a prompt or policy that could not be read has a problem of its own, beside the file's. `shelf`
+    holds what is published, `pins` what tools are held to; with `locked`, agents get what agent.lock says.
     """
+    shelf, held = shelf or Shelf(), (pins or Pins()).held(toolbox)
+    toolbox = held.box
     problems: list[ConfigError] = list(toolbox.file_problems)
+    lock = _lock(root, problems) if locked else None
+    notes: list[str] = []
     prompts = _read_each(root, "prompts", "*.md", problems, read_prompt)
     policies = _read_each(root, "policies", "*.toml", problems, lambda text, _name, shown: read_policy(text, shown))
 
     unreadable = {problem.path for problem in problems}
 
     def agent(text: str, name: str, shown: str) -> AgentRelease:
-        return read_agent(
+        own = lock.agents.get(name) if lock is not None else None
+        granting = Granting(toolbox.releases, shelf, own.tools if own is not None else None)
+        release = read_agent(
             text,
             name,
             shown,
@@ -67,10 +92,29 @@ def load_repository(root: Path, toolbox: Toolbox) -> Repository:
             policies=policies,
             unreadable=unreadable,
             silent=toolbox.silent,
+            held=toolbox.held,
+            granting=granting,
         )
+        notes.extend(f"{shown}: {note}" for note in granting.notes)
+        return release
 
     agents = _read_each(root, "agents", "*.toml", problems, agent)
-    return Repository(agents, prompts, policies, toolbox, tuple(problems))
+    if lock is not None:
+        now = make_lock(agents.values(), prompts.values(), policies, toolbox.releases, shelf)
+        notes += [f"{LOCK}: {words}; `toolyard lock` writes it anew" for words in stale(lock, now)]
+    return Repository(agents, prompts, policies, toolbox, tuple(problems), tuple(notes), held.news, held.changed)
+
+
+def _lock(root: Path, problems: list[ConfigError]) -> Lock | None:
+    """Read agent.lock where there is one; one that cannot be read is a problem, and nothing is locked by it."""
+    path = root / LOCK
+    if not path.exists():
+        return None
+    try:
+        return read_lock(read_text(path, shown=LOCK))
+    except ConfigError as error:
+        problems.append(error)
+        return None
 
 
 class Loader:
@@ -90,8 +134,15 @@ class Loader:
         open_toolbox: Callable[[], Toolbox],
         supplied: Callable[[], Sequence[Supplied]] = tuple,
         packages: Sequence[Path] = (),
+        *,
+        shelf: Shelf | None = None,
+        pins: Pins | None = None,
     ) -> None:
-        """Take `packages` as the folders of plugins in development, whose files are followed like those of tools/."""
+        """Take `packages` as the folders of plugins in development, whose files are followed like those of tools/.
+
+        What is published (`shelf`) and what was decided about definitions (`pins`) is followed too.
+        """
+        self._shelf, self._pins = shelf or Shelf(), pins or Pins()
         self._root = root
         self._packages = packages
         self._open_toolbox = open_toolbox
@@ -101,7 +152,16 @@ class Loader:
         self._tools_seen = self._tools()
         self._toolbox = open_toolbox()
         self._refused: tuple[ConfigError, ...] = ()
-        self._current = load_repository(root, with_supplies(self._toolbox, self._supplied_seen))
+        self._current = self._load(self._toolbox)
+
+    def _load(self, own: Toolbox, *, locked: bool = True) -> Repository:
+        self._registry_seen = self._shelf.serial, self._pins.serial
+        box = with_supplies(own, self._supplied_seen)
+        return load_repository(self._root, box, shelf=self._shelf, pins=self._pins, locked=locked)
+
+    def unlocked(self) -> Repository:
+        """Read all files as if there were no agent.lock; nothing of it is served."""
+        return self._load(self._toolbox, locked=False)
 
     @property
     def current(self) -> Repository:
@@ -116,7 +176,12 @@ class Loader:
     def _stamps(self) -> dict[Path, Stamp]:
         paths = [path for folder, pattern in _FOLDERS for path in _files(self._root, folder, pattern)]
         stamps: dict[Path, Stamp] = {}
-        for path in (*paths, *local_files(self._root), *(path for each in self._packages for path in files_in(each))):
+        for path in (
+            *paths,
+            self._root / LOCK,
+            *local_files(self._root),
+            *(path for each in self._packages for path in files_in(each)),
+        ):
             try:
                 status = path.stat()
             except OSError:  # gone between listing and looking
@@ -126,14 +191,17 @@ class Loader:
 
     def _tools(self) -> dict[Path, Stamp]:
         others = {self._root / folder for folder, _ in _FOLDERS}
-        return {path: stamp for path, stamp in self._seen.items() if path.parent not in others}
+        lock = self._root / LOCK
+        return {path: stamp for path, stamp in self._seen.items() if path.parent not in others and path != lock}
 
     def changed(self) -> bool:
         """Tell whether a file was added, removed or written since it was last read, by time and size.
 
-        So does a source that offers something else.
+        So does a source that offers something else, something published, and a decision about a definition.
         """
-        return self._supplied() is not self._supplied_seen or self._stamps() != self._seen
+        registry = self._shelf.serial, self._pins.serial
+        others = self._supplied() is not self._supplied_seen or registry != self._registry_seen
+        return others or self._stamps() != self._seen
 
     def read(self) -> Reading:
         """Read all files again; `take` serves what was read."""
@@ -142,7 +210,7 @@ class Loader:
         tools, own = self._tools(), self._toolbox
         if tools != self._tools_seen or own.file_problems:
             own = self._open_toolbox()
-        return Reading(tools, load_repository(self._root, with_supplies(own, self._supplied_seen)), own)
+        return Reading(tools, self._load(own), own)
 
     def take(self, reading: Reading) -> tuple[ConfigError, ...]:
         """Let what was read become `current` when there is no problem in it, else return the problems."""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from toolyard_registry.names import Reference
-from toolyard_registry.publications import USABLE, Published, State
+from toolyard_registry.published import USABLE, Published, State
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.versions import Version, read_range, read_version
 

@@ -29,7 +29,8 @@ class Toolbox(Struct, frozen=True):
 
     `problems` are of installed plugins, `file_problems` of the repository's own files, `source_problems` of what is
     outside this process; `plugins.hooks` is where other hooks than `register_tools` are called. `silent` holds how
-    names begin that a source without an answer may have: a grant of such a tool is no mistake.
+    names begin that a source without an answer may have: a grant of such a tool is no mistake. `held` says of tools
+    that are held back why nobody may be granted them.
     """
 
     tools: dict[str, Tool]
@@ -40,6 +41,7 @@ class Toolbox(Struct, frozen=True):
     file_problems: tuple[ConfigError, ...] = ()
     source_problems: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    held: dict[str, str] = {}
 
 
 def open_toolbox(

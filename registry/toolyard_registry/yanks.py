@@ -1,6 +1,7 @@
 """The releases that were withdrawn: looked at before every call of a tool, so they are held in memory; knows no run."""
 
-from toolyard_registry.publications import Publications, Standing
+from toolyard_registry.publications import Publications
+from toolyard_registry.published import Standing
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import HOUSE
 

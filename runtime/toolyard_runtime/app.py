@@ -14,17 +14,14 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
-from toolyard_registry.catalogue import Catalogue
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
 from toolyard_registry.rights import UNWRITTEN, may_see
 from toolyard_registry.toolbox import open_toolbox
-from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.http import open_egress
 from toolyard_sdk.ids import uuid7
-from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.config import Config, check_kinds
@@ -33,7 +30,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
-from toolyard_runtime.engine.registry import Registry
+from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.upkeep import Upkeep
@@ -53,7 +50,6 @@ from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
-from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.journal import SqlJournal
@@ -140,6 +136,7 @@ async def composed(
         )
         opened.push_async_callback(sources.close)
         await sources.open()
+        registry = await open_registry(database, clock, options.repository, options.state_dir)
         loader = Loader(
             options.repository,
             lambda: open_toolbox(
@@ -147,15 +144,11 @@ async def composed(
             ),
             sources.supplied,
             options.packages,
+            shelf=registry.shelf,
+            pins=registry.pins,
         )
-
-        async def record(tx: Transaction, entry: AuditRecord) -> None:
-            await audit.record(database, tx, f"channel:{entry.tenant}:{entry.object}", entry)
-
-        catalogue = Catalogue(database, clock, record)
-        registry = Registry(database, catalogue, clock, options.repository, options.state_dir)
-        await registry.open()
-        agents = Agents(loader, routes, catalogue, database, config.plugin_settings)
+        await registry.sighted(loader.current)
+        agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry)
 
         def visible(segment: Segment) -> str:
             return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)
@@ -173,7 +166,7 @@ async def composed(
             stops=stops,
             meters=Meters(),
             current_release=agents.granted,
-            keep_release=catalogue.put_agent,
+            keep_release=registry.catalogue.put_agent,
             visible_text=visible,
             egress=ways_out.of,
         )

@@ -115,4 +115,5 @@ def test_this_package_is_a_plugin_that_contributes_its_tables() -> None:
     found: list[MetaData] = []
     plugins.hooks.hook.register_tables(register=found.append)
     (metadata,) = found
-    assert set(metadata.tables) == {"tool", "tool_release", "prompt", "agent_release", "channel"}
+    releases = {"tool", "tool_release", "prompt", "agent_release", "channel"}
+    assert set(metadata.tables) == releases | {"publication", "release_state", "definition"}

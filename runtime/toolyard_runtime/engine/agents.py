@@ -11,6 +11,7 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
 from toolyard_runtime.engine import direct
+from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
 
@@ -27,8 +28,13 @@ class Agents:
         catalogue: Catalogue,
         database: Database,
         settings: Mapping[str, dict[str, Any]],
+        registry: Registry | None = None,
     ) -> None:
-        """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them."""
+        """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them.
+
+        `registry` is told which definitions the files and sources present.
+        """
+        self._registry = registry
         self._loader = loader
         self._routes = routes
         self._catalogue = catalogue
@@ -53,7 +59,8 @@ class Agents:
         """What is wrong with plugins and files, in words."""
         current = self._loader.current
         refused: Iterable[ConfigError] = self._loader.refused
-        named = [*current.toolbox.problems, *current.toolbox.source_problems, *current.problems, *refused]
+        box = current.toolbox
+        named = [*box.problems, *box.source_problems, *current.problems, *refused, *current.notes]
         return tuple(dict.fromkeys(str(problem) for problem in named))
 
     def names(self) -> tuple[str, ...]:
@@ -211,7 +218,10 @@ class Agents:
         A thread reads them, since a tool's file may do anything; what was read is swapped in here.
         """
         async with self._reading:
-            problems = self._loader.take(await asyncio.to_thread(self._loader.read))
+            reading = await asyncio.to_thread(self._loader.read)
+            if self._registry is not None:
+                await self._registry.sighted(reading.repository)
+            problems = self._loader.take(reading)
             if not problems:
                 self._bound.clear()
                 self._published.clear()

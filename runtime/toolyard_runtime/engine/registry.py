@@ -5,8 +5,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from toolyard_registry.catalogue import DRAFT, Catalogue, Channel
+from toolyard_registry.definitions import Definitions
 from toolyard_registry.located_toml import read_text
-from toolyard_registry.publications import Publications, Standing, State
+from toolyard_registry.pins import Changed, Pins, Standing
+from toolyard_registry.publications import Publications
+from toolyard_registry.published import Standing as ReleaseStanding
+from toolyard_registry.published import State
 from toolyard_registry.publishing import (
     Checking,
     PublishedTool,
@@ -17,6 +21,7 @@ from toolyard_registry.publishing import (
     no_check,
     no_replay,
 )
+from toolyard_registry.repository import Repository
 from toolyard_registry.rights import FILE as RIGHTS_FILE
 from toolyard_registry.rights import HOUSE, NOBODY, UNWRITTEN, Rights, read_rights
 from toolyard_registry.shelf import Shelf
@@ -30,6 +35,8 @@ from toolyard_sdk.ports import Clock, Database, Transaction
 from toolyard_runtime.store import audit
 
 WHEELS = "wheels"
+SERVER = "server"
+"""Who admits what is there at first, in the audit log."""
 
 _log = logging.getLogger("toolyard.registry")
 
@@ -40,14 +47,15 @@ class Registry:
     Everything in memory is changed only once the database has it.
     """
 
-    def __init__(
-        self, database: Database, catalogue: Catalogue, clock: Clock, repository: Path, state_dir: Path
-    ) -> None:
-        self.catalogue = catalogue
+    def __init__(self, database: Database, clock: Clock, repository: Path, state_dir: Path) -> None:
+        self.catalogue = Catalogue(database, clock, self._record_move)
         self.shelf = Shelf()
         self.yanks = Yanks()
         self.wheels = WheelStore(state_dir / WHEELS)
+        self.pins = Pins()
+        self.changed: tuple[Changed, ...] = ()
         self.publications = Publications(database, clock, self._record)
+        self._definitions = Definitions(database, self.catalogue, clock, self._record)
         self._repository = repository
         self._database = database
         self._clock = clock
@@ -58,6 +66,33 @@ class Registry:
         """Read what was published before the server started."""
         await self._fill(HOUSE, self.shelf)
         await self.yanks.load(self.publications)
+        self.pins.learn(await self._definitions.all(HOUSE))
+
+    async def sighted(self, repository: Repository) -> None:
+        """Write down which definitions are new, and remember which of them are other than those that were admitted."""
+        self.changed = repository.changed
+        if not repository.news:
+            return
+        tx = self._database.begin()
+        written = []
+        for one in repository.news:
+            admitted = self.pins.admitted(one.place)
+            before = admitted.digest if admitted is not None else ""
+            written.append(await self._definitions.add(tx, HOUSE, SERVER, one.release, one.standing, before))
+        await self._database.commit(tx, "full")
+        self.pins.note(written)
+        for one in repository.news:
+            if one.standing == "quarantined":
+                _log.warning(
+                    "%s of %s has changed and waits for an operator", one.release.spec.name, one.release.source
+                )
+
+    async def decide(self, actor: str, changed: Changed, standing: Standing) -> None:
+        """Admit or reject a definition that waits; agents are read again. Raises Conflict."""
+        tx = self._database.begin()
+        decided = await self._definitions.add(tx, HOUSE, actor, changed.presented, standing, changed.admitted.digest)
+        await self._database.commit(tx, "full")
+        self.pins.learn([decided])
 
     def judge_by(
         self,
@@ -110,7 +145,7 @@ class Registry:
 
     async def stand(
         self, tenant: str, actor: str, release: tuple[str, str], state: State, message: str = ""
-    ) -> Standing:
+    ) -> ReleaseStanding:
         """Change how a release stands; in force everywhere once this returns. Raises Conflict."""
         tx = self._database.begin()
         standing = await self.publications.stand(tx, tenant, actor, release, state, message)
@@ -150,5 +185,15 @@ class Registry:
         for channel in {*shelf.channels(name), *heads} - {DRAFT}:
             shelf.point(name, channel, heads.get(channel, ""))
 
+    async def _record_move(self, tx: Transaction, entry: AuditRecord) -> None:
+        await audit.record(self._database, tx, f"channel:{entry.tenant}:{entry.object}", entry)
+
     async def _record(self, tx: Transaction, entry: AuditRecord) -> None:
         await audit.record(self._database, tx, f"tool:{entry.tenant}:{entry.object}", entry)
+
+
+async def open_registry(database: Database, clock: Clock, repository: Path, state_dir: Path) -> Registry:
+    """Return the registry of a server, with what was published before it started."""
+    registry = Registry(database, clock, repository, state_dir)
+    await registry.open()
+    return registry
