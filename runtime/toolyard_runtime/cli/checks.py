@@ -13,6 +13,7 @@ from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.findings import Finding
+from toolyard_runtime.cli.secret_checks import rights, secrets
 from toolyard_runtime.cli.service_checks import database, disk, model_servers, server
 from toolyard_runtime.cli.surroundings import Surroundings
 from toolyard_runtime.config import Config, check_kinds, read_config
@@ -38,6 +39,8 @@ def of_repository(surroundings: Surroundings, repository: Path, state_dir: Path)
         *model_servers(config, surroundings.environment),
         server(state_dir),
         database(config, repository, state_dir),
+        secrets(config, repository, state_dir, surroundings.environment),
+        rights(repository),
         disk(state_dir),
     ]
 

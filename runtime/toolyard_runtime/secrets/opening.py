@@ -33,12 +33,18 @@ def open_secrets(
 ) -> Safe:
     """Return the safe of a repository: the table, then the directory, then the environment; raises ConfigError."""
     keys = KeyRing(state_dir / keyring.FILE, given_keys(environment.get(keyring.VARIABLE, "")), entropy)
+    others = shelves_beside(settings, repository, environment)
+    return Safe(database, TableShelf(database, clock, new_id, entropy, keys), others)
+
+
+def shelves_beside(settings: SecretsTable, repository: Path, environment: Mapping[str, str]) -> list[Shelf]:
+    """Return the shelves that no database is needed for, having looked at them; raises ConfigError."""
     others: list[Shelf] = []
     if settings.directory:
         others.append(_directory(settings, repository))
     if settings.environment:
         others.append(_environment(settings, repository, environment))
-    return Safe(database, TableShelf(database, clock, new_id, entropy, keys), others)
+    return others
 
 
 def _directory(settings: SecretsTable, repository: Path) -> DirectoryShelf:
