@@ -32,6 +32,9 @@ from toolyard_runtime.telling.wording import (
 
 SHORT = 240
 LONG = 1_000
+NAMED = 12
+"""Tools left out of an offer that are named; the rest are counted."""
+
 SECOND = 1_000_000
 MILLISECOND = 1_000
 
@@ -221,8 +224,15 @@ class _Teller:
     def offered(self, event: e.ToolsOffered) -> Told:
         shown = [one.name for one in event.candidates if not one.left_out]
         left = [f"{one.name} ({one.left_out.replace('_', ' ')})" for one in event.candidates if one.left_out]
+        more = len(left) + event.unlisted - NAMED
+        if more > 0:
+            left = [*left[:NAMED], f"and {more} more"]
         text = f"Offered {', '.join(shown) or 'no tool'}" + (f"; left out {', '.join(left)}" if left else "")
-        scores = [f"{one.name} {one.score:g}" for one in event.candidates if one.score is not None]
+        scores = [
+            f"{one.name} {one.score:g}{f' ({one.because})' if one.because else ''}"
+            for one in event.candidates
+            if one.score is not None
+        ]
         return text, {"offered set": event.digest, "scores": scores}
 
     # --- the model ---
@@ -319,7 +329,10 @@ class _Teller:
     def returned(self, event: e.ToolReturned) -> Told:
         said, call = brief(self._said(event.result.n)), self._call(event.call)
         took = f" in {lasted(event.duration_us)}" if event.duration_us else ""
-        detail = {"cut": "the result was longer than the tool's output may be" if event.cut else None}
+        detail = {
+            "cut": "the result was longer than the tool's output may be" if event.cut else None,
+            "tools found": ", ".join(event.found) or None,
+        }
         if event.source not in ("tool", "client"):
             return f"{call} {KEPT[event.source]}", {**detail, "the model was told": said}
         return f"{call} {'failed' if event.is_error else 'gave'}{took}: {said}", detail
