@@ -1,6 +1,7 @@
 """Makes one call on an open session: its questions, its progress, its time-out, and what its failures mean."""
 
 import asyncio
+from typing import cast
 
 import msgspec
 from mcp.client import ClientSession
@@ -18,6 +19,7 @@ from mcp_types import (
     InputRequiredResult,
     InputResponses,
     PaginatedRequestParams,
+    RequestParamsMeta,
 )
 from pydantic import TypeAdapter, ValidationError
 from toolyard_sdk.context import ToolContext
@@ -26,6 +28,7 @@ from toolyard_sdk.messages import ToolResult
 
 from toolyard_registry.schemas import Validator
 from toolyard_registry.sources.mcp.asking import elicited, response
+from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.content import tool_result
 from toolyard_registry.sources.mcp.faults import Faults
 
@@ -52,9 +55,10 @@ class ConsentNeeded(Exception):
 class Call:
     """One call while it is made: whom it is for, and the time-out that stands still while a person is asked."""
 
-    def __init__(self, context: ToolContext, seconds: float) -> None:
+    def __init__(self, context: ToolContext, seconds: float, beside: Beside = NOTHING) -> None:
         self._context = context
         self._seconds = seconds
+        self._beside = beside
         self._limit = asyncio.timeout(seconds)
 
     async def make(
@@ -66,12 +70,17 @@ class Call:
         ConsentNeeded when it has not; ToolError when the server wants what no host of ours gives.
         """
         try:
-            async with self._limit:
-                answer = await self._rounds(session, CallToolRequestParams(name=tool, arguments=_object(arguments)))
+            with self._beside.going(self._context) as meta:
+                params = CallToolRequestParams(
+                    name=tool, arguments=_object(arguments), _meta=cast(RequestParamsMeta, meta) or None
+                )
+                async with self._limit:
+                    answer = await self._rounds(session, params)
         except MCPError as error:
             return _failed(error, faults)
         except ValidationError as error:
             raise CallInDoubt(f"the answer does not conform to the protocol: {first_fault(error)}") from error
+        self._beside.coming(answer.meta or {})
         if output is None or answer.is_error:
             return tool_result(answer)
         return tool_result(answer, output.faults(answer.structured_content))

@@ -23,6 +23,7 @@ from toolyard_sdk.messages import ToolResult
 
 from toolyard_registry.schemas import Validator
 from toolyard_registry.sources.mcp.asking import DECLINED
+from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import Call, first_fault
 from toolyard_registry.sources.mcp.faults import Faults
 
@@ -117,11 +118,17 @@ class Connection:
             await asyncio.wait((self._task,), timeout=_CLOSING)
 
     async def call(
-        self, tool: str, arguments: bytes, context: ToolContext, output: Validator | None, seconds: float
+        self,
+        tool: str,
+        arguments: bytes,
+        context: ToolContext,
+        output: Validator | None,
+        seconds: float,
+        beside: Beside = NOTHING,
     ) -> ToolResult:
         """Call a tool; see `Call.make`."""
         async with self._alone if self._one_at_a_time else contextlib.nullcontext():
-            call = Call(context, seconds)
+            call = Call(context, seconds, beside)
             self._calls.add(call)
             try:
                 return await call.make(self.session, tool, arguments, self._faults, output)

@@ -11,6 +11,7 @@ from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Clock, Secrets, Supply
 
 from toolyard_registry.schemas import SchemaInvalid
+from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import ConsentNeeded, SessionOver
 from toolyard_registry.sources.mcp.connection import Connection, Unreachable, reason
 from toolyard_registry.sources.mcp.listing import Listed, list_tools
@@ -46,7 +47,9 @@ class McpSource:
         clock: Clock,
         jitter: Callable[[], float],
         start_seconds: float = START_SECONDS,
+        beside: Beside = NOTHING,
     ) -> None:
+        self._beside = beside
         self.origin = f"mcp:{name}"
         self.supply = Supply()
         self._name = name
@@ -82,7 +85,9 @@ class McpSource:
         for _ in range(2):
             connection = await self._connection(context)
             try:
-                return await connection.call(tool.name, arguments, context, tool.output, self._settings.timeout)
+                return await connection.call(
+                    tool.name, arguments, context, tool.output, self._settings.timeout, self._beside
+                )
             except SessionOver:
                 connection.end()
             except ConsentNeeded as error:
@@ -168,7 +173,7 @@ class McpSource:
     async def _watch(self, connection: Connection) -> None:
         """Have the server say when its tools change; when it stops saying so, ask again later."""
         attempt = 0
-        while connection.tells_changes:
+        while connection.tells_changes and not connection.ended.is_set():
             await connection.watch()
             attempt += 1
             await self._clock.sleep(delay(attempt, self._jitter()))
