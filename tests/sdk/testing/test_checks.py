@@ -111,6 +111,14 @@ BROKEN: dict[str, tuple[Tool, str]] = {
     "a short name": (_spec(name="cs"), "its name can be written by every model"),
     "no words": (_spec(description="Count."), "its description says enough and not too much"),
     "too many words": (_spec(description="Count. " * 1_000), "its description says enough and not too much"),
+    "words that tell nothing": (
+        _spec(description="A tool that gets and returns the count of stock data."),
+        "its description tells it from others",
+    ),
+    "nine parameters": (
+        _schema(properties={f"shelf_{n}": {"type": "string", "description": "A shelf."} for n in range(9)}),
+        "it asks for no more than a model gets right",
+    ),
     "an undescribed parameter": (
         _schema(properties={"shelf": {"type": "string"}}),
         "every parameter is described",

@@ -24,9 +24,20 @@ Found = AsyncIterator[tuple[Level, str]]
 
 SHORTEST_DESCRIPTION, LONGEST_DESCRIPTION = 20, 1_024
 MOST_TOKENS = 800
+MOST_PARAMETERS = 8
+FEWEST_TELLING_WORDS = 2
 CALL_SECONDS = 20.0
 STALL_SECONDS = 0.5
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_TELLING_NOTHING = frozenset(
+    _WORD.findall("""
+    an and any be call calls can data do does doing for from function get gets handle handles helper in info
+    information is it its method of on operation operations or perform performs process processes result results
+    return returns run runs some something stuff the thing things this to tool use used uses utility value values
+    various with
+""")
+)
 _CHANGES = re.compile(r"(book|buy|cancel|create|delete|drop|insert|pay|post|put|remove|send|set|update|write)(_|-|\Z)")
 
 
@@ -49,6 +60,20 @@ async def _description(subject: Subject) -> Found:
     tokens = presentation(subject.tool).tokens
     if tokens > MOST_TOKENS:
         yield "advice", f"about {tokens} tokens in every request: shorten descriptions or split the tool"
+
+
+async def _telling(subject: Subject) -> Found:
+    spec = subject.tool.spec
+    named = set(_WORD.findall(spec.name.lower().replace("_", " ")))
+    told = set(_WORD.findall(spec.description.lower())) - _TELLING_NOTHING - named
+    if len(told) < FEWEST_TELLING_WORDS:
+        yield "advice", f"the description is vague: say what {spec.name} gives, of what, and when to call it"
+
+
+async def _few_parameters(subject: Subject) -> Found:
+    number = len(subject.tool.spec.input_schema.get("properties", {}))
+    if number > MOST_PARAMETERS:
+        yield "advice", f"{number} parameters: models get more than {MOST_PARAMETERS} wrong; split it, or group them"
 
 
 async def _parameters(subject: Subject) -> Found:
@@ -244,7 +269,9 @@ def _crashed(subject: Subject, text: str, *, is_error: bool) -> bool:
 CHECKS = (
     Check("its name can be written by every model", _name),
     Check("its description says enough and not too much", _description),
+    Check("its description tells it from others", _telling),
     Check("every parameter is described", _parameters),
+    Check("it asks for no more than a model gets right", _few_parameters),
     Check("its schemas are JSON Schema 2020-12", _schemas),
     Check("defaults and example fit the schema", _defaults),
     Check("its annotations do not contradict each other", _annotations),

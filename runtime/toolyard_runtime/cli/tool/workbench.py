@@ -17,7 +17,6 @@ from toolyard_sdk.testing import tools_of
 from toolyard_runtime.cli.surroundings import REPOSITORY_FILE, STATE_FOLDER
 from toolyard_runtime.config import Config, read_config
 
-
 TRIAL = "dev"
 """Folder in a package's state folder."""
 
