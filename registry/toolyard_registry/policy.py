@@ -16,6 +16,7 @@ from toolyard_registry.releases import Policy, PolicyCall, Rule
 Ruling = tuple[Decision, str, str]
 """The decision, the id of the rule that made it, and the reason in words."""
 
+YANKED = "release.yanked"
 BUILT_IN = {
     "default.read_only": "the tool is pinned as read-only",
     "default.ask": "no rule approves this call and the tool may have side effects",
@@ -23,6 +24,7 @@ BUILT_IN = {
     "stop.tool": "an operator has stopped this tool",
     "stop.run": "an operator has stopped this agent",
     "grant.revoked": "the agent may no longer call this tool",
+    YANKED: "this release of the tool was withdrawn",
 }
 """The rules that no file holds -> their reasons: the two defaults here, and what the runtime checks beside a policy."""
 

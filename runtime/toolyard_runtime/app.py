@@ -168,6 +168,7 @@ async def composed(
             current_release=agents.granted,
             keep_release=registry.catalogue.put_agent,
             visible_text=visible,
+            yanks=registry.yanks,
             egress=ways_out.of,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)

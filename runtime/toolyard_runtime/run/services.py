@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 from toolyard_memory.sessions import Sessions
 from toolyard_registry.releases import AgentRelease
+from toolyard_registry.yanks import Yanks
 from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Journal, Transaction
@@ -48,3 +49,4 @@ class Services(Struct, frozen=True):
     visible_text: Callable[[Segment], str]
     egress: Callable[[str, str, str | None], Egress] = no_way_out
     successes: Successes = field(default_factory=Successes)
+    yanks: Yanks = field(default_factory=Yanks)
