@@ -128,16 +128,24 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, settings: str = "", *, state: Path | None = None, environment: Mapping[str, str] | None = None
+    folder: Path,
+    settings: str = "",
+    *,
+    state: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve a copy of the repository beside this file from a thread of its own; `settings` are added to its own.
 
-    Settings that name providers of models are served with these; else there is the rehearsal model.
+    `files` are added to it, by path. Settings that name providers of models are served with these; else there is the
+    rehearsal model.
     """
     root = folder / "repository"
     shutil.copytree(REPOSITORY, root)
     with (root / "toolyard.toml").open("a") as file:
         file.write(f"\n{settings}")
+    for path, text in (files or {}).items():
+        (root / path).write_text(text)
     options = ServeOptions(
         repository=root, state_dir=state or folder / "state", rehearsal="[providers." not in settings
     )

@@ -70,6 +70,7 @@ def test_agents_are_listed_with_what_they_may_call(user: Client) -> None:
     assert {tool["name"]: tool["effect"] for tool in clerk["tools"]} == {
         "add": "read_only",
         "fail": "read_only",
+        "measure": "read_only",
         "wait": "read_only",
         "write_note": "side_effect",
     }

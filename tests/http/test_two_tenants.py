@@ -33,6 +33,8 @@ def world(server: Server) -> World:
     assert a.finished(doubtful)["doubts"] == 1
     waiting = a.start(note("of-a"))
     approval = a.waiting(waiting)["id"]
+    asking_run = a.start('call measure {"what": "a hat"}')
+    question = a.until(asking_run, lambda shown: shown["status"] == "parked" and shown["inputs"])["inputs"][0]["id"]
     a.post("/api/v1/stops", {"kind": "tool", "name": "fail"})
     assert a.ask("PUT", "/api/v1/secrets/weather_key", {"value": "of-a-alone"}).status == 201
     assert a.ask("PUT", "/api/v1/secrets/weather_key?end_user=ada", {"value": "of-ada-alone"}).status == 201
@@ -40,6 +42,7 @@ def world(server: Server) -> World:
         "run": doubtful,
         "waiting": waiting,
         "approval": approval,
+        "question": question,
         "call": "1",
         "kind": "tool",
         "name": "fail",
@@ -52,6 +55,7 @@ def world(server: Server) -> World:
         "run": unknown("run_"),
         "waiting": unknown("run_"),
         "approval": unknown("appr_"),
+        "question": unknown("input_") + "_1",
         "call": "1",
         "kind": "tool",
         "name": "nothing",
@@ -105,6 +109,8 @@ HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
     ),
     ("GET", "/api/v1/approvals/{approval:str}"): (asking("GET", "/api/v1/approvals/{approval}"),),
     ("POST", "/api/v1/approvals/{approval:str}"): (asking("POST", "/api/v1/approvals/{approval}", decision="approve"),),
+    ("GET", "/api/v1/inputs/{question:str}"): (asking("GET", "/api/v1/inputs/{question}"),),
+    ("POST", "/api/v1/inputs/{question:str}"): (asking("POST", "/api/v1/inputs/{question}", action="decline"),),
     ("DELETE", "/api/v1/stops/{kind:str}/{name:str}"): (
         asking("DELETE", "/api/v1/stops/{kind}/{name}"),
         asking("DELETE", "/api/v1/stops/tenant/{tenant}"),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from toolyard_sdk.asking import Ask, nobody
 from toolyard_sdk.egress import CLOSED, Egress
 
 
@@ -24,6 +25,7 @@ class ToolContext(Struct, frozen=True):
     for every attempt of one call: hand it to services that can tell a repetition. `settings` holds the plugin's table
     of toolyard.toml. `progress(done, total, message)` reports to whoever watches the run. `egress` is the only way
     out: it reaches the hosts an operator has allowed this tool, and fills in secrets that the tool never sees.
+    `await ask(message, schema)` asks the person for whom the call is made: see `toolyard_sdk.asking`.
     """
 
     tenant: str = "default"
@@ -38,3 +40,4 @@ class ToolContext(Struct, frozen=True):
     logger: logging.Logger = _silent
     progress: Callable[[float, float | None, str], None] = _ignore
     egress: Egress = CLOSED
+    ask: Ask = nobody

@@ -30,6 +30,7 @@ COMMANDS = (
     Entry("Look", "runs", "runs:runs", "List, show and cancel runs."),
     Entry("Look", "why", "why:why", "Say why a run did what it did."),
     Entry("Decide", "approve", "approve:approve", "Decide about a call that waits for a person."),
+    Entry("Decide", "answer", "answer:answer_question", "Answer what a tool asks a person."),
     Entry("Decide", "doubt", "doubt:doubt", "Settle calls of which nobody knows whether they happened."),
     Entry("Decide", "stop", "stop:stop", "Stop an agent, a tool or a tenant before its next effect."),
     Entry("Tools", "tool", "tool:tool", "Write, publish, look at and withdraw tools."),

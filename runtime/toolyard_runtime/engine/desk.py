@@ -24,6 +24,7 @@ from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run.binding import BoundAgent
 from toolyard_runtime.run.drive import Driver
 from toolyard_runtime.run.feed import Feed
+from toolyard_runtime.run.questions import input_id
 from toolyard_runtime.run.runlog import RunContext, RunLog
 from toolyard_runtime.run.segments import Ask, ClientAnswer, Sampling, Segment
 from toolyard_runtime.run.transcript import call_id, read_call_id
@@ -208,6 +209,9 @@ class Desk:
         if waiting:
             names = ", ".join(call_id(row.id, call.head.call) for call in waiting)
             return f"input: no tool output found for function call {names}; send a function_call_output for each."
+        asked = [input_id(row.id, call.head.call) for call in log.state.calls if call.stage == "questioned"]
+        if asked:
+            return f"input: the response waits for a person's answer; give it with `toolyard answer {asked[0]}`."
         names = ", ".join(f"mcpr_{approval.hex()}" for approval in log.state.approvals)
         return (
             f"input: the response waits for approval of {names}; send an mcp_approval_response, "
@@ -228,7 +232,7 @@ class Desk:
         if place is None or row is None:
             return await self._begin(query, ask.messages, None, None, visible=visible)
         row = await self._at_rest(row)
-        if row.status == "parked" and row.reason == "approval":
+        if row.status == "parked" and row.reason in ("approval", "input"):
             return await self._remind(query, row, place, visible)
         if row.status == "parked":
             await self._engine.cancel(row, caller.key, "superseded")

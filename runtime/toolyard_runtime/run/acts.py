@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from toolyard_registry.policy import decide, reason_of
-from toolyard_registry.releases import PolicyCall
+from toolyard_registry.policy import YANKED, decide, reason_of
+from toolyard_registry.releases import PolicyCall, ToolRelease
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_sdk import events as e
+from toolyard_sdk.asking import Question, answering
 from toolyard_sdk.canonical import canonical
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.ids import show
@@ -16,14 +17,18 @@ from toolyard_sdk.messages import Message
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run import answers, loop
 from toolyard_runtime.run.binding import Offer
-from toolyard_runtime.run.calling import InDoubt, Returned, execute, misfit
+from toolyard_runtime.run.calling import Asked, InDoubt, Outcome, Returned, execute, misfit
 from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
+from toolyard_runtime.run.questions import unfit
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.run.transcript import call_id
 
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""
+
+ASK = answering(())
+"""What a call asks with that has no answer yet."""
 
 TOOL_LOG = logging.getLogger("toolyard.tool")
 
@@ -59,15 +64,18 @@ class Acts:
 
     def _policy_call(self, call: e.CallHead) -> PolicyCall:
         log = self._log
-        granted = next(tool for tool in log.agent.release.tools if tool.digest == call.release)
         return PolicyCall(
             tool=call.name,
             agent=log.identity.agent,
             tenant=log.identity.tenant,
             roles=self._context.roles,
-            annotations=granted.spec.annotations,
+            annotations=self._granted(call).spec.annotations,
             arguments=msgspec.json.decode(self._log.arguments(call)) if log.agent.release.policy.rules else {},
         )
+
+    def _granted(self, call: e.CallHead) -> ToolRelease:
+        """Return the release that a call is of."""
+        return next(tool for tool in self._log.agent.release.tools if tool.digest == call.release)
 
     def _record_ruling(self, call: e.CallHead, decision: e.Decision, rule: str, policy: str) -> None:
         """Journal a ruling by its rule's id: the reason in words is the operator's and stays in the release."""
@@ -103,6 +111,8 @@ class Acts:
         stopped = self._stopped(call)
         if stopped:
             return stopped, ""
+        if log.services.yanks.forbids(log.identity.tenant, self._granted(call)):
+            return YANKED, ""
         current = log.services.current_release(log.identity.agent)
         if current is None:  # the agent's file is gone, or cannot be read: whatever it granted is not granted now
             return "grant.revoked", ""
@@ -179,8 +189,24 @@ class Acts:
             return
         if isinstance(outcome, InDoubt):
             self._doubt(call, outcome.why)
+        elif isinstance(outcome, Asked):
+            await self._question(call, outcome.question, duration)
         else:
             self._return(call, outcome, outcome.source, duration)
+
+    async def _question(self, call: e.CallHead, question: Question, duration: int) -> None:
+        """Let a call wait for a person's answer; a question that cannot be put to one is the call's error."""
+        log = self._log
+        if self._stage_of(call.call) != "running":
+            self._return(call, Returned(answers.dropped_words(call.name), is_error=True), "cancelled")
+            return
+        problem = unfit(question, len(log.questions.get(call.call, ())))
+        if problem:
+            self._return(call, Returned(f"{call.name} failed: {problem}", is_error=True), "tool", duration)
+            return
+        content = log.put("question", msgspec.json.encode(question))
+        self._add(e.InputRequested(log.now(), call.call, log.services.new_id(), content))
+        await log.commit()  # it must be answerable while other calls still run
 
     def _may_start(self, call: e.CallHead) -> bool:
         """Look once more before a start; what has changed since it was cleared is journalled instead."""
@@ -200,7 +226,7 @@ class Acts:
             return False
         return True
 
-    async def _call(self, call: e.CallHead, key: str, attempt: int) -> tuple[Returned | InDoubt, int]:
+    async def _call(self, call: e.CallHead, key: str, attempt: int) -> tuple[Outcome, int]:
         log = self._log
         seconds = log.agent.release.tool_seconds
         tool = log.agent.tools[call.name]
@@ -209,7 +235,7 @@ class Acts:
         return await execute(
             tool,
             log.arguments(call),
-            self._tool_context(call.name, key, attempt, seconds),
+            self._tool_context(call, key, attempt, seconds),
             seconds=seconds,
             output_bytes=log.agent.release.tool_output_bytes,
             repeatable=call.effect != "side_effect",
@@ -218,8 +244,8 @@ class Acts:
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
 
-    def _tool_context(self, name: str, key: str, attempt: int, seconds: float) -> ToolContext:
-        log = self._log
+    def _tool_context(self, call: e.CallHead, key: str, attempt: int, seconds: float) -> ToolContext:
+        log, name = self._log, call.name
         return ToolContext(
             tenant=log.identity.tenant,
             end_user=log.identity.end_user,
@@ -232,6 +258,7 @@ class Acts:
             settings=log.agent.settings.get(name, {}),
             egress=log.services.egress(log.agent.origins.get(name, ""), log.identity.tenant, log.identity.end_user),
             logger=TOOL_LOG,
+            ask=answering(log.answers(call.call)) if log.questions else ASK,
             progress=lambda done, total, message: self._progress(key, done, total, message),
         )
 

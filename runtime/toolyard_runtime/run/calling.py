@@ -5,6 +5,7 @@ import time
 from typing import Any, Literal
 
 from msgspec import Struct
+from toolyard_sdk.asking import InputNeeded, Question
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
@@ -28,15 +29,24 @@ class Returned(Struct, frozen=True):
     structured: Any = None
 
 
+class Asked(Struct, frozen=True):
+    """The call has ended with a question to a person, and begins again with the answer."""
+
+    question: Question
+
+
 class InDoubt(Struct, frozen=True):
     """Nobody knows whether the call took effect."""
 
     why: Literal["timeout", "connection_lost"]
 
 
+Outcome = Returned | InDoubt | Asked
+
+
 async def execute(
     tool: Tool, arguments: bytes, context: ToolContext, *, seconds: float, output_bytes: int, repeatable: bool
-) -> tuple[Returned | InDoubt, int]:
+) -> tuple[Outcome, int]:
     """Call the tool and return what became of it, with its duration in microseconds.
 
     Raises CancelledError when the caller's task is cancelled, and nothing else. A call that is not `repeatable` and
@@ -72,7 +82,9 @@ async def execute(
     expired = len(timers) > 1
     ended = errand.result() if errand.done() else None
     if isinstance(ended, ToolResult):
-        outcome: Returned | InDoubt = _capped(ended.text, ended.is_error, output_bytes, ended.structured)
+        outcome: Outcome = _capped(ended.text, ended.is_error, output_bytes, ended.structured)
+    elif isinstance(ended, InputNeeded):
+        outcome = Asked(ended.question)
     elif expired and isinstance(ended, TimeoutError | asyncio.CancelledError | None):
         text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
         outcome = Returned(text, is_error=True, source="timeout") if repeatable else InDoubt("timeout")

@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+import msgspec
 from msgspec import Struct
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
+from toolyard_sdk.asking import Answer, Question
 from toolyard_sdk.canonical import committer
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
@@ -33,10 +35,12 @@ DURABLE_AFTER = 0.05
 UNSALTED = committer(b"")
 """Stands in for a run's own commitments until its salt is made or read."""
 
-NOTED = frozenset({e.PolicyDecided, e.ApprovalDecided, e.ToolsOffered, e.ToolReturned})
+NOTED = frozenset(
+    {e.PolicyDecided, e.ApprovalDecided, e.ToolsOffered, e.ToolReturned, e.InputRequested, e.InputProvided}
+)
 """Events of which later steps look something up."""
 
-UNTIL_DURABLE = (e.ApprovalRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
+UNTIL_DURABLE = (e.ApprovalRequested, e.InputRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
 """Events that readers see only once they are durable: they name what somebody may answer, or say that it is over."""
 
 
@@ -102,6 +106,7 @@ class RunLog:
         self.watching: list[Callable[[Progress], None]] = []
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
+        self.questions: dict[int, list[tuple[e.InputRequested, e.InputProvided | None]]] = {}
         self.offered: e.ToolsOffered | None = None
         self.found: tuple[str, ...] = ()
         self._tail = tail
@@ -218,10 +223,26 @@ class RunLog:
             self.rulings[event.call] = event
         elif isinstance(event, e.ApprovalDecided):
             self.verdicts[event.call] = event
+        elif isinstance(event, e.InputRequested):
+            self.questions.setdefault(event.call, []).append((event, None))
+        elif isinstance(event, e.InputProvided):
+            asked = self.questions.get(event.call, [])
+            asked[:] = [(one, event if one.request == event.request else given) for one, given in asked]
         elif isinstance(event, e.ToolsOffered):
             self.offered = event
         elif isinstance(event, e.ToolReturned) and event.found:
             self.found += event.found
+
+    def answers(self, call: int) -> tuple[tuple[Question, Answer], ...]:
+        """Return what a call has asked a person and what was said, in that order; erased answers decline."""
+        found = []
+        for asked, given in self.questions.get(call, ()):
+            question = self.contents.get(asked.question.n)
+            if given is not None and question is not None:
+                said = self.contents.get(given.answer.n, b"{}") if given.answer is not None else b"{}"
+                answer = Answer(given.action, msgspec.json.decode(said))
+                found.append((msgspec.json.decode(question, type=Question), answer))
+        return tuple(found)
 
     def words(self, content: e.Content | None) -> str:
         """Return a payload's text; "" where there is none or it was erased."""

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 from toolyard_sdk import events as e
+from toolyard_sdk.asking import Question
 from toolyard_sdk.messages import Usage
 
 from toolyard_runtime.models.encoder import calls_of, text_of
+from toolyard_runtime.run.questions import put
 from toolyard_runtime.run.segments import (
     ApprovalOut,
     ClientCallOut,
@@ -33,6 +35,7 @@ ATTEMPT_BITS = 24
 """A position is attempt << 24 | offset: up to 16 million characters in one turn."""
 
 ERASED = "[erased]"
+WAITS = "It asks a person, and begins again with the answer."
 
 Lookup = Callable[[int], bytes | None]
 """Returns a payload of the run by ordinal; None when it was erased."""
@@ -75,6 +78,7 @@ class Transcript:
         self._source_of = source_of
         self._calls: dict[int, tuple[e.CallHead, str]] = {}
         self._asking: dict[bytes, ApprovalOut] = {}
+        self._questions: dict[int, TextOut] = {}
         self._started: e.RunStarted | None = None
         self._attempt = 0
         self._offset = 0
@@ -286,6 +290,20 @@ class Transcript:
     def _on_tool_in_doubt(self, event: e.ToolInDoubt) -> list[StreamEvent]:
         return self._answered(event.call, error=self._text(event.result.n), status="in_doubt")
 
+    def _on_input_requested(self, event: e.InputRequested) -> list[StreamEvent]:
+        if event.call not in self._calls:
+            return []
+        payload = self._lookup(event.question.n)
+        text = ERASED if payload is None else put(self._run, event.call, msgspec.json.decode(payload, type=Question))
+        made = self._answered(event.call, output=WAITS, status="completed")
+        output = TextOut(event.question.n, text)
+        self._questions[event.call] = output
+        return [*made, self._add(output), self._done(len(self.outputs) - 1, output)]
+
+    def _on_input_provided(self, event: e.InputProvided) -> list[StreamEvent]:
+        self._questions.pop(event.call, None)
+        return []
+
     def _on_approval_requested(self, event: e.ApprovalRequested) -> list[StreamEvent]:
         if event.call not in self._calls:
             return []
@@ -320,7 +338,8 @@ class Transcript:
         if event.why == "shutdown":
             return []
         made: list[StreamEvent] = []
-        for output in self._asking.values():  # what was asked in an earlier answer, and still waits
+        waiting: list[Output] = [*self._asking.values(), *self._questions.values()]
+        for output in waiting:  # what was asked in an earlier answer, and still waits
             if output not in self.outputs:
                 made += [self._add(output), self._done(len(self.outputs) - 1, output)]
         self._closed_at = event.at
@@ -341,6 +360,8 @@ FOLD: dict[type, Callable[[Transcript, Any], list[StreamEvent]]] = {
     e.ModelFailed: Transcript._on_failed,  # noqa: SLF001
     e.ApprovalDecided: Transcript._on_approval_decided,  # noqa: SLF001 - as above
     e.ApprovalRequested: Transcript._on_approval_requested,  # noqa: SLF001
+    e.InputRequested: Transcript._on_input_requested,  # noqa: SLF001
+    e.InputProvided: Transcript._on_input_provided,  # noqa: SLF001
     e.ToolStarted: Transcript._on_tool_started,  # noqa: SLF001
     e.ToolReturned: Transcript._on_tool_returned,  # noqa: SLF001
     e.ToolInDoubt: Transcript._on_tool_in_doubt,  # noqa: SLF001

@@ -26,6 +26,8 @@ PayloadKind = Literal[
     "reason",
     "leaked",
     "echo",
+    "question",
+    "answer",
 ]
 """A session item's kind is the role of its message; `raw` are arguments that could not be read."""
 

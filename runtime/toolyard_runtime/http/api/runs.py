@@ -14,6 +14,7 @@ from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, run_of
 from toolyard_runtime.http.api.approvals import approvals_of
+from toolyard_runtime.http.api.inputs import inputs_of
 from toolyard_runtime.http.api.reading import Query, answer, listed
 from toolyard_runtime.run.drive import Driver
 from toolyard_runtime.run.segments import ApprovalOut, ClientCallOut, Output, ServerCallOut, TextOut
@@ -87,6 +88,7 @@ async def whole_run(admin: Admin, row: RunRow) -> dict[str, Any]:
     return {
         **run_object(row, driver),
         "approvals": await approvals_of(admin, row),
+        "inputs": await inputs_of(admin, row),
         "outputs": [output_object(output) for output in segment.outputs] if segment is not None else [],
         "progress": driver.log.progress if driver is not None else {},
     }

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from toolyard_sdk import ToolError, tool
+from toolyard_sdk import ToolContext, ToolError, tool
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -42,3 +42,13 @@ def write_note(name: str, text: str) -> str:
     with (HERE / "notes" / name).open("a") as file:
         file.write(text + "\n")
     return f"{name} is written"
+
+
+SIZE = {"type": "object", "properties": {"size": {"enum": ["S", "M", "L"]}}, "required": ["size"]}
+
+
+@tool(read_only=True)
+async def measure(what: str, context: ToolContext) -> str:
+    """Measure something, by asking a person."""
+    answer = await context.ask(f"Which size has {what}?", SIZE)
+    return f"{what}: {answer.action} {answer.content.get('size', '')}"
