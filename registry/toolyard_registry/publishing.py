@@ -245,7 +245,7 @@ class Publishing:
             bump=tool.verdict.bump,
             changes=tool.verdict.changes,
             flags=tool.flags,
-            confusable=tuple(self._confusable(tool.release.spec)),
+            confusable=tuple(self._confusable(tool.release.spec)) if new else (),
             replay=tool.replay,
             new=new,
         )

@@ -59,6 +59,7 @@ from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.schema import copies_beside
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
+from toolyard_runtime.usage.replay import Replaying
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
 DEFAULT_TENANT = "default"
@@ -149,6 +150,7 @@ async def composed(
         )
         await registry.sighted(loader.current)
         agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry)
+        registry.judge_by(installed=lambda: agents.repository.toolbox.releases, replay=Replaying(database, clock))
 
         def visible(segment: Segment) -> str:
             return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)

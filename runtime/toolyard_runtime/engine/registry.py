@@ -1,12 +1,12 @@
 """The registry of one server: what is published, in SQL and in memory, which follows it; knows no route and no run."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from toolyard_registry.catalogue import DRAFT, Catalogue, Channel
+from toolyard_registry.confusions import confusable
 from toolyard_registry.definitions import Definitions
-from toolyard_registry.located_toml import read_text
 from toolyard_registry.pins import Changed, Pins, Standing
 from toolyard_registry.publications import Publications
 from toolyard_registry.published import Standing as ReleaseStanding
@@ -21,14 +21,14 @@ from toolyard_registry.publishing import (
     no_check,
     no_replay,
 )
+from toolyard_registry.releases import ToolRelease
 from toolyard_registry.repository import Repository
-from toolyard_registry.rights import FILE as RIGHTS_FILE
-from toolyard_registry.rights import HOUSE, NOBODY, UNWRITTEN, Rights, read_rights
+from toolyard_registry.rights import HOUSE, Rights
+from toolyard_registry.rights_file import RightsFile
 from toolyard_registry.shelf import Shelf
 from toolyard_registry.wheels import WheelStore
 from toolyard_registry.yanks import Yanks
 from toolyard_sdk.audit import AuditRecord
-from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database, Transaction
 
@@ -56,11 +56,11 @@ class Registry:
         self.changed: tuple[Changed, ...] = ()
         self.publications = Publications(database, clock, self._record)
         self._definitions = Definitions(database, self.catalogue, clock, self._record)
-        self._repository = repository
+        self._rights = RightsFile(repository)
         self._database = database
         self._clock = clock
         self._shelves = {HOUSE: self.shelf}
-        self._publishing = self._with()
+        self._publishing = Publishing(database, self.catalogue, self.publications, self.wheels, clock)
 
     async def open(self) -> None:
         """Read what was published before the server started."""
@@ -97,44 +97,33 @@ class Registry:
     def judge_by(
         self,
         *,
-        known: Callable[[], Collection[str]] = tuple,
-        confusable: Callable[[ToolSpec], Sequence[str]] = lambda _spec: (),
+        installed: Callable[[], Mapping[str, ToolRelease]],
         replay: Replaying = no_replay,
         check: Checking = no_check,
     ) -> None:
-        """Say what publishing looks at beside the catalogue: see Publishing."""
-        self._publishing = self._with(known=known, confusable=confusable, replay=replay, check=check)
+        """Say what publishing looks at beside the catalogue: the tools that are there, recorded calls, the wheel."""
 
-    def _with(
-        self,
-        *,
-        known: Callable[[], Collection[str]] = tuple,
-        confusable: Callable[[ToolSpec], Sequence[str]] = lambda _spec: (),
-        replay: Replaying = no_replay,
-        check: Checking = no_check,
-    ) -> Publishing:
-        return Publishing(
+        def alike(spec: ToolSpec) -> tuple[str, ...]:
+            there = dict(installed())
+            published = (self.shelf.release(self.shelf.entries(name)[0]) for name in self.shelf.names())
+            there |= {release.spec.name: release for release in published}
+            return confusable(spec, "", ((release.spec, release.source) for release in there.values()))
+
+        self._publishing = Publishing(
             self._database,
             self.catalogue,
             self.publications,
             self.wheels,
             self._clock,
-            known=known,
-            confusable=confusable,
+            known=installed,
+            confusable=alike,
             replay=replay,
             check=check,
         )
 
     def rights(self) -> Rights:
-        """Read who may publish what, as the file says now; nobody while it cannot be read."""
-        path = self._repository / RIGHTS_FILE
-        if not path.exists():
-            return UNWRITTEN
-        try:
-            return read_rights(read_text(path, shown=RIGHTS_FILE))
-        except ConfigError as error:
-            _log.error("nobody may publish: %s", error)
-            return NOBODY
+        """Return who may publish what, as the file says now."""
+        return self._rights.current
 
     async def publish(self, who: Publisher, submission: Submission) -> tuple[PublishedTool, ...]:
         """Publish a wheel's tools; raises PublishRefused and Conflict."""

@@ -13,7 +13,9 @@ from toolyard_runtime.http.api import (
     secrets,
     stops,
     tenants,
+    tool_calls,
     tool_changes,
+    tool_search,
     tools,
     usage,
 )
@@ -34,6 +36,8 @@ API_ROUTES = (
     *tools.ROUTES,
     *tool_changes.ROUTES,
     *audit.ROUTES,
+    *tool_search.ROUTES,
+    *tool_calls.ROUTES,
     *usage.ROUTES,
 )
 

@@ -1,6 +1,5 @@
 """`/api/v1/tools`: publishing tools, and looking at what is there; how a release stands is changed elsewhere."""
 
-import asyncio
 import functools
 from typing import Any
 
@@ -84,7 +83,7 @@ async def publish_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
     admin, caller = admin_of(request), caller_of(request)
     Query(request)
     submission, _ = _read_submission.read(await request.body())
-    rights = await asyncio.to_thread(admin.registry.rights)
+    rights = admin.registry.rights()
     who = Publisher(
         tenant=caller.tenant,
         key=caller.key,
