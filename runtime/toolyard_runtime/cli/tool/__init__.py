@@ -2,11 +2,22 @@
 
 import click
 
+from toolyard_runtime.cli.tool.badge import tool_badge
 from toolyard_runtime.cli.tool.call import call_tool
 from toolyard_runtime.cli.tool.dev import dev_tool
 from toolyard_runtime.cli.tool.listing import diff_tool, list_tools, show_tool
 from toolyard_runtime.cli.tool.new import new_tool
 from toolyard_runtime.cli.tool.publish import publish_tool
+from toolyard_runtime.cli.tool.search import search_tools
+from toolyard_runtime.cli.tool.standing import (
+    admit_tool,
+    deprecate_tool,
+    move_tool,
+    reject_tool,
+    restore_tool,
+    waiting_tools,
+    yank_tool,
+)
 from toolyard_runtime.cli.tool.test import test_tool
 from toolyard_runtime.cli.tool.usage import tool_usage
 
@@ -16,10 +27,19 @@ COMMANDS: tuple[click.Command, ...] = (
     call_tool,
     test_tool,
     tool_usage,
+    search_tools,
     publish_tool,
     list_tools,
     show_tool,
     diff_tool,
+    move_tool,
+    deprecate_tool,
+    yank_tool,
+    restore_tool,
+    waiting_tools,
+    admit_tool,
+    reject_tool,
+    tool_badge,
 )
 """In the order of a tool's life. Each command's module stands beside this one."""
 

@@ -25,6 +25,7 @@ class Called(Struct, frozen=True):
     structured: Any
     is_error: bool
     duration_us: int
+    run: str = ""
 
 
 @click.command("call")
@@ -70,7 +71,8 @@ def call_tool(
     else:
         console().print(Text(clean(called.text), "red" if called.is_error else ""))
         outcome = "an error" if called.is_error else "returned"
-        console(stderr=True).print(Text(f"{outcome} after {_span(called.duration_us)}", "dim"))
+        run = f"  (toolyard why {called.run})" if called.run else ""
+        console(stderr=True).print(Text(f"{outcome} after {_span(called.duration_us)}{clean(run)}", "dim"))
     if called.is_error:
         raise SystemExit(1)
 

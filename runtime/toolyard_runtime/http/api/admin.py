@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from litestar import Request
 from msgspec import Struct
 from toolyard_sdk.ids import read
@@ -12,6 +13,7 @@ from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_see, sees_all
+from toolyard_runtime.engine.tool_search import ToolSearch
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
 from toolyard_runtime.identity import Caller
@@ -48,6 +50,7 @@ class Admin(Struct, frozen=True):
     registry: Registry
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
+    tool_search: ToolSearch = msgspec.field(default_factory=ToolSearch)
 
 
 def admin_of(request: Request[Any, Any, Any]) -> Admin:

@@ -1,0 +1,39 @@
+"""Searches the tools that a server has, for people who look for one; what a run is offered is not decided here."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from toolyard_registry.releases import ToolRelease
+from toolyard_registry.search.documents import document
+from toolyard_registry.search.fusion import ranked
+from toolyard_registry.search.searching import Search
+
+LONGEST = 8_000
+"""Characters of a question that are searched with."""
+
+
+class ToolSearch:
+    """Keeps an index of the tools it was last asked about, and makes another when there are others."""
+
+    def __init__(self) -> None:
+        self._of: Mapping[str, ToolRelease] | None = None
+        self._search = Search()
+        self._making = asyncio.Lock()
+
+    async def find(
+        self, releases: Mapping[str, ToolRelease], text: str, limit: int, sees: Callable[[str], bool]
+    ) -> tuple[tuple[str, float], ...]:
+        """Return (name, score) of at most `limit` tools that fit a text and that `sees` holds, the best first."""
+        if releases is not self._of:
+            async with self._making:
+                if releases is not self._of:
+                    self._search, self._of = await asyncio.to_thread(_index, releases), releases
+        scores = self._search.scores(text[:LONGEST])
+        return ranked({name: score for name, score in scores.items() if sees(name)}, limit)
+
+
+def _index(releases: Mapping[str, ToolRelease]) -> Search:
+    search = Search()
+    for name, release in releases.items():
+        search.add(name, document(release.spec, release.source))
+    return search
