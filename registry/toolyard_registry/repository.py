@@ -154,14 +154,15 @@ class Loader:
         self._refused: tuple[ConfigError, ...] = ()
         self._current = self._load(self._toolbox)
 
-    def _load(self, own: Toolbox, *, locked: bool = True) -> Repository:
+    def _load(self, own: Toolbox) -> Repository:
         self._registry_seen = self._shelf.serial, self._pins.serial
         box = with_supplies(own, self._supplied_seen)
-        return load_repository(self._root, box, shelf=self._shelf, pins=self._pins, locked=locked)
+        return load_repository(self._root, box, shelf=self._shelf, pins=self._pins)
 
     def unlocked(self) -> Repository:
         """Read all files as if there were no agent.lock; nothing of it is served."""
-        return self._load(self._toolbox, locked=False)
+        box = with_supplies(self._toolbox, self._supplied_seen)
+        return load_repository(self._root, box, shelf=self._shelf, pins=self._pins, locked=False)
 
     @property
     def current(self) -> Repository:

@@ -212,6 +212,11 @@ class Agents:
         async with self._reading:
             return await asyncio.to_thread(self._loader.changed)
 
+    async def unlocked(self) -> Repository:
+        """Return what the files say as if there were no agent.lock; nothing of it is served."""
+        async with self._reading:
+            return await asyncio.to_thread(self._loader.unlocked)
+
     async def reload(self) -> tuple[ConfigError, ...]:
         """Read the files again; with a problem the old set stays and the problems are returned.
 
