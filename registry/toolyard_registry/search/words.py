@@ -6,6 +6,7 @@ spaces between words (Chinese, Japanese, Korean) becomes pairs of neighbouring c
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 KEPT = 50_000
 """How many words' stems are remembered: a language's worth, and a bound for made-up ones."""
@@ -71,5 +72,5 @@ def _pairs(word: str) -> Iterator[str]:
     """Yield each two neighbours; a character that stands alone is a word by itself."""
     if len(word) == 1:
         yield word
-    for first, second in zip(word, word[1:], strict=False):
+    for first, second in pairwise(word):
         yield first + second
