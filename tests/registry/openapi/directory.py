@@ -43,13 +43,22 @@ SECONDS = 120
 """For one operation, after which it is given up."""
 
 REASONS: tuple[tuple[str, str], ...] = (
-    (r"reference '.*' could not be resolved|Unresolvable|PointerToNowhere|PathFindError|^judge: KeyError", "document: a reference that leads nowhere"),
-    (r"(?i)not well-formed|ParseError|MediaTypeDeserializeError.*xml|Element '", "judge: XML bodies cannot be compared with a schema"),
+    (
+        r"reference '.*' could not be resolved|Unresolvable|PointerToNowhere|PathFindError|^judge: KeyError",
+        "document: a reference that leads nowhere",
+    ),
+    (
+        r"(?i)not well-formed|ParseError|MediaTypeDeserializeError.*xml|Element '",
+        "judge: XML bodies cannot be compared with a schema",
+    ),
     (r"'deepObject'", "judge: knows deepObject for plain objects only"),
     (r"is not a '(regex|date|date-time|uuid|byte|email|uri)'", "sample: no value of that format was found"),
     (r"b'.*not of type 'string'|Value b'", "judge: compares bytes with a text schema"),
     (r"is not one of \[", "document: an enum that contradicts its type"),
-    (r"re\.error|error: (bad|un|miss|nothing|look)|PatternError|incomplete escape", "document: a pattern that is no regular expression"),
+    (
+        r"re\.error|error: (bad|un|miss|nothing|look)|PatternError|incomplete escape",
+        "document: a pattern that is no regular expression",
+    ),
     (r"does not match '", "sample: no text for the pattern was found"),
     (r"valid under (each|more than one)|is valid under each of", "document: oneOf whose options overlap"),
     (r"RecursionError", "document: a schema that is made of itself"),
@@ -145,8 +154,8 @@ def judged(path: Path) -> Outcome:
     try:
         imported = import_document(content, _settings(raw), name="x")
     except Unusable as error:
-        others = tuple((place, f"import: {error.reason}", error.words) for place in _counted(raw))
-        return Outcome(name, total, 0, others, time.perf_counter() - began, time.process_time() - cpu)
+        lost = tuple((place, f"import: {error.reason}", error.words) for place in _counted(raw))
+        return Outcome(name, total, 0, lost, time.perf_counter() - began, time.process_time() - cpu)
     except Exception as error:  # noqa: BLE001 - what this command looks for
         return Outcome(name, total, 0, (), 0, 0, f"{type(error).__name__}: {error}")
     seconds, used = time.perf_counter() - began, time.process_time() - cpu
@@ -241,6 +250,7 @@ def _prepare() -> None:
 def _code() -> str:
     """Return a digest of everything that decides: results of other code are not taken over."""
     import toolyard_registry.schemas  # noqa: PLC0415 - to find its folder
+
     package = Path(toolyard_registry.schemas.__file__).parent
     files = sorted([*(package / "sources" / "openapi").glob("*.py"), package / "schemas.py", *HERE.glob("[!t]*.py")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
@@ -279,9 +289,8 @@ def table(outcomes: list[Outcome]) -> str:
         f"{PACKAGE}: {len(outcomes)} documents, {operations} operations; judged by {JUDGE[0]}",
         f"counted as imported  {valid} = {valid / max(operations, 1):.2%} (at least 97 %)",
         f"crashes              {len(crashes)}",
-        f"largest document     {largest.document}: {largest.operations} operations in {largest.seconds:.1f} s "
-        f"({largest.cpu:.1f} s of CPU; within 10 s)",
-        f"slowest document     {slowest.document}: {slowest.seconds:.1f} s",
+        f"largest document     {largest.document}: {largest.seconds:.1f} s for {largest.operations} operations",
+        f"slowest document     {slowest.document}: {slowest.seconds:.1f} s (within 10 s)",
         "others, by reason:",
         *(f"  {count:6d}  {reason}" for reason, count in reasons.most_common()),
         *(f"crash: {outcome.document}: {outcome.crash}" for outcome in crashes),

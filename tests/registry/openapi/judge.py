@@ -16,35 +16,41 @@ import re
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
 from http.cookies import SimpleCookie
+from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jsonschema_path import SchemaPath
-from openapi_core.datatypes import RequestParameters
-from openapi_core.casting.schemas import oas30_write_schema_casters_factory, oas31_schema_casters_factory
-from openapi_core.deserializing.media_types.util import json_loads, plain_loads
-from openapi_core.deserializing.styles import style_deserializers
-from openapi_core.deserializing.styles.factories import StyleDeserializersFactory
-from openapi_core.templating.media_types.datatypes import MediaType
-from openapi_core.templating.paths.datatypes import PathOperationServer
-from openapi_core.templating.paths.finders import APICallPathFinder
-from openapi_core.validation.request import V30RequestValidator, V31RequestValidator
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+# The validator is not installed where this repository's types are checked: its modules are loaded by name.
+casting: Any = import_module("openapi_core.casting.schemas")
+core: Any = import_module("openapi_core.datatypes")
+media_types: Any = import_module("openapi_core.deserializing.media_types.util")
+paths: Any = import_module("openapi_core.templating.paths.datatypes")
+ranges: Any = import_module("openapi_core.templating.media_types.datatypes")
+schemas: Any = import_module("jsonschema_path")
+structures: Any = import_module("werkzeug.datastructures")
+styles: Any = import_module("openapi_core.deserializing.styles")
+style_factories: Any = import_module("openapi_core.deserializing.styles.factories")
+validators: Any = import_module("openapi_core.validation.request")
 
 SECONDS = 20
 IGNORED = {"accept", "content-type", "authorization"}
 TOLD = 400
 
 
-class _Finder(APICallPathFinder):
+class _Finder:
     """Finds the operation that the request says it is for."""
+
+    def __init__(self, spec: Any, **_: object) -> None:
+        self.spec = spec
 
     def find(self, method: str, name: str) -> Any:
         path = self.spec / "paths" / name.removeprefix("//")
         nothing = SimpleNamespace(variables={})
-        return PathOperationServer(path, path / method, None, nothing, nothing)
+        return paths.PathOperationServer(path, path / method, None, nothing, nothing)
 
 
 class _AnyJson(dict[str, Any]):
@@ -58,14 +64,14 @@ class _AnyJson(dict[str, Any]):
 
     def _loads(self, media: str) -> Any:
         if media.endswith(("+json", "/json")):
-            return json_loads
-        return plain_loads if media.startswith("text/") and media != "text/xml" else None
+            return media_types.json_loads
+        return media_types.plain_loads if media.startswith("text/") and media != "text/xml" else None
 
 
-def _deep(explode: bool, name: str, kind: str, location: Any) -> Any:
-    if not any(key.startswith(f"{name}[") for key in location.keys()):
+def _deep(explode: bool, name: str, kind: str, location: Mapping[str, Any]) -> Any:
+    if not any(key.startswith(f"{name}[") for key in location):
         raise KeyError(name)
-    return style_deserializers["deepObject"](explode, name, kind, location)
+    return styles.style_deserializers["deepObject"](explode, name, kind, location)
 
 
 class _ReadsRanges:
@@ -74,27 +80,20 @@ class _ReadsRanges:
     def _find_media_type(self, content: Any, mimetype: str | None = None) -> Any:
         found = super()._find_media_type(content, mimetype)  # type: ignore[misc]  # mixed into a validator
         if mimetype and "*" in found.mime_type:
-            return MediaType(mimetype.partition(";")[0].strip().lower(), found.parameters, found.media_type)
+            return ranges.MediaType(mimetype.partition(";")[0].strip().lower(), found.parameters, found.media_type)
         return found
-
-
-class _Validator30(_ReadsRanges, V30RequestValidator):
-    pass
-
-
-class _Validator31(_ReadsRanges, V31RequestValidator):
-    pass
 
 
 def _validator(document: Any) -> Any:
     later = document["openapi"].startswith("3.1")
-    casters = oas31_schema_casters_factory if later else oas30_write_schema_casters_factory
-    return (_Validator31 if later else _Validator30)(
-        SchemaPath.from_dict(document),
+    base = validators.V31RequestValidator if later else validators.V30RequestValidator
+    casters = casting.oas31_schema_casters_factory if later else casting.oas30_write_schema_casters_factory
+    return type("Validator", (_ReadsRanges, base), {})(
+        schemas.SchemaPath.from_dict(document),
         path_finder_cls=_Finder,
         extra_media_type_deserializers=_AnyJson(),
-        style_deserializers_factory=StyleDeserializersFactory(
-            casters, style_deserializers={**style_deserializers, "deepObject": _deep}
+        style_deserializers_factory=style_factories.StyleDeserializersFactory(
+            casters, style_deserializers={**styles.style_deserializers, "deepObject": _deep}
         ),
     )
 
@@ -102,7 +101,7 @@ def _validator(document: Any) -> Any:
 class _Request:
     def __init__(self, told: dict[str, Any]) -> None:
         parts = urlsplit(told["url"])
-        headers = Headers(told["headers"])
+        headers = structures.Headers(told["headers"])
         self.host_url = ""
         self.path = told["path"]
         self.path_pattern = "//" + told["path"]
@@ -110,11 +109,11 @@ class _Request:
         self.body = base64.b64decode(told["body"]) or None
         self.content_type = headers.get("Content-Type", "")
         cookies = {key: unquote(morsel.value) for key, morsel in SimpleCookie(headers.get("Cookie", "")).items()}
-        self.parameters = RequestParameters(
+        self.parameters = core.RequestParameters(
             path=_in_path(told["path"], parts.path, told["base"]),
-            query=ImmutableMultiDict(parse_qsl(parts.query, keep_blank_values=True)),
+            query=structures.ImmutableMultiDict(parse_qsl(parts.query, keep_blank_values=True)),
             header=headers,
-            cookie=ImmutableMultiDict(cookies),
+            cookie=structures.ImmutableMultiDict(cookies),
         )
 
 
@@ -201,9 +200,7 @@ def main() -> None:
     for line in sys.stdin:
         told = json.loads(line)
         if "document" in told:
-            with open(told["document"], "rb") as file:
-                document = _without_ignored(json.load(file))
-            validator = _validator(document)
+            validator = _validator(_without_ignored(json.loads(Path(told["document"]).read_bytes())))
             continue
         signal.alarm(SECONDS)
         verdict = _verdict(validator, told)

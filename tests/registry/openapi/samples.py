@@ -48,29 +48,35 @@ class _Sampler:
         if not isinstance(schema, dict):
             return "text"
         flat = self._flat(schema, 0)
-        for key in ("const", "enum"):
-            if key in flat:
-                return flat[key] if key == "const" else flat[key][index % len(flat[key])]
-        if self._told and not index:
-            if "default" in flat and flat["default"] not in (None, ""):
-                return flat["default"]
-            if flat.get("examples"):
-                return flat["examples"][0]
+        told = self._given(flat, index)
+        if told:
+            return told[0]
         kind = flat.get("type")
         kinds = kind if isinstance(kind, list) else [kind] if kind else [_guessed(flat)]
-        match next((one for one in kinds if one != "null"), "null"):
+        return self._made(next((one for one in kinds if one != "null"), "null"), flat, depth, index)
+
+    def _given(self, flat: dict[str, Any], index: int) -> list[Any]:
+        """Return the value that the schema itself gives, if any."""
+        if "const" in flat:
+            return [flat["const"]]
+        if "enum" in flat:
+            return [flat["enum"][index % len(flat["enum"])]]
+        if self._told and not index:
+            if "default" in flat and flat["default"] not in (None, ""):
+                return [flat["default"]]
+            return list(flat.get("examples", ()))[:1]
+        return []
+
+    def _made(self, kind: str, flat: dict[str, Any], depth: int, index: int) -> Any:
+        match kind:
             case "object":
                 return self._object(flat, depth)
             case "array":
                 return self._array(flat, depth)
-            case "integer":
-                return _number(flat, 1, index)
-            case "number":
-                return _number(flat, 0, index)
-            case "boolean":
-                return True
-            case "null":
-                return None
+            case "integer" | "number":
+                return _number(flat, 1 if kind == "integer" else 0, index)
+            case "boolean" | "null":
+                return True if kind == "boolean" else None
             case _:
                 return _string(flat, index)
 
@@ -176,31 +182,26 @@ def matching(pattern: str, low: int = 0) -> str:
 
 
 def _of(parsed: Any, repeats: int, groups: dict[int, str]) -> list[str]:
-    made: list[str] = []
-    for code, value in parsed:
-        if code is sre.LITERAL:
-            made.append(chr(value))
-        elif code is sre.NOT_LITERAL:
-            made.append("a" if value != ord("a") else "b")
-        elif code is sre.ANY:
-            made.append("a")
-        elif code is sre.IN:
-            made.append(_one_in(value))
-        elif code in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            low, high, inner = value
-            made += _of(inner, repeats, groups) * max(low, min(int(high), repeats))
-        elif code is sre.SUBPATTERN:
-            text = "".join(_of(value[3], repeats, groups))
-            if value[0] is not None:
-                groups[value[0]] = text
-            made.append(text)
-        elif code is sre.BRANCH:
-            made += _of(value[1][0], repeats, groups)
-        elif code is sre.CATEGORY:
-            made.append(_of_category(value))
-        elif code is sre.GROUPREF:
-            made.append(groups.get(value, ""))
-    return made
+    return [_one_of(code, value, repeats, groups) for code, value in parsed]
+
+
+def _one_of(code: Any, value: Any, repeats: int, groups: dict[int, str]) -> str:
+    if code in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+        low, high, inner = value
+        times: int = max(low, min(int(high), repeats))
+        return "".join(_of(inner, repeats, groups)) * times
+    if code is sre.SUBPATTERN:
+        text: str = "".join(_of(value[3], repeats, groups))
+        if value[0] is not None:
+            groups[value[0]] = text
+        return text
+    if code is sre.BRANCH:
+        return "".join(_of(value[1][0], repeats, groups))
+    if code in (sre.LITERAL, sre.NOT_LITERAL):
+        return chr(value) if code is sre.LITERAL else "b" if value == ord("a") else "a"
+    if code is sre.IN:
+        return _one_in(value)
+    return groups.get(value, "") if code is sre.GROUPREF else _of_category(value) if code is sre.CATEGORY else "a"
 
 
 def _of_category(category: Any) -> str:

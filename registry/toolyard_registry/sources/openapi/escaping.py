@@ -1,5 +1,8 @@
 """Percent-encodes text for the parts of a URL (RFC 3986, section 2); knows no parameter and no style."""
 
+import re
+
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ENCODED = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
 
@@ -24,12 +27,5 @@ def unpercent(text: str) -> str:
     """Return percent-encoded text decoded; what is no escape stays, bytes that are not UTF-8 become U+FFFD."""
     if "%" not in text:
         return text
-    first, *others = text.encode(errors="replace").split(b"%")
-    decoded = bytearray(first)
-    for part in others:
-        try:
-            decoded.append(int(part[:2], 16) if part[:2].isalnum() else -1)
-            decoded += part[2:]
-        except ValueError:
-            decoded += b"%" + part
+    decoded = _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), text.encode(errors="replace"))
     return decoded.decode(errors="replace")

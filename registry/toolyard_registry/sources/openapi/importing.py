@@ -12,6 +12,7 @@ from msgspec import Struct
 from toolyard_sdk.messages import ToolSpec
 
 from toolyard_registry.names import NameInvalid, check_name
+from toolyard_registry.sources.openapi.accepting import accepted
 from toolyard_registry.sources.openapi.bodies import BodyPlan, read_body
 from toolyard_registry.sources.openapi.definitions import Definitions
 from toolyard_registry.sources.openapi.naming import tool_names
@@ -126,6 +127,7 @@ class _Importer:
             parameters=parameters,
             body=read_body(operation.raw.get("requestBody"), self._references, self._definitions),
             credentials=credentials,
+            accept=accepted(operation, self._references),
         )
 
     def _base(self, operation: Operation) -> str:

@@ -23,7 +23,7 @@ def tool_names(operations: Sequence[Operation], prefix: str) -> list[str]:
     by_id = [_plain(operation.id) for operation in operations]
     shared = Counter(by_id)
     names = [
-        name if name and shared[name] == 1 else _plain(f"{operation.method}_{operation.path}")
+        name if name and shared[name] == 1 else _plain(f"{operation.method} {operation.path}")
         for name, operation in zip(by_id, operations, strict=True)
     ]
     full = [prefix + name for name in names]

@@ -23,14 +23,17 @@ IDEMPOTENCY_KEY = "idempotency-key"
 NOT_ARGUMENTS = frozenset(
     {
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",
         "content-type",
         "expect",
         "host",
+        "http2-settings",
         "keep-alive",
         "proxy-authorization",
+        "proxy-connection",
         "te",
         "trailer",
         "transfer-encoding",

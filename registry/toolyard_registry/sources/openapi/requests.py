@@ -14,6 +14,7 @@ from msgspec import Struct
 from toolyard_sdk.egress import secret
 from toolyard_sdk.errors import ArgumentsInvalid
 
+from toolyard_registry.sources.openapi.accepting import USUAL
 from toolyard_registry.sources.openapi.bodies import BodyPlan
 from toolyard_registry.sources.openapi.escaping import HARMLESS, IN_PATH, percent
 from toolyard_registry.sources.openapi.forms import multipart, urlencoded
@@ -21,10 +22,11 @@ from toolyard_registry.sources.openapi.parameters import IDEMPOTENCY_KEY, Parame
 from toolyard_registry.sources.openapi.security import Credential
 from toolyard_registry.sources.openapi.styles import in_header, in_path, in_query, text_of
 
-_HANDLE = "{{secret:"
+_HANDLE = re.compile(r"(?:\{|%7B){2}\s*secret", re.IGNORECASE)
+"""What the way out might take for a secret's handle, also percent-encoded."""
+
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _PLACE = re.compile(r"\{([^{}]+)\}")
-_ACCEPT = "application/json, text/*;q=0.8, */*;q=0.5"
 
 
 class Plan(Struct, frozen=True):
@@ -36,6 +38,7 @@ class Plan(Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     body: BodyPlan | None = None
     credentials: tuple[Credential, ...] = ()
+    accept: str = USUAL
 
 
 class HttpRequest(Struct, frozen=True):
@@ -61,7 +64,7 @@ def write_request(plan: Plan, arguments: dict[str, Any], *, idempotency_key: str
     ]
     path, query = _path(plan, values)
     cookies: list[str] = []
-    headers = {"Accept": _ACCEPT}
+    headers = {"Accept": plan.accept}
     for parameter, value in values:
         match parameter.place:
             case "query":
@@ -76,7 +79,8 @@ def write_request(plan: Plan, arguments: dict[str, Any], *, idempotency_key: str
     if plan.body is not None and "body" in arguments:
         media, body = _body(plan.body, arguments["body"])
         headers["Content-Type"] = media
-    if _HANDLE in "".join(headers.values()) or _HANDLE.encode() in body:
+    given = "\n".join((path, *query, *cookies, *headers.values(), body.decode("latin-1")))
+    if _HANDLE.search(given):
         raise ArgumentsInvalid("Arguments cannot name secrets: the operator's settings fill them in where they belong.")
     _automatic(plan, idempotency_key, headers, query, cookies)
     if cookies:

@@ -78,7 +78,7 @@ class Schemes:
         match scheme.get("type"):
             case "apiKey":
                 place, key = scheme.get("in"), scheme.get("name")
-                if place in ("query", "cookie") and isinstance(key, str) and key:
+                if place in ("query", "cookie") and isinstance(key, str) and key.isprintable() and "{" not in key:
                     return Credential(place, key, handle)
                 if place == "header" and isinstance(key, str) and HEADER_NAME.fullmatch(key):
                     return Credential(place, key, handle)
