@@ -11,7 +11,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Tool
-from toolyard_sdk.serve.meta import Raised
+from toolyard_sdk.serve.meta import Raised, RaisedKind
 
 DETAIL = 2_000
 """Characters of an exception's text that a client is shown."""
@@ -67,15 +67,20 @@ def _of_error(name: str, error: BaseException | None) -> Outcome:
     if isinstance(error, ToolError):
         return Outcome(ToolResult(words, is_error=True))
     if error is None or isinstance(error, asyncio.CancelledError):  # it did not stop in time, or stopped itself
-        return Outcome(ToolResult(f"{name} was stopped before it returned.", is_error=True), "timeout")
+        stopped = f"{name} was stopped before it returned."
+        return Outcome(ToolResult(stopped, is_error=True), Raised("timeout", stopped))
     if isinstance(error, ConnectionRefusedError):  # nothing was sent
-        return Outcome(ToolResult(f"{name} failed: {words}"[:DETAIL], is_error=True), "refused")
+        return Outcome(ToolResult(f"{name} failed: {words}"[:DETAIL], is_error=True), _raised("refused", words))
     raised: Raised | None = None
     if isinstance(error, TimeoutError):
-        raised = "timeout"
+        raised = _raised("timeout", words)
     elif isinstance(error, CallInDoubt | ConnectionError):
-        raised = "connection_lost"
+        raised = _raised("connection_lost", words)
     return Outcome(ToolResult(f"{name} failed: {type(error).__name__}: {words}"[:DETAIL], is_error=True), raised)
+
+
+def _raised(kind: RaisedKind, words: str) -> Raised:
+    return Raised(kind, words.encode(errors="replace").decode()[:DETAIL])
 
 
 def _words(error: BaseException | None) -> str:

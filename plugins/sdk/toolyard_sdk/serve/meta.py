@@ -1,5 +1,6 @@
 """What a Toolyard server and a plugin served to it say to each other in `_meta`; knows no MCP and no transport."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +12,7 @@ CONTEXT = "toolyard/context"
 """Of a call: who is asking, as `CallContext`. Believed only by a process that a Toolyard server has started."""
 
 RAISED = "toolyard/raised"
-"""Of a result: what the tool raised, where its outcome is not known: a `Raised`."""
+"""Of a result: what the tool raised that no result says, as `Raised`."""
 
 PARENT = "TOOLYARD_PARENT"
 """The environment variable that a Toolyard server sets: the path of the Unix socket that requests go out by."""
@@ -22,7 +23,14 @@ SETTINGS = "TOOLYARD_SETTINGS"
 KEY = "TOOLYARD_SERVE_KEY"
 """The environment variable with the key that callers over HTTP send as `Authorization: Bearer`."""
 
-Raised = Literal["refused", "timeout", "connection_lost"]
+RaisedKind = Literal["refused", "timeout", "connection_lost"]
+
+
+class Raised(Struct, frozen=True):
+    """An exception that leaves a call in doubt, or says that nothing was sent, in its own words."""
+
+    kind: RaisedKind
+    words: str
 
 
 class CallContext(Struct, frozen=True, omit_defaults=True):
@@ -59,3 +67,24 @@ def read_context(meta: Any) -> CallContext:
     """Return what a call's `_meta` says of it; raises msgspec.ValidationError, naming the field, for what is none."""
     told = meta.get(CONTEXT) if isinstance(meta, dict) else None
     return msgspec.convert(told, CallContext) if told is not None else CallContext()
+
+
+def write_raised(raised: Raised | None) -> dict[str, Any] | None:
+    """Return the `_meta` of a result."""
+    return {RAISED: msgspec.to_builtins(raised)} if raised is not None else None
+
+
+def raise_again(meta: Mapping[str, Any]) -> None:
+    """Raise what a result's `_meta` says was raised where it comes from; nothing where it says nothing."""
+    try:
+        raised = msgspec.convert(meta.get(RAISED), Raised | None)
+    except msgspec.ValidationError:
+        return
+    if raised is None:
+        return
+    kinds: dict[RaisedKind, type[Exception]] = {
+        "refused": ConnectionRefusedError,
+        "timeout": TimeoutError,
+        "connection_lost": ConnectionError,
+    }
+    raise kinds[raised.kind](raised.words)

@@ -14,7 +14,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import Egress
 from toolyard_sdk.serve.calls import perform, reporting
 from toolyard_sdk.serve.finding import Served
-from toolyard_sdk.serve.meta import RAISED, CallContext, read_context
+from toolyard_sdk.serve.meta import CallContext, read_context, write_raised
 from toolyard_sdk.serve.wording import result_of, tool_of
 
 PAGE = 100
@@ -74,8 +74,7 @@ class _Offering:
                 egress=self._way_out(asking),
             )
             outcome = await perform(tool, msgspec.json.encode(params.arguments or {}), context)
-        meta = {RAISED: outcome.raised} if outcome.raised else None
-        return result_of(outcome.result, tool.spec, ctx.protocol_version, meta)
+        return result_of(outcome.result, tool.spec, ctx.protocol_version, write_raised(outcome.raised))
 
     def _asking(self, ctx: Context) -> CallContext:
         if not self._trusting:

@@ -1,0 +1,197 @@
+"""Tools of releases that are not installed: each release's plugins run as MCP servers in its own environment.
+
+A tool is there at once, by its pinned definition; what serves it is made and started when it is first wanted.
+"""
+
+import asyncio
+import importlib
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.errors import ToolError
+from toolyard_sdk.messages import ToolResult, ToolSpec
+from toolyard_sdk.ports import Clock, Tool, ToolSource
+from toolyard_sdk.serve.meta import PARENT, SETTINGS
+
+from toolyard_registry.environments.building import Environments
+from toolyard_registry.environments.gate import Gate
+from toolyard_registry.environments.uv import BuildFailed
+from toolyard_registry.releases import ToolRelease
+from toolyard_registry.schemas import Validator, compile_schema
+from toolyard_registry.sources.mcp.settings import McpSettings
+from toolyard_registry.wheels import WheelRefused, inspect_wheel
+
+LONGEST_CALL = 86_400.0
+"""Seconds; whoever calls has a time-out of their own."""
+
+MARGIN = 1.0
+"""Seconds before a call's deadline at which it is given up while its environment is still being made."""
+
+PATIENCE = 30.0
+"""Seconds that a call without a deadline waits for that."""
+
+
+class NotServed(Exception):
+    """A release that cannot be served: why, in words for an operator."""
+
+
+class OtherReleases:
+    """Serves releases by their wheels: one process for each plugin of each wheel, for as long as this is open.
+
+    `settings` are the `[plugins.NAME]` tables, `folder` is where the processes run.
+    """
+
+    def __init__(
+        self, environments: Environments, settings: Mapping[str, Mapping[str, Any]], folder: Path, clock: Clock
+    ) -> None:
+        self._environments = environments
+        self._settings = settings
+        self._folder = folder
+        self._clock = clock
+        self._gate = Gate()
+        self._opening = asyncio.Lock()
+        self._starting: dict[str, asyncio.Task[tuple[ToolSource, ...]]] = {}
+
+    def tool(self, release: ToolRelease, wheel: Path, sha256: str) -> "OtherRelease":
+        """Return a tool of a release whose wheel this is; what serves it begins to be made."""
+        self._started(wheel, sha256).add_done_callback(_noted)
+        return OtherRelease(release, wheel, sha256, self)
+
+    async def served(self, release: ToolRelease, wheel: Path, sha256: str) -> Tool:
+        """Return the tool in its process; raises NotServed."""
+        name = release.spec.name
+        try:
+            sources = await asyncio.shield(self._started(wheel, sha256))
+        except (BuildFailed, WheelRefused, OSError) as error:
+            raise NotServed(f"{name} {release.version} cannot be served: {error}") from error
+        problems: list[str] = []
+        for source in sources:
+            problems += source.supply.problems
+            found = next((tool for tool in source.supply.tools if tool.spec.name == name), None)
+            if found is None:
+                continue
+            if found.spec.input_schema != release.spec.input_schema:
+                raise NotServed(f"{name} {release.version} takes other arguments than it was published with")
+            return found
+        raise NotServed(f"{wheel.name} does not offer {name}: {'; '.join(problems) or 'it has no such tool'}")
+
+    async def close(self) -> None:
+        """End every process."""
+        for starting in self._starting.values():
+            starting.cancel()
+        if self._starting:
+            await asyncio.wait(self._starting.values())
+        started = [task.result() for task in self._starting.values() if not task.cancelled() and not task.exception()]
+        await asyncio.gather(*(source.close() for sources in started for source in sources), return_exceptions=True)
+        self._starting.clear()
+        await self._gate.close()
+
+    def _started(self, wheel: Path, sha256: str) -> asyncio.Task[tuple[ToolSource, ...]]:
+        """Return the start of a wheel's processes; one that has failed is tried again."""
+        known = self._starting.get(sha256)
+        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
+            known = self._starting[sha256] = asyncio.create_task(self._start(wheel, sha256))
+        return known
+
+    async def _start(self, wheel: Path, sha256: str) -> tuple[ToolSource, ...]:
+        made = await self._environments.ready(wheel, sha256)
+        inspected = await asyncio.to_thread(lambda: inspect_wheel(wheel.read_bytes(), wheel.name))
+        async with self._opening:
+            if not self._gate.path:
+                await self._gate.open()
+        await asyncio.to_thread(_load)
+        sources = [self._source(f"{inspected.name}-{plugin}", plugin, made.python) for plugin in inspected.plugins]
+        try:
+            async with asyncio.TaskGroup() as opening:
+                for source in sources:
+                    opening.create_task(source.open(_nothing))
+        except BaseException:
+            for source in sources:
+                await source.close()
+            raise
+        return tuple(sources)
+
+    def _source(self, name: str, plugin: str, python: Path) -> ToolSource:
+        """Make the source of one plugin."""
+        from toolyard_registry.sources.mcp.source import McpSource  # noqa: PLC0415 - see _load
+
+        settings = McpSettings(
+            command=(str(python), "-I", "-m", "toolyard_sdk.serve", plugin),
+            env={
+                PARENT: self._gate.path,
+                SETTINGS: msgspec.json.encode(self._settings.get(plugin, {})).decode(),
+            },
+            cwd=str(self._folder),
+            prefix="",
+            timeout=LONGEST_CALL,
+        )
+        return McpSource(
+            name,
+            settings,
+            secrets=_NoSecrets(),
+            clock=self._clock,
+            jitter=random.SystemRandom().random,
+            beside=self._gate,
+        )
+
+
+class OtherRelease:
+    """Implements `Tool` by a release in a process of its own; it presents what was published."""
+
+    def __init__(self, release: ToolRelease, wheel: Path, sha256: str, house: OtherReleases) -> None:
+        self._release = release
+        self._wheel = wheel
+        self._sha256 = sha256
+        self._house = house
+        self._validator: Validator = compile_schema(release.spec.input_schema)
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What was published."""
+        return self._release.spec
+
+    def check(self, arguments: bytes) -> None:
+        """Raise ArgumentsInvalid, naming the field, unless `arguments` fit the input schema."""
+        self._validator.check(arguments)
+
+    async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
+        """Call it in its process; raises ToolError while it cannot be served, and ConnectionRefusedError unsent."""
+        left = context.deadline / 1e6 - time.time() - MARGIN if context.deadline else PATIENCE
+        try:
+            async with asyncio.timeout(max(left, 0.0)):
+                tool = await self._house.served(self._release, self._wheel, self._sha256)
+        except TimeoutError:
+            raise ConnectionRefusedError(
+                f"the environment of {self.spec.name} {self._release.version} is still being made; call it again later"
+            ) from None
+        except NotServed as error:
+            raise ToolError(str(error)) from error
+        return await tool.call(arguments, context)
+
+
+class _NoSecrets:
+    """Implements Secrets for processes that are told none."""
+
+    async def reveal(self, tenant: str, end_user: str | None, name: str) -> None:
+        """Return None."""
+        del tenant, end_user, name
+
+
+def _nothing() -> None:
+    """Take the news that a plugin's tools are others: those of one process stay."""
+
+
+def _noted(starting: "asyncio.Task[Any]") -> None:
+    """Look at a failure that nobody waits for; whoever calls the tool is told of it."""
+    if not starting.cancelled():
+        starting.exception()
+
+
+def _load() -> None:
+    """Load what needs the SDK: about a second of work, which no event loop should wait for."""
+    importlib.import_module("toolyard_registry.sources.mcp.source")
