@@ -79,10 +79,17 @@ class Validator:
         return f"The arguments are: {', '.join(words)}{more}."
 
 
+def not_installed(error: ModuleNotFoundError) -> str:
+    """Return what to do about a library that the base installation leaves out."""
+    return f"it needs {error.name}, which is not installed: pip install 'toolyard[sources]'"
+
+
 def compile_schema(schema: Mapping[str, Any] | bool) -> Validator:
     """Return a validator for a JSON Schema; raises SchemaInvalid, also where a reference leads out of the schema."""
-    from jsonschema_rs import FancyRegexOptions, validator_for  # noqa: PLC0415 - loaded by those who have such schemas
-
+    try:
+        from jsonschema_rs import FancyRegexOptions, validator_for  # noqa: PLC0415 - loaded by those who have a schema
+    except ModuleNotFoundError as error:
+        raise SchemaInvalid(not_installed(error)) from error
     if not isinstance(schema, bool):
         _measure(schema)
     try:

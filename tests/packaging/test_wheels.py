@@ -10,8 +10,11 @@ from tests.packaging.installing import ROOT, Environment, build, run, sizes
 
 DISTRIBUTIONS = {
     *("toolyard", "toolyard_sdk", "toolyard_registry", "toolyard_memory", "toolyard_runtime"),
-    *("toolyard_calculator", "toolyard_clock", "toolyard_files"),
+    *("toolyard_calculator", "toolyard_clock", "toolyard_fetch", "toolyard_files"),
 }
+EXTRAS = {"toolyard_fetch"}
+"""What comes with an extra of `toolyard` only."""
+
 LIMIT_MB = 100.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("packaging")]
@@ -55,7 +58,7 @@ def test_what_is_installed_came_from_the_wheels_and_not_from_this_repository(ins
         "print(json.dumps({name: url for name, url in found.items() if name.startswith('toolyard')}))"
     )
     found = json.loads(run(installed.python, "-c", program))
-    assert {name.replace("-", "_") for name in found} == DISTRIBUTIONS
+    assert {name.replace("-", "_") for name in found} == DISTRIBUTIONS - EXTRAS
     assert not any("editable" in (url or "") for url in found.values())
     where = run(installed.python, "-c", "import toolyard_runtime; print(toolyard_runtime.__file__)")
     assert Path(where.strip()).is_relative_to(installed.packages)

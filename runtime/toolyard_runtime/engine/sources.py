@@ -8,6 +8,7 @@ from typing import Any
 
 from toolyard_registry.located_toml import did_you_mean
 from toolyard_registry.plugins import told
+from toolyard_registry.schemas import not_installed
 from toolyard_registry.supplies import Supplied
 from toolyard_sdk.egress import Egress
 from toolyard_sdk.ports import Secrets, Supply, ToolSource
@@ -50,6 +51,8 @@ class Sources:
                 self._sources[name] = factory(
                     name=name, settings=settings, root=root, egress=egress(name), secrets=secrets
                 )
+            except ModuleNotFoundError as error:
+                self._broken[name] = Supply(problems=(not_installed(error),))
             except Exception as error:  # noqa: BLE001 - a source that cannot be made takes only its own tools along
                 self._broken[name] = Supply(problems=(told(error),))
         self._tell()

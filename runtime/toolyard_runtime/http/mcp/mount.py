@@ -5,16 +5,18 @@ It is stateless: no session outlives its request, so any node could answer any o
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from litestar import Litestar, asgi
 from litestar.types import Receive, Scope, Send
 from toolyard_registry.repository import Repository
+from toolyard_registry.rights import Rights, may_see
 
 from toolyard_runtime.http.access import end_user_of, only
 from toolyard_runtime.http.mcp.answering import Answering
-from toolyard_runtime.http.mcp.offering import Offering, Sees
+from toolyard_runtime.http.mcp.offering import Offering
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.wire.errors import RequestRefused
@@ -27,12 +29,12 @@ Handle = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Mount:
-    """The endpoint. `sees(caller, tool)` says whether there is a tool for a caller; sizes are bytes."""
+    """The endpoint. `rights()` says who sees which tool, and may read a file for it; sizes are bytes."""
 
-    def __init__(self, front: Front, sees: Sees, *, version: str, max_body_bytes: int) -> None:
+    def __init__(self, front: Front, rights: Callable[[], Rights], *, version: str, max_body_bytes: int) -> None:
         self._engine = front.engine
         self._answering = Answering(front.engine, front.desk, front.public_url)
-        self._sees = sees
+        self._rights = rights
         self._version = version
         self._max_body_bytes = max_body_bytes
         self._starting = asyncio.Lock()
@@ -66,7 +68,7 @@ class Mount:
 
             from toolyard_runtime.http.mcp.server import mcp_server  # noqa: PLC0415 - see above
         except ModuleNotFoundError as error:
-            words = f"{PATH} needs the package {error.name}: install toolyard-sdk[serve] on the server."
+            words = f"{PATH} needs the package {error.name}: pip install 'toolyard[sources]' where the server runs."
             ready.set_exception(RequestRefused(words, code="not_installed", status=501))
             return
         server = mcp_server(self._answering, self._offers_of, end_user_of, self._schema, self._version)
@@ -82,9 +84,10 @@ class Mount:
     def _repository(self) -> Repository:
         return self._engine.agents.repository
 
-    def _offers_of(self, caller: Caller) -> Offering:
-        stopped = self._engine.services.stops.tools(caller.tenant)
-        return Offering(self._repository, stopped, lambda name: self._sees(caller, name))
+    async def _offers_of(self, caller: Caller) -> Offering:
+        rights = await asyncio.to_thread(self._rights)
+        sees = functools.partial(may_see, rights, caller.tenant, caller.roles)
+        return Offering(self._repository, self._engine.services.stops.tools(caller.tenant), sees)
 
     def _schema(self, tool: str) -> Any:
         found = self._repository.toolbox.releases.get(tool)
@@ -92,9 +95,11 @@ class Mount:
 
 
 @contextlib.asynccontextmanager
-async def mounted(front: Front, sees: Sees, *, version: str, max_body_bytes: int) -> AsyncIterator[Mount]:
+async def mounted(
+    front: Front, rights: Callable[[], Rights], *, version: str, max_body_bytes: int
+) -> AsyncIterator[Mount]:
     """Give the mount for an application's state, where the route below finds it as `mcp`."""
-    mount = Mount(front, sees, version=version, max_body_bytes=max_body_bytes)
+    mount = Mount(front, rights, version=version, max_body_bytes=max_body_bytes)
     try:
         yield mount
     finally:
