@@ -25,6 +25,9 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u20
 _OUR_WORDS = re.compile(r"\[(?=\s*(?:content of|end of content|characters \d))", re.IGNORECASE)
 
 
+_ROUND = str.maketrans("[]", "()")
+
+
 class Content(Struct, frozen=True):
     """A body as text. `kind` is its media type."""
 
@@ -39,7 +42,8 @@ def read_content(reply: EgressReply) -> Content:
     kind = declared.partition(";")[0].strip().lower()[:80] or _guessed(reply.body)
     if kind in _HTML:
         title, text = page_text(decoded(reply.body, declared), reply.url)
-        return Content(_seen(text) or "(the page holds no text: it may be made by scripts)", kind, _seen(title)[:200])
+        name = _seen(title)[:200].translate(_ROUND)
+        return Content(_seen(text) or "(the page holds no text: it may be made by scripts)", kind, name)
     if kind.startswith("text/") or kind in _TEXT or kind.endswith(_TEXT_ENDS):
         return Content(_seen(decoded(reply.body, declared)) or "(empty)", kind)
     name = reply.url.partition("?")[0].rpartition("/")[2][:100] or "it"
