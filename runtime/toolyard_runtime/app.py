@@ -17,7 +17,6 @@ from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
-from toolyard_registry.rights import UNWRITTEN, may_see
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.http import open_egress
@@ -196,7 +195,7 @@ async def composed(
                     "mcp": await opened.enter_async_context(
                         mounted(
                             front,
-                            lambda caller, tool: may_see(UNWRITTEN, caller.tenant, caller.roles, tool),
+                            registry.rights,
                             version=VERSION,
                             max_body_bytes=config.server.max_body_bytes,
                         )

@@ -8,14 +8,9 @@ from toolyard_registry.releases import AgentRelease, ToolRelease
 from toolyard_registry.repository import Repository
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_runtime.identity import Caller
-
 AGENT_PREFIX = "agent_"
 RESULT = "get_run_result"
 """Names a registry's tool may have too; then that tool is the one that is found."""
-
-Sees = Callable[[Caller, str], bool]
-"""Whether there is a tool of this name for a caller."""
 
 
 class Offer(Struct, frozen=True):

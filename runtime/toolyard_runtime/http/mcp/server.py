@@ -1,6 +1,6 @@
 """The MCP server behind `/mcp`: its handlers, by the `mcp` SDK; imported with the first request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mcp_types as mcp
@@ -30,7 +30,7 @@ INSTRUCTIONS = (
 )
 
 Context = ServerRequestContext[Any, Any]
-OffersOf = Callable[[Caller], Offering]
+OffersOf = Callable[[Caller], Awaitable[Offering]]
 EndUserOf = Callable[[Any, Caller], str | None]
 """Returns whom a request's headers speak for; the request is the SDK's, with `scope` as ASGI has it."""
 
@@ -60,7 +60,7 @@ class _Handlers:
         self._end_user_of = end_user_of
 
     async def list_tools(self, ctx: Context, params: mcp.PaginatedRequestParams | None) -> mcp.ListToolsResult:
-        offers = self._offers_of(_caller(ctx))
+        offers = await self._offers_of(_caller(ctx))
         shown, after = offers.page((params.cursor if params is not None else None) or "", PAGE)
         return mcp.ListToolsResult(
             tools=[tool_of(offer.spec, ctx.protocol_version) for offer in shown],
@@ -71,7 +71,7 @@ class _Handlers:
 
     async def call_tool(self, ctx: Context, params: mcp.CallToolRequestParams) -> mcp.CallToolResult:
         caller = _caller(ctx)
-        offer = self._offers_of(caller).find(params.name)
+        offer = (await self._offers_of(caller)).find(params.name)
         if offer is None:
             raise MCPError(code=mcp.INVALID_PARAMS, message=f"Unknown tool: {params.name[:80]!r}")
         async with reporting(ctx.session.report_progress) as progress:
