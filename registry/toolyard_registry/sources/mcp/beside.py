@@ -1,4 +1,4 @@
-"""What goes with a call in `_meta` and comes with its answer: to a plugin of ours; a stranger's server hears nothing."""
+"""What goes with a call in `_meta` and comes with its answer: for a plugin of ours; a stranger hears nothing."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext

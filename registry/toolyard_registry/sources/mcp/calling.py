@@ -5,10 +5,11 @@ from typing import cast
 
 import msgspec
 from mcp.client import ClientSession
-from mcp.shared.exceptions import MCPError
+from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 from mcp_types import (
     CONNECTION_CLOSED,
     HEADER_MISMATCH,
+    URL_ELICITATION_REQUIRED,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -22,6 +23,7 @@ from mcp_types import (
     RequestParamsMeta,
 )
 from pydantic import TypeAdapter, ValidationError
+from toolyard_sdk.asking import InputNeeded
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
@@ -53,13 +55,14 @@ class ConsentNeeded(Exception):
 
 
 class Call:
-    """One call while it is made: whom it is for, and the time-out that stands still while a person is asked."""
+    """One call while it is made: whom it is for, and what it waits for."""
 
     def __init__(self, context: ToolContext, seconds: float, beside: Beside = NOTHING) -> None:
         self._context = context
-        self._seconds = seconds
         self._beside = beside
         self._limit = asyncio.timeout(seconds)
+        self._needed: InputNeeded | None = None
+        self._over = asyncio.Event()
 
     async def make(
         self, session: ClientSession, tool: str, arguments: bytes, faults: Faults, output: Validator | None
@@ -67,7 +70,8 @@ class Call:
         """Return the server's answer; a call that is cancelled or takes too long is cancelled at the server too.
 
         Raises TimeoutError and CallInDoubt when it may have happened; ConnectionRefusedError, SessionOver and
-        ConsentNeeded when it has not; ToolError when the server wants what no host of ours gives.
+        ConsentNeeded when it has not; ToolError when the server wants what no host of ours gives; InputNeeded when it
+        waits for a person.
         """
         try:
             with self._beside.going(self._context) as meta:
@@ -80,18 +84,33 @@ class Call:
             return _failed(error, faults)
         except ValidationError as error:
             raise CallInDoubt(f"the answer does not conform to the protocol: {first_fault(error)}") from error
+        except TimeoutError:
+            if self._needed is not None:
+                raise self._needed from None
+            raise
+        finally:
+            self._over.set()
         self._beside.coming(answer.meta or {})
         if output is None or answer.is_error:
             return tool_result(answer)
         return tool_result(answer, output.faults(answer.structured_content))
 
-    async def elicit(self, params: ElicitRequestParams) -> ElicitResult:
-        """Put a question to the person for whom this call is made."""
-        self._limit.reschedule(None)
+    async def elicited(self, params: ElicitRequestParams) -> ElicitResult:
+        """Answer a question that the server has sent beside the call (2025-11-25).
+
+        Where nobody has answered it yet, the call is broken off; the server hears of that first.
+        """
         try:
-            return await elicited(params, self._context)
-        finally:
-            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+            return await self._elicit(params)
+        except InputNeeded as needed:
+            self._needed = needed
+            if not self._over.is_set():
+                self._limit.reschedule(0)
+            await self._over.wait()
+            return ElicitResult(action="cancel")
+
+    async def _elicit(self, params: ElicitRequestParams) -> ElicitResult:
+        return await elicited(params, self._context.ask)
 
     async def _rounds(self, session: ClientSession, params: CallToolRequestParams) -> CallToolResult:
         """Send the call, and again with what the server has asked for (2026-07-28: `input_required`)."""
@@ -112,7 +131,7 @@ class Call:
         """Answer the server's requests one after the other: a person reads one question at a time."""
         given: InputResponses = {}
         for key, request in requests.items():
-            answer = await response(request, self.elicit)
+            answer = await response(request, self._elicit)
             if isinstance(answer, ErrorData):
                 raise ToolError(f"The server has asked for what it does not get. {answer.message}")
             given[key] = answer
@@ -124,11 +143,20 @@ class Call:
         try:
             return await session.send_request(CallToolRequest(params=params), _ANSWER, progress_callback=self._report)
         except MCPError as error:
-            if error.code != HEADER_MISMATCH:
+            if error.code == HEADER_MISMATCH:
+                # 2026-07-28 mirrors arguments into headers; which ones, the session knows once it has listed the tool.
+                await _look_up(session, params.name)
+            elif error.code == URL_ELICITATION_REQUIRED:
+                await self._visit(error)
+            else:
                 raise
-        # 2026-07-28 mirrors arguments into headers; which ones, the session knows once it has listed the tool.
-        await _look_up(session, params.name)
         return await session.send_request(CallToolRequest(params=params), _ANSWER, progress_callback=self._report)
+
+    async def _visit(self, error: MCPError) -> None:
+        """Ask the person to go where the server wants them before it is called again (2025-11-25)."""
+        for params in UrlElicitationRequiredError.from_error(error.error).elicitations:
+            if (await self._elicit(params)).action != "accept":
+                raise ToolError("The server wants the person to visit a page first, and they have not.")
 
     async def _report(self, progress: float, total: float | None, message: str | None) -> None:
         self._context.progress(progress, total, message or "")

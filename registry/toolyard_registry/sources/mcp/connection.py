@@ -48,7 +48,10 @@ MakeTransport = Callable[[Callable[[], None]], Way]
 
 
 class Connection:
-    """One client. `ended` is set once it is of no more use; `listed` is called when the tools may be others."""
+    """One client. `ended` is set once it is of no more use; `listed` is called when the tools may be others.
+
+    `tells_changes`: whether the server has to be asked to tell that (2026-07-28), and says it can; see `watch`.
+    """
 
     def __init__(self, make: MakeTransport, faults: Faults, listed: Callable[[], None]) -> None:
         self._transport = make(self.end)
@@ -67,18 +70,12 @@ class Connection:
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
+        self.tells_changes = False
         self._why = ""
 
     @property
     def session(self) -> ClientSession:
         return self._client.session
-
-    @property
-    def tells_changes(self) -> bool:
-        """Whether the server has to be asked for news of its tools, and offers to tell them (2026-07-28)."""
-        tools = self._client.server_capabilities.tools
-        modern = self._client.protocol_version in MODERN_PROTOCOL_VERSIONS
-        return modern and tools is not None and bool(tools.list_changed)
 
     @property
     def protocol(self) -> str:
@@ -88,15 +85,23 @@ class Connection:
         """Connect and agree on a protocol version; raises Unreachable."""
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._keep(ready))
-        await asyncio.wait((ready, self._task), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done() and not self.ended.is_set():
-            return
-        late = not self._task.done()
-        self._task.cancel()
-        await self.close()
-        if late:
-            self._why = f"it has not introduced itself within {seconds:g} seconds"
+        try:
+            await asyncio.wait((ready, self._task), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done() and not self.ended.is_set():
+                return
+            if not self._task.done():
+                self._why = f"it has not introduced itself within {seconds:g} seconds"
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
+        await self._give_up()
         raise Unreachable(self.why())
+
+    async def _give_up(self) -> None:
+        """End a connection that has never been open."""
+        if self._task is not None:
+            self._task.cancel()
+        await self.close()
 
     def why(self) -> str:
         """Say why it has ended."""
@@ -147,6 +152,9 @@ class Connection:
     async def _keep(self, ready: asyncio.Future[None]) -> None:
         try:
             async with self._client:
+                tools = self._client.server_capabilities.tools
+                modern = self._client.protocol_version in MODERN_PROTOCOL_VERSIONS
+                self.tells_changes = modern and tools is not None and bool(tools.list_changed)
                 ready.set_result(None)
                 await self._stop.wait()
         except Exception as error:  # noqa: BLE001 - whatever a stranger's server makes of the SDK is the connection's end
@@ -156,8 +164,8 @@ class Connection:
 
     async def _elicit(
         self,
-        context: ClientRequestContext,
-        params: ElicitRequestParams,  # noqa: ARG002 - the SDK names it
+        context: ClientRequestContext,  # noqa: ARG002 - it does not say for whom the server asks
+        params: ElicitRequestParams,
     ) -> ElicitResult | ErrorData:
         """Put a question to the person of the call it belongs to (2025-11-25).
 
@@ -165,7 +173,7 @@ class Connection:
         wrong person; from then on calls of this server are made one after the other.
         """
         if len(self._calls) == 1:
-            return await next(iter(self._calls)).elicit(params)
+            return await next(iter(self._calls)).elicited(params)
         self._one_at_a_time = True
         return DECLINED
 

@@ -15,7 +15,9 @@ from mcp_types import (
     JSONRPCRequest,
     jsonrpc_message_adapter,
 )
+from pydantic import ValidationError
 
+from toolyard_registry.sources.mcp.calling import first_fault
 from toolyard_registry.sources.mcp.connection import Way
 from toolyard_registry.sources.mcp.faults import Faults
 from toolyard_registry.sources.mcp.lines import Lines, TooLong, answered
@@ -113,8 +115,8 @@ class Pipes(Way):
         else:
             try:
                 return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-            except (ValueError, RecursionError) as failure:
-                words = " ".join(str(failure).split())[:300]
+            except ValidationError as failure:
+                words = first_fault(failure)
                 error = self._faults.error("unreadable", f"the answer is no message of the protocol: {words}")
         asked = answered(line)
         if asked is None:

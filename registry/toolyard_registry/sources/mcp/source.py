@@ -34,6 +34,9 @@ SHORTEST_TTL = 10.0
 _PAUSE = 1.0
 """Seconds between two readings of the list, however often it is said to have changed."""
 
+_SLICE = 50
+"""Tools made at one go."""
+
 
 class McpSource:
     """See `ToolSource`. `jitter` returns numbers in 0..1."""
@@ -187,7 +190,12 @@ class McpSource:
         except TimeoutError as error:
             raise Unreachable(f"it has not listed its tools within {self._start_seconds:g} seconds") from error
         problems = list(listing.problems)
-        tools = {listed.spec.name: tool for listed in listing.tools if (tool := self._made(listed, problems))}
+        tools: dict[str, McpTool] = {}
+        for listed in listing.tools:
+            if (tool := self._made(listed, problems)) is not None:
+                tools[listed.spec.name] = tool
+            if len(tools) % _SLICE == 0:
+                await asyncio.sleep(0)  # others have their turn while thousands of schemas are compiled
         self._tools = tools
         self._offer(tuple(tools.values()), problems)
         return listing.ttl

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel
+
+CANCELLED = Path(os.environ.get("CANCELLED", os.devnull))
 
 server = MCPServer("desk", version="1.2.3")
 
@@ -38,7 +41,7 @@ def echo(text: str) -> str:
 @server.tool()
 def variables() -> list[str]:
     """Return the names of all variables of the environment, and the value of GREETING."""
-    return [*sorted(os.environ), f"GREETING={os.environ.get('GREETING', '')}", os.getcwd()]
+    return [*sorted(os.environ), f"GREETING={os.environ.get('GREETING', '')}", str(Path.cwd())]
 
 
 @server.tool()
@@ -47,17 +50,20 @@ def fail() -> str:
     raise ValueError("it broke")
 
 
+def left() -> None:
+    """Leave a sign that a call is over."""
+    CANCELLED.touch()
+
+
 @server.tool()
 async def slow(seconds: float, ctx: Context) -> str:
-    """Take time, and leave a file named by CANCELLED when cancelled."""
+    """Take time, and leave a sign when it is over."""
     try:
         for step in range(4):
             await ctx.report_progress(step, 4, f"step {step}")
             await asyncio.sleep(seconds / 4)
-    except asyncio.CancelledError:
-        with open(os.environ["CANCELLED"], "w") as file:
-            file.write("cancelled")
-        raise
+    finally:
+        left()
     return "done"
 
 
