@@ -43,32 +43,34 @@ SECONDS = 120
 """For one operation, after which it is given up."""
 
 REASONS: tuple[tuple[str, str], ...] = (
+    (r"^import: ", ""),
     (
-        r"reference '.*' could not be resolved|Unresolvable|PointerToNowhere|PathFindError|^judge: KeyError",
+        r"could not be resolved|Unresolvable|PointerToNowhere|PathFindError|^judge: KeyError",
         "document: a reference that leads nowhere",
     ),
-    (
-        r"(?i)not well-formed|ParseError|MediaTypeDeserializeError.*xml|Element '",
-        "judge: XML bodies cannot be compared with a schema",
-    ),
+    (r"read-only", "document: what is required is read-only"),
+    (r"Invalid\w+ .*None for not nullable", "document: a default of null where null is not allowed"),
+    (r"ParseError|Element '|deserialize.*xml", "judge: XML bodies are not compared with a schema"),
     (r"'deepObject'", "judge: knows deepObject for plain objects only"),
-    (r"is not a '(regex|date|date-time|uuid|byte|email|uri)'", "sample: no value of that format was found"),
-    (r"b'.*not of type 'string'|Value b'", "judge: compares bytes with a text schema"),
-    (r"is not one of \[", "document: an enum that contradicts its type"),
+    (r"Value b'|of type 'string'.* b'", "judge: compares bytes with a schema of text"),
     (
-        r"re\.error|error: (bad|un|miss|nothing|look)|PatternError|incomplete escape",
+        r"re\.error|PatternError|error: (bad|un|miss|nothing|look)|incomplete escape",
         "document: a pattern that is no regular expression",
     ),
-    (r"does not match '", "sample: no text for the pattern was found"),
-    (r"valid under (each|more than one)|is valid under each of", "document: oneOf whose options overlap"),
     (r"RecursionError", "document: a schema that is made of itself"),
     (r"took more than", "judge: took too long"),
     (r"SecurityNotFound|InvalidSecurity|SecurityProviderError", "document: a credential that no secret can fill"),
-    (r"write-only|read-only|readOnly", "document: a required field that is read-only"),
-    (r"MediaTypeNotFound", "judge: does not find the media type"),
     (r"MissingRequiredParameter", "request: a required parameter is missing"),
+    (r"MissingRequiredRequestBody", "request: an empty form"),
+    (r"^own: .*'oneOf'|valid under each of|more than one", "document: oneOf whose options overlap"),
+    (r"^own: .*one of the options|is not one of \[", "document: an enum that contradicts the rest of its schema"),
+    (r"is not a '", "sample: no value of the format was found"),
+    (r"does not match '|^own: .* does not match", "sample: no text for the pattern was found"),
     (r"^own: ", "sample: no arguments were found that fit"),
+    (r"CastError|is not of type|of type", "document: values of its own that are not of the type it asks for"),
+    (r"not valid under any", "sample: no branch of anyOf was found that fits"),
 )
+"""Patterns over what an importer, a sample or the judge says, and the reason under which it is counted."""
 
 
 class Outcome(Struct, frozen=True):
@@ -77,7 +79,7 @@ class Outcome(Struct, frozen=True):
     document: str
     operations: int
     valid: int
-    others: tuple[tuple[str, str, str], ...]
+    others: tuple[tuple[str, str], ...]
     seconds: float
     cpu: float
     crash: str = ""
@@ -154,7 +156,7 @@ def judged(path: Path) -> Outcome:
     try:
         imported = import_document(content, _settings(raw), name="x")
     except Unusable as error:
-        lost = tuple((place, f"import: {error.reason}", error.words) for place in _counted(raw))
+        lost = tuple((place, f"import: {error.reason}: {error.words}") for place in _counted(raw))
         return Outcome(name, total, 0, lost, time.perf_counter() - began, time.process_time() - cpu)
     except Exception as error:  # noqa: BLE001 - what this command looks for
         return Outcome(name, total, 0, (), 0, 0, f"{type(error).__name__}: {error}")
@@ -162,15 +164,15 @@ def judged(path: Path) -> Outcome:
     problems = {problem.where: problem for problem in imported.problems}
     offered = {f"{tool.plan.method} {tool.plan.path}": tool for tool in imported.tools}
     _JUDGE.begin(path)
-    others: list[tuple[str, str, str]] = []
+    others: list[tuple[str, str]] = []
     for place in _counted(raw):
         if place in offered:
             words = _tried(offered[place])
             if words != "ok":
-                others.append((place, _reason(words), words))
+                others.append((place, words))
         else:
             problem = problems.get(place) or problems.get(place.partition(" ")[2])
-            others.append((place, f"import: {problem.reason if problem else 'unsaid'}", str(problem)))
+            others.append((place, f"import: {problem.reason if problem else 'unsaid'}: {problem}"))
     return Outcome(name, total, total - len(others), tuple(others), seconds, used)
 
 
@@ -232,10 +234,11 @@ def _sent(tool: OperationTool, arguments: Any, encoded: bytes) -> str:
     )
 
 
-def _reason(words: str) -> str:
+def reason_of(words: str) -> str:
+    """Return the reason under which an operation is counted that does not count as imported."""
     for pattern, reason in REASONS:
         if re.search(pattern, words):
-            return reason
+            return reason or ": ".join(words.split(": ", 2)[:2])
     return "judge: " + " ".join(words.removeprefix("judge: ").split()[:1])
 
 
@@ -252,7 +255,14 @@ def _code() -> str:
     import toolyard_registry.schemas  # noqa: PLC0415 - to find its folder
 
     package = Path(toolyard_registry.schemas.__file__).parent
-    files = sorted([*(package / "sources" / "openapi").glob("*.py"), package / "schemas.py", *HERE.glob("[!t]*.py")])
+    files = sorted(
+        [
+            *(package / "sources" / "openapi").glob("*.py"),
+            package / "schemas.py",
+            HERE / "samples.py",
+            HERE / "judge.py",
+        ]
+    )
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
@@ -284,7 +294,7 @@ def table(outcomes: list[Outcome]) -> str:
     crashes = [outcome for outcome in outcomes if outcome.crash]
     largest = max(outcomes, key=lambda outcome: outcome.operations)
     slowest = max(outcomes, key=lambda outcome: outcome.seconds)
-    reasons = Counter(reason for outcome in outcomes for _, reason, _ in outcome.others)
+    reasons = Counter(reason_of(words) for outcome in outcomes for _, words in outcome.others)
     lines = [
         f"{PACKAGE}: {len(outcomes)} documents, {operations} operations; judged by {JUDGE[0]}",
         f"counted as imported  {valid} = {valid / max(operations, 1):.2%} (at least 97 %)",
@@ -316,8 +326,8 @@ def main() -> int:
     print(told)
     if chosen.show:
         for outcome in outcomes:
-            for place, reason, words in outcome.others:
-                if chosen.show in reason:
+            for place, words in outcome.others:
+                if chosen.show in reason_of(words):
                     print(f"{outcome.document} {place}: {words}")
     if not (chosen.sample or chosen.only):
         (HERE / "last_run.txt").write_text(told + "\n")

@@ -27,10 +27,10 @@ def parts_of(media: str, content: bytes) -> list[tuple[str, str | None, str, byt
     made = []
     for part in message.get_payload():
         assert isinstance(part, Message)
-        content = part.get_payload(decode=True)
-        assert isinstance(content, bytes)
+        payload = part.get_payload(decode=True)
+        assert isinstance(payload, bytes)
         name = str(part.get_param("name", header="content-disposition"))
-        made.append((name, part.get_filename(), part.get_content_type(), content))
+        made.append((name, part.get_filename(), part.get_content_type(), payload))
     return made
 
 

@@ -110,7 +110,7 @@ def test_two_schemas_with_one_last_name_stay_two() -> None:
 
 def test_what_is_required_is_kept_before_what_is_optional_and_the_rest_lets_everything_through() -> None:
     filler = {"type": "object", "properties": {f"p{n}": {"type": "string", "enum": ["x" * 40]} for n in range(60)}}
-    schemas = {f"S{n}": filler for n in range(40)} | {"Last": {"type": "integer"}}
+    schemas: Any = {f"S{n}": filler for n in range(40)} | {"Last": {"type": "integer"}}
     properties = {f"s{n}": {"$ref": f"#/components/schemas/S{n}"} for n in range(40)}
     raw = {"properties": {**properties, "last": {"$ref": "#/components/schemas/Last"}}, "required": ["last"]}
     made = translated(raw, **schemas)

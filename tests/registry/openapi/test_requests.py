@@ -193,7 +193,10 @@ def test_methods_claim_what_http_says_of_them() -> None:
 
 
 def test_the_accept_header_says_what_the_answers_are_described_by() -> None:
-    answers = {"200": {"content": {"text/csv": {}, "application/vnd.pet+json": {}}}, "404": {"content": {"a/b": {}}}}
+    answers: dict[str, Any] = {
+        "200": {"content": {"text/csv": {}, "application/vnd.pet+json": {}}},
+        "404": {"content": {"a/b": {}}},
+    }
     assert sent(only({"responses": answers})).headers["Accept"] == "application/vnd.pet+json, text/csv, */*;q=0.1"
     fixed = [parameter("Accept", "header", {"enum": ["application/vnd.github.x+json"]}, required=True)]
     assert sent(only({"parameters": fixed})).headers["Accept"] == "application/vnd.github.x+json"

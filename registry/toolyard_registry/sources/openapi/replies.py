@@ -137,7 +137,7 @@ def _hints(reply: EgressReply, structured: Any, arguments: Collection[str]) -> l
             found = _NEXT.search(value)
             if found:
                 return [_by_address(found.group(1), arguments)]
-    cursor = _cursor(structured, 2)
+    cursor = _cursor(structured, 3)
     if cursor is None:
         return []
     field, token = cursor
