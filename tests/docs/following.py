@@ -25,6 +25,8 @@ SHOWN_ADDRESS = "http://127.0.0.1:8700"
 SHOWN_KEY = "YOUR_KEY"
 SECONDS = 60
 LEFT_OUT = "..."
+RELOADED = "reloaded: agents"
+SERVERS = ("toolyard serve", "toolyard tool dev")
 MOST_TOLD = 3000
 
 _CHANGING = (
@@ -33,6 +35,7 @@ _CHANGING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC|[+-]\d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "CLOCK"),
     (re.compile(r"[+-]?\b\d+(\.\d+)? (ms|s|min|h)\b"), "DURATION"),
+    (re.compile(r"\bin \d+\.\d+s\b"), "in DURATION"),
     (re.compile(r"^\s*\d+\s+DURATION"), "N DURATION"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\b(process|kill -9) \d+"), r"\1 *"),
@@ -77,9 +80,7 @@ class Follower:
         scripts = [block for block in blocks if block.language == "python" and not block.file]
         for number, block in enumerate(blocks):
             if block.file:
-                path = self.folder / block.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.content + "\n")
+                self._save(block)
             elif scripts and block is scripts[-1]:
                 self._python(f"{block.page}:{block.line}", "\n\n".join(each.text for each in scripts))
             elif block.language == "console":
@@ -98,6 +99,19 @@ class Follower:
             self._server.kill()
         self._server = None
 
+    def _save(self, block: Block) -> None:
+        """Write a file; a server that follows it tells what came of it before anybody goes on."""
+        path = self.folder / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        followed = self._server is not None and path.suffix == ".py" and path.exists() and "tests" not in path.parts
+        before = self._log.read_text().count(RELOADED) if followed else 0
+        path.write_text(block.content + "\n")
+        deadline = time.monotonic() + SECONDS
+        while followed and self._log.read_text().count(RELOADED) == before:
+            if time.monotonic() > deadline:
+                raise NotAsShown(f"{block.page}:{block.line} is not reloaded:\n{self._log.read_text()}")
+            time.sleep(0.1)
+
     def _type(self, block: Block, beside: list[str]) -> None:
         lines = block.text.splitlines()
         typed = [index for index, line in enumerate(lines) if line.startswith("$ ")]
@@ -113,7 +127,7 @@ class Follower:
             word, _, rest = part.partition(" ")
             if word == "cd":
                 self.folder /= rest
-            elif part.startswith("toolyard serve"):
+            elif part.startswith(SERVERS):
                 happened.append(self._serve(part))
             else:
                 happened.append(self._shell(part))

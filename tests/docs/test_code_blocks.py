@@ -24,7 +24,7 @@ from tests.vllm.serving import toolyard
 LANGUAGES = {"python", "toml", "json", "jsonl", "console", "javascript", "markdown", "text", "yaml", "ini", "nginx"}
 DEADLINE = 60
 
-FOLLOWED = ("README.md", "docs/tutorial.md", "docs/clients.md")
+FOLLOWED = ("README.md", "docs/tutorial.md", "docs/clients.md", "docs/tool-authors.md")
 """Pages that test_following.py follows from top to bottom."""
 
 BLOCKS = [block for section in read(path for path in all_pages() if path.is_file()) for block in section.blocks]

@@ -23,6 +23,7 @@ TYPED = {
     "uv sync --locked": "",
     "uv run --locked pytest": "",
     "source .venv/bin/activate": "",
+    "uv run pytest": f"{sys.executable} -m pytest -p no:asyncio -p no:cacheprovider",
 }
 """Commands that get or test the program itself: this is a test of it."""
 
@@ -65,7 +66,7 @@ def test_the_readme_can_be_followed(readme: Follower) -> None:
     assert (readme.folder / "files" / "default" / "trip.md").read_text() == "Pack a coat."
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/clients.md"])
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/clients.md", "docs/tool-authors.md"])
 def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
     follow(page, tmp_path).stop()
 
