@@ -34,18 +34,18 @@ class Client:
     """One key's way to the server."""
 
     def __init__(self, port: int, secret: str, key: str = "", **always: str) -> None:
-        self._port = port
+        self.port = port
         self.secret = secret
         self.key = key
         self._always = always
 
     def speaking_for(self, end_user: str) -> "Client":
         """Return a client that names this end user with every request."""
-        return Client(self._port, self.secret, self.key, x_toolyard_end_user=end_user)
+        return Client(self.port, self.secret, self.key, x_toolyard_end_user=end_user)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answered:
         """Send one request; `body` is bytes or becomes JSON; headers are written with underscores."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         sent = {name.replace("_", "-"): value for name, value in {**self._always, **headers}.items()}
         if self.secret:
             sent["authorization"] = f"Bearer {self.secret}"
