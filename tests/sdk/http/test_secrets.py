@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolyard_sdk.egress import EgressGrant, secret
 from toolyard_sdk.errors import EgressRefused
@@ -324,6 +324,7 @@ def test_a_value_survives_a_query_and_a_json_body(value: str, around: str) -> No
     assert msgspec.json.decode(in_body(body, "application/json").filled({"a": value})) == {"k": value, "l": around}
 
 
+@settings(max_examples=30)
 @given(st.text(min_size=6, max_size=40).filter(lambda text: text.isprintable()))
 def test_what_a_request_carries_is_not_found_in_a_clean_answer(value: str) -> None:
     scrubber = Scrubber({"a": value})
