@@ -131,7 +131,7 @@ async def composed(
             config.sources,
             added.sources,
             root=options.repository,
-            egress=lambda name: ways_out.of(name, DEFAULT_TENANT, None),
+            egress=lambda name: ways_out.of(name, DEFAULT_TENANT, None).egress,
             secrets=safe.shelves,
         )
         opened.push_async_callback(sources.close)
@@ -170,7 +170,7 @@ async def composed(
             keep_release=registry.catalogue.put_agent,
             visible_text=visible,
             yanks=registry.yanks,
-            egress=ways_out.of,
+            way_out=ways_out.of,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)

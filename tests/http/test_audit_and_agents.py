@@ -71,6 +71,7 @@ def test_agents_are_listed_with_what_they_may_call(user: Client) -> None:
         "add": "read_only",
         "fail": "read_only",
         "measure": "read_only",
+        "visit": "read_only",
         "wait": "read_only",
         "write_note": "side_effect",
     }

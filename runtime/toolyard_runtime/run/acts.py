@@ -22,7 +22,9 @@ from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
 from toolyard_runtime.run.questions import unfit
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
+from toolyard_runtime.run.services import WayOut
 from toolyard_runtime.run.transcript import call_id
+from toolyard_runtime.secrets.redaction import Redactor
 
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""
@@ -232,20 +234,23 @@ class Acts:
         tool = log.agent.tools[call.name]
         if isinstance(tool, FindTools):
             tool = tool.without(log.services.stops.tools(log.identity.tenant))
+        origin = log.agent.origins.get(call.name, "")
+        way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
         return await execute(
             tool,
             log.arguments(call),
-            self._tool_context(call, key, attempt, seconds),
+            self._tool_context(call, key, attempt, way),
             seconds=seconds,
             output_bytes=log.agent.release.tool_output_bytes,
             repeatable=call.effect != "side_effect",
+            redactor=way.redactor,
         )
 
     def _stage_of(self, number: int) -> str:
         return next((call.stage for call in self._log.state.calls if call.head.call == number), "answered")
 
-    def _tool_context(self, call: e.CallHead, key: str, attempt: int, seconds: float) -> ToolContext:
-        log, name = self._log, call.name
+    def _tool_context(self, call: e.CallHead, key: str, attempt: int, way: WayOut) -> ToolContext:
+        log, redactor = self._log, way.redactor
         return ToolContext(
             tenant=log.identity.tenant,
             end_user=log.identity.end_user,
@@ -253,18 +258,19 @@ class Acts:
             session=show("session", log.identity.session),
             call=key,
             idempotency_key=key,
-            deadline=log.now() + int(seconds * 1e6),
+            deadline=log.now() + int(log.agent.release.tool_seconds * 1e6),
             attempt=attempt,
-            settings=log.agent.settings.get(name, {}),
-            egress=log.services.egress(log.agent.origins.get(name, ""), log.identity.tenant, log.identity.end_user),
-            logger=TOOL_LOG,
+            settings=log.agent.settings.get(call.name, {}),
+            egress=way.egress,
+            logger=TOOL_LOG if redactor is None else redactor.logger(TOOL_LOG),
             ask=answering(log.answers(call.call)) if log.questions else ASK,
-            progress=lambda done, total, message: self._progress(key, done, total, message),
+            progress=lambda done, total, message: self._progress(key, Progress(done, total, message), redactor),
         )
 
-    def _progress(self, key: str, done: float, total: float | None, message: str) -> None:
+    def _progress(self, key: str, made: Progress, redactor: Redactor | None) -> None:
         """Keep how far a call has come, for whoever looks at the run; called from any thread."""
-        made = self._log.progress[key] = Progress(done, total, message[:200])
+        message = made.message if redactor is None else redactor.text(made.message)
+        made = self._log.progress[key] = Progress(made.done, made.total, message[:200])
         for watch in tuple(self._log.watching):
             watch(made)
 

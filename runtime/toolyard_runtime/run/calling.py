@@ -11,6 +11,8 @@ from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Tool
 
+from toolyard_runtime.secrets.redaction import Redactor
+
 DETAIL = 2_000
 """Characters of an exception's text that a model is shown."""
 
@@ -45,7 +47,14 @@ Outcome = Returned | InDoubt | Asked
 
 
 async def execute(
-    tool: Tool, arguments: bytes, context: ToolContext, *, seconds: float, output_bytes: int, repeatable: bool
+    tool: Tool,
+    arguments: bytes,
+    context: ToolContext,
+    *,
+    seconds: float,
+    output_bytes: int,
+    repeatable: bool,
+    redactor: Redactor | None = None,
 ) -> tuple[Outcome, int]:
     """Call the tool and return what became of it, with its duration in microseconds.
 
@@ -82,6 +91,7 @@ async def execute(
     expired = len(timers) > 1
     ended = errand.result() if errand.done() else None
     if isinstance(ended, ToolResult):
+        ended = ended if redactor is None else redactor.result(ended)
         outcome: Outcome = _capped(ended.text, ended.is_error, output_bytes, ended.structured)
     elif isinstance(ended, InputNeeded):
         outcome = Asked(ended.question)
@@ -89,7 +99,8 @@ async def execute(
         text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
         outcome = Returned(text, is_error=True, source="timeout") if repeatable else InDoubt("timeout")
     else:
-        outcome = _of_error(tool, ended, output_bytes, repeatable=repeatable)
+        words = _words(ended) if redactor is None else redactor.text(_words(ended))
+        outcome = _of_error(tool, ended, words, output_bytes, repeatable=repeatable)
     return outcome, (time.perf_counter_ns() - began) // 1000
 
 
@@ -103,15 +114,17 @@ async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolRes
         return error
 
 
-def _of_error(tool: Tool, error: BaseException | None, output_bytes: int, *, repeatable: bool) -> Returned | InDoubt:
+def _of_error(
+    tool: Tool, error: BaseException | None, words: str, output_bytes: int, *, repeatable: bool
+) -> Returned | InDoubt:
     if isinstance(error, ToolError):
-        return _capped(_words(error), True, output_bytes)
+        return _capped(words, True, output_bytes)
     if isinstance(error, ConnectionRefusedError):  # nothing was sent
-        return Returned(f"{tool.spec.name} failed: {_words(error)}"[:DETAIL], is_error=True)
+        return Returned(f"{tool.spec.name} failed: {words}"[:DETAIL], is_error=True)
     if isinstance(error, asyncio.CancelledError):  # the tool has cancelled itself
-        return _failed(tool, error) if repeatable else InDoubt("connection_lost")
+        return _failed(tool, error, words) if repeatable else InDoubt("connection_lost")
     doubt = None if repeatable or error is None else _doubt_of(error)
-    return InDoubt(doubt) if doubt is not None else _failed(tool, error)
+    return InDoubt(doubt) if doubt is not None else _failed(tool, error, words)
 
 
 def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | None:
@@ -135,8 +148,8 @@ def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | N
     return None
 
 
-def _failed(tool: Tool, error: BaseException | None) -> Returned:
-    text = f"{tool.spec.name} failed: {type(error).__name__}: {_words(error)}"
+def _failed(tool: Tool, error: BaseException | None, words: str) -> Returned:
+    text = f"{tool.spec.name} failed: {type(error).__name__}: {words}"
     return Returned(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
 
 

@@ -15,13 +15,24 @@ from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.run.successes import Successes
+from toolyard_runtime.secrets.redaction import Redactor
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.runs import Runs
 
 
-def no_way_out(_origin: str, _tenant: str, _end_user: str | None) -> Egress:
+class WayOut(Struct, frozen=True):
+    """How a call reaches the network; `redactor` knows the secrets it was given on the way, where it may have any."""
+
+    egress: Egress = CLOSED
+    redactor: Redactor | None = None
+
+
+NO_WAY_OUT = WayOut()
+
+
+def no_way_out(_origin: str, _tenant: str, _end_user: str | None) -> WayOut:
     """Return a way out that leads nowhere."""
-    return CLOSED
+    return NO_WAY_OUT
 
 
 class Services(Struct, frozen=True):
@@ -29,7 +40,7 @@ class Services(Struct, frozen=True):
 
     `entropy(n)` returns n random bytes, `current_release(agent)` what the agent's files say now,
     `keep_release(tx, tenant, release)` writes it into the catalogue, `visible_text(segment)` is what a Chat
-    Completions client sees of an answer, `egress(origin, tenant, end_user)` the way out of what comes from a plugin, a
+    Completions client sees of an answer, `way_out(origin, tenant, end_user)` the one of what comes from a plugin, a
     tool file or a source.
     """
 
@@ -47,6 +58,6 @@ class Services(Struct, frozen=True):
     current_release: Callable[[str], AgentRelease | None]
     keep_release: Callable[[Transaction, str, AgentRelease], None]
     visible_text: Callable[[Segment], str]
-    egress: Callable[[str, str, str | None], Egress] = no_way_out
+    way_out: Callable[[str, str, str | None], WayOut] = no_way_out
     successes: Successes = field(default_factory=Successes)
     yanks: Yanks = field(default_factory=Yanks)

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from toolyard_sdk import ToolContext, ToolError, tool
+from toolyard_sdk.egress import secret
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -52,3 +53,15 @@ async def measure(what: str, context: ToolContext) -> str:
     """Measure something, by asking a person."""
     answer = await context.ask(f"Which size has {what}?", SIZE)
     return f"{what}: {answer.action} {answer.content.get('size', '')}"
+
+
+@tool(read_only=True)
+async def visit(url: str, context: ToolContext) -> str:
+    """Fetch a page with the key of this server, which the tool never sees; say what came, and log it."""
+    reply = await context.egress.request("GET", url, headers={"x-key": secret("page_key")})
+    context.logger.warning("it said %s", reply.body.decode())
+    context.progress(1, 1, reply.body.decode())
+    spelled = "".join(reply.body.decode().split("-"))
+    if "fail" in url:
+        raise RuntimeError(spelled)
+    return spelled
