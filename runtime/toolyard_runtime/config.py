@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from toolyard_registry.located_toml import did_you_mean, line_of, load, read_text
 from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.http.grants import grant_problems
 
 FILE = "toolyard.toml"
 
@@ -97,6 +98,10 @@ def read_config(repository: Path) -> Config:
         return Config()
     config = load(path, Config, shown=FILE)
     _check_server(path, config.server)
+    for name, grant in config.egress.items():
+        for problem in grant_problems(grant):
+            line = line_of(read_text(path, shown=FILE), "egress", name, problem.partition(":")[0].partition(".")[0])
+            raise ConfigError(f"[egress.{name}] {problem}", path=FILE, line=line)
     for name in config.providers:
         if "/" in name:
             raise ConfigError(

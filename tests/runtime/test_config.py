@@ -36,3 +36,15 @@ def test_what_works_is_taken(tmp_path: Path) -> None:
     text = '[server]\npublic_url = "https://a.example:8443"\nallowed_hosts = ["b.example", "*"]\ndrain_seconds = 3600\n'
     (tmp_path / "toolyard.toml").write_text(text)
     assert read_config(tmp_path).server.public_url == "https://a.example:8443"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['hosts = ["a.example", "https://b.example"]', 'private = ["intranet"]', 'secrets = { key = ["*x.example"] }'],
+)
+def test_a_grant_that_could_not_be_meant_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "toolyard.toml").write_text(f"[egress.weather]\n\n{line}\n")
+    with pytest.raises(ConfigError, match=r"\[egress\.weather\]") as caught:
+        read_config(tmp_path)
+    assert (caught.value.path, caught.value.line) == ("toolyard.toml", 3)
+    assert line.split(" ", 1)[0] in caught.value.message
