@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from toolyard_registry.toolbox import Toolbox
 from toolyard_runtime.models.calls import normalise_arguments
-from toolyard_runtime.run.calling import InDoubt, execute, misfit
+from toolyard_runtime.run.calling import Returned, execute, misfit
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.messages import ToolResult
 
@@ -73,8 +73,8 @@ async def _called(call: str, box: Toolbox, kept: dict[str, Kept]) -> str:
     outcome, _ = await execute(
         tool, arguments, ToolContext(), seconds=SECONDS, output_bytes=OUTPUT_BYTES, repeatable=False
     )
-    if isinstance(outcome, InDoubt):
-        return f"in doubt: {outcome.why}"
+    if not isinstance(outcome, Returned):
+        return f"the call did not end: {outcome}"
     failed = outcome.text.partition(": ")[2].partition(": ")[2] if outcome.is_error else ""
     last = tool.last
     if last is not None and last.text != outcome.text:
