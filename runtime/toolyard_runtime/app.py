@@ -14,6 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
+from toolyard_registry.environments.building import Index
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.repository import Loader
@@ -29,6 +30,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.others import other_releases
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
@@ -46,6 +48,7 @@ from toolyard_runtime.identity import ROLES
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
@@ -148,7 +151,18 @@ async def composed(
             pins=registry.pins,
         )
         await registry.sighted(loader.current)
-        agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry)
+        others = await opened.enter_async_context(
+            other_releases(
+                registry,
+                options.state_dir,
+                options.repository,
+                _index(config, options.repository),
+                environment,
+                config.plugin_settings,
+                clock,
+            )
+        )
+        agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry, others)
         registry.judge_by(installed=lambda: agents.repository.toolbox.releases, replay=Replaying(database, clock))
 
         def visible(segment: Segment) -> str:
@@ -171,6 +185,7 @@ async def composed(
             visible_text=visible,
             yanks=registry.yanks,
             way_out=ways_out.of,
+            sights=Sights(registry.rights),
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
@@ -233,6 +248,12 @@ def _cors(config: Config) -> CORSConfig | None:
         allow_headers=["*"],
         expose_headers=list(CORS_READ),
     )
+
+
+def _index(config: Config, repository: Path) -> Index:
+    """Return where what other releases need comes from."""
+    table = config.environments
+    return Index(tuple(str(repository / folder) for folder in table.find_links), table.index_url, table.offline)
 
 
 def _store_url(options: ServeOptions, config: Config) -> str:

@@ -67,6 +67,18 @@ class SecretsTable(Struct, frozen=True, forbid_unknown_fields=True):
     directory: str = ""
 
 
+class EnvironmentsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[environments]`: where uv finds what a release needs that runs in an environment of its own.
+
+    `find_links` are folders of wheels, relative to the repository; `index_url` takes the place of uv's own index;
+    with `offline`, nothing but the folders is looked at.
+    """
+
+    find_links: tuple[str, ...] = ()
+    index_url: str = ""
+    offline: bool = False
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -78,6 +90,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, dict[str, Any]] = {}
     egress: dict[str, EgressGrant] = {}
     secrets: SecretsTable = SecretsTable()
+    environments: EnvironmentsTable = EnvironmentsTable()
 
     @property
     def plugins_off(self) -> tuple[str, ...]:

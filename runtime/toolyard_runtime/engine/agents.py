@@ -11,6 +11,7 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
 from toolyard_runtime.engine import direct
+from toolyard_runtime.engine.others import Other, Others
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
@@ -29,11 +30,14 @@ class Agents:
         database: Database,
         settings: Mapping[str, dict[str, Any]],
         registry: Registry | None = None,
+        others: Others | None = None,
     ) -> None:
         """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them.
 
-        `registry` is told which definitions the files and sources present.
+        `registry` is told which definitions the files and sources present; `others` serves releases that are published
+        and not installed.
         """
+        self._others = others
         self._registry = registry
         self._loader = loader
         self._routes = routes
@@ -99,16 +103,25 @@ class Agents:
         if bound is None:
             box = self._loader.current.toolbox
             tools = {tool.spec.name: box.tools[tool.spec.name] for tool in release.tools if self._installed(tool)}
+            origins = dict(box.origins)
+            for wanted in release.tools:
+                other = self._other(wanted) if wanted.spec.name not in tools else None
+                if other is not None:
+                    tools[wanted.spec.name], origins[wanted.spec.name] = other.tool, other.plugin
             if len(self._bound) >= KEPT_RELEASES:
                 self._bound.clear()
             bound = self._bound[release.digest] = BoundAgent(
                 release,
                 tools,
                 self._routes.route(release.model),
-                {name: self._settings.get(box.origins.get(name, ""), {}) for name in tools},
-                box.origins,
+                {name: self._settings.get(origins.get(name, ""), {}) for name in tools},
+                origins,
             )
         return bound
+
+    def _other(self, wanted: ToolRelease) -> Other | None:
+        """Return a release that is not installed as a tool, where its wheel is here."""
+        return self._others.find(wanted) if self._others is not None else None
 
     def _installed(self, wanted: ToolRelease) -> bool:
         """Tell whether the installed tool is the one that was released (a pin changes only what is claimed)."""

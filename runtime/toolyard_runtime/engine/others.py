@@ -1,0 +1,100 @@
+"""Finds the wheels of releases that are not the installed ones, and has them served; nothing is loaded before that."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from toolyard_registry.environments.building import Environments, Index
+from toolyard_registry.releases import ToolRelease
+from toolyard_registry.wheels import WheelRefused, inspect_wheel
+from toolyard_sdk.ports import Clock, Tool
+
+from toolyard_runtime.engine.registry import Registry
+
+if TYPE_CHECKING:  # about a second of work, for a server that may never need it
+    from toolyard_registry.environments.serving import OtherReleases
+
+FOLDER = "environments"
+"""Below the state folder."""
+
+
+class Other(Struct, frozen=True):
+    """A tool of a release that is not installed, and the plugin whose settings and way out are its own."""
+
+    tool: Tool
+    plugin: str
+
+
+class Others:
+    """The releases that this server can serve beside those that are installed."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        environments: Environments,
+        settings: Mapping[str, Mapping[str, Any]],
+        folder: Path,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._environments = environments
+        self._settings = settings
+        self._folder = folder
+        self._clock = clock
+        self._house: OtherReleases | None = None
+        self._plugins: dict[str, str] = {}
+
+    def find(self, wanted: ToolRelease) -> Other | None:
+        """Return a release as a tool; None when nobody has published it here."""
+        for entry in self._registry.shelf.entries(wanted.spec.name):
+            if not entry.wheel or entry.text != wanted.version:
+                continue
+            published = self._registry.shelf.release(entry)
+            if (published.source, published.spec.input_schema) != (wanted.source, wanted.spec.input_schema):
+                continue
+            wheel = self._registry.wheels.path(entry.wheel, entry.file)
+            return Other(self._serving().tool(wanted, wheel, entry.wheel), self._plugin(wheel, entry.wheel))
+        return None
+
+    async def close(self) -> None:
+        """End every process, and stop making environments."""
+        if self._house is not None:
+            await self._house.close()
+        await self._environments.close()
+
+    def _serving(self) -> "OtherReleases":
+        from toolyard_registry.environments.serving import OtherReleases  # noqa: PLC0415 - see above
+
+        if self._house is None:
+            self._house = OtherReleases(self._environments, self._settings, self._folder, self._clock)
+        return self._house
+
+    def _plugin(self, wheel: Path, sha256: str) -> str:
+        """Return the plugin of a wheel, the first of several; "" when it cannot be read, which its calls tell."""
+        if sha256 not in self._plugins:
+            try:
+                names = inspect_wheel(wheel.read_bytes(), wheel.name).plugins
+            except (OSError, WheelRefused):
+                return ""
+            self._plugins[sha256] = next(iter(names), "")
+        return self._plugins[sha256]
+
+
+@contextlib.asynccontextmanager
+async def other_releases(
+    registry: Registry,
+    state_dir: Path,
+    repository: Path,
+    index: Index,
+    environment: Mapping[str, str],
+    settings: Mapping[str, Mapping[str, Any]],
+    clock: Clock,
+) -> AsyncIterator[Others]:
+    """Give what serves other releases; their processes end with it. `environment` is what uv is run with."""
+    others = Others(registry, Environments(state_dir / FOLDER, index, environment), settings, repository, clock)
+    try:
+        yield others
+    finally:
+        await others.close()
