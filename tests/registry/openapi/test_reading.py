@@ -29,6 +29,16 @@ def test_a_version_without_quotes_and_keys_that_are_numbers_are_read() -> None:
     assert read.document["paths"]["/a"]["get"]["responses"] == {"200": {"description": "2024-05-06"}}
 
 
+def test_what_only_looks_like_a_number_stays_text() -> None:
+    read = read_document(
+        (HEAD + "a: [0612345678, 1_000, 0x1F, 0o17, 12:30, 1.2.3, +5, 0, -0.5e3, .5, nan, .inf]").encode()
+    )
+    assert read.document["a"] == [
+        *("0612345678", "1_000", "0x1F", "0o17", "12:30", "1.2.3"),
+        *(5, 0, -500.0, 0.5, "nan", ".inf"),
+    ]
+
+
 def test_merge_keys_and_aliases_are_written_out() -> None:
     read = read_document((HEAD + "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [*a, {z: 4}]}\nd: *a").encode())
     assert read.document["b"] == {"x": 1, "y": 3}

@@ -18,8 +18,8 @@ MAX_NODES = 3_000_000
 """What a YAML document may hold once its aliases are written out."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_INT = re.compile(r"[-+]?[0-9]{1,4000}\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,4000})\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
@@ -254,7 +254,10 @@ def _check_tag(tag: str | None, allowed: tuple[str, ...], line: int) -> None:
 
 
 def _scalar(event: Any, line: int) -> Any:
-    """Return a scalar by YAML 1.2's core schema: `no` and dates are text, as OpenAPI means them."""
+    """Return a scalar by YAML 1.2's core schema: `no` and dates are text, as OpenAPI means them.
+
+    So are digits after a leading zero, which the schema would have as a number: they are telephone and account numbers.
+    """
     _check_tag(event.tag, ("str", "int", "float", "bool", "null"), line)
     text: str = event.value
     if not event.implicit[0] and event.tag in (None, "!", _TAG + "str"):
