@@ -9,6 +9,7 @@ from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 from mcp_types import (
     CONNECTION_CLOSED,
     HEADER_MISMATCH,
+    PARSE_ERROR,
     URL_ELICITATION_REQUIRED,
     CallToolRequest,
     CallToolRequestParams,
@@ -44,6 +45,10 @@ _WAIT = 0.25
 
 _PAGES = 100
 """Pages of a list that are looked through for one tool."""
+
+
+_UNPARSED = "Failed to parse"
+"""How the SDK's own words begin for an answer by HTTP that it could not read."""
 
 
 class SessionOver(Exception):
@@ -199,6 +204,8 @@ def _failed(error: MCPError, faults: Faults) -> ToolResult:
             return ToolResult(f"The call was answered, but {words}, and was not read. Ask for less.", is_error=True)
         case "rejected":
             return ToolResult(f"The call was turned away: {words}.", is_error=True)
+        case None if error.code == PARSE_ERROR and error.message.startswith(_UNPARSED):
+            raise CallInDoubt(words) from error
         case None if error.code == CONNECTION_CLOSED:
             raise CallInDoubt("the connection to the server ended before it answered") from error
         case None:

@@ -51,6 +51,7 @@ class Connection:
     """One client. `ended` is set once it is of no more use; `listed` is called when the tools may be others.
 
     `tells_changes`: whether the server has to be asked to tell that (2026-07-28), and says it can; see `watch`.
+    `forgotten`: whether the server has dropped the session, which is no fault.
     """
 
     def __init__(self, make: MakeTransport, faults: Faults, listed: Callable[[], None]) -> None:
@@ -71,6 +72,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
         self.tells_changes = False
+        self.forgotten = False
         self._why = ""
 
     @property
@@ -107,8 +109,9 @@ class Connection:
         """Say why it has ended."""
         return ": ".join(part for part in (self._why, self._transport.last_words()) if part) or "it has ended"
 
-    def end(self) -> None:
+    def end(self, why: str = "") -> None:
         """Say that the connection is of no more use: its way to the server has ended."""
+        self._why = self._why or why
         self._stop.set()
         self.ended.set()
 

@@ -81,6 +81,7 @@ class McpSource:
         if self._life is not None:
             self._life.cancel()
             await asyncio.wait((self._life,))
+        self._tried.set()  # nobody waits for what will not come
         await self._pool.close()
 
     async def call(self, tool: McpTool, arguments: bytes, context: ToolContext) -> ToolResult:
@@ -92,7 +93,12 @@ class McpSource:
                     tool.name, arguments, context, tool.output, self._settings.timeout, self._beside
                 )
             except SessionOver:
+                connection.forgotten = True
+                self._tried.clear()
                 connection.end()
+            except ConnectionRefusedError as error:
+                connection.end(str(error))
+                raise
             except ConsentNeeded as error:
                 raise ToolError(f"{self._name}: {error}. An operator has to see to it.") from error
         raise ConnectionRefusedError(f"the MCP server {self._name} ends every session at once")
@@ -122,19 +128,22 @@ class McpSource:
         while True:
             began = self._clock.now()
             problem = await self._lived()
-            attempt = 1 if self._clock.now() - began >= STEADY_SECONDS * 1_000_000 else attempt + 1
-            self._offer(self.supply.tools, (problem,))
+            steady = self._clock.now() - began >= STEADY_SECONDS * 1_000_000
+            attempt = 1 if steady else attempt + 1
+            if not problem and attempt == 1:
+                continue
+            self._offer(self.supply.tools, (problem or "it has forgotten its session again and again",))
             self._tried.set()
             await self._clock.sleep(delay(attempt, self._jitter()))
             self._tried.clear()
 
     async def _lived(self) -> str:
-        """Serve one connection from its beginning to its end, and say why it ended."""
+        """Serve one connection from its beginning to its end, and say why it ended; "" where it begins anew at once."""
         connection = None
         try:
             connection = await self._reach.open(HOUSE, self._start_seconds)
             await self._serve(connection)
-            return connection.why()
+            return "" if connection.forgotten else connection.why()
         except Unreachable as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's server makes of the SDK, the source lives on
