@@ -29,6 +29,9 @@ from toolyard_runtime.secrets.redaction import Redactor
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""
 
+WITHHELD = ("stopped", "not_granted")
+"""Why a tool is left out of an offer that nothing may find all the same."""
+
 ASK = answering(())
 """What a call asks with that has no answer yet."""
 
@@ -109,12 +112,23 @@ class Acts:
 
     def _forbidden(self, call: e.CallHead) -> tuple[str, str] | None:
         """Check again right before a start what may have changed since the policy spoke: (rule, policy)."""
+        withdrawn = self._withdrawn(call)
+        return (withdrawn, "") if withdrawn else self._ruled_out(call)
+
+    def _withdrawn(self, call: e.CallHead) -> str:
+        """Return the rule by which nobody may call this now, or not this caller, or ""."""
         log = self._log
         stopped = self._stopped(call)
         if stopped:
-            return stopped, ""
+            return stopped
         if log.services.yanks.forbids(log.identity.tenant, self._granted(call)):
-            return YANKED, ""
+            return YANKED
+        sees = log.services.sights.sees(log.identity.tenant, self._context.roles, log.identity.agent, call.name)
+        return "" if sees else "grant.revoked"
+
+    def _ruled_out(self, call: e.CallHead) -> tuple[str, str] | None:
+        """Return the rule and policy by which the agent, as its files say now, may not make this call."""
+        log = self._log
         current = log.services.current_release(log.identity.agent)
         if current is None:  # the agent's file is gone, or cannot be read: whatever it granted is not granted now
             return "grant.revoked", ""
@@ -233,7 +247,7 @@ class Acts:
         seconds = log.agent.release.tool_seconds
         tool = log.agent.tools[call.name]
         if isinstance(tool, FindTools):
-            tool = tool.without(log.services.stops.tools(log.identity.tenant))
+            tool = tool.without(frozenset(one.name for one in self._offered().candidates if one.left_out in WITHHELD))
         origin = log.agent.origins.get(call.name, "")
         way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
         return await execute(

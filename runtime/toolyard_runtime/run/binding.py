@@ -13,8 +13,10 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
-from toolyard_runtime.run.offering import shortlists_of, with_finder
+from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder
 from toolyard_runtime.run.segments import Sampling
+
+NOTHING_WITHHELD: frozenset[tuple[str, str]] = frozenset()
 
 KEPT = 64
 """How many encodings of one agent are kept: one for each set of stopped tools, variant and tenant in use."""
@@ -78,7 +80,7 @@ class BoundAgent:
         self.shortlists = shortlists_of(release)
         self.tools = with_finder(tools, self.shortlists)
         self.route = route
-        self._offers: dict[frozenset[str], Offer] = {}
+        self._offers: dict[frozenset[tuple[str, str]], Offer] = {}
         self._prefixes: dict[tuple[str, bool, str, str], bytes] = {}
         self._system = encode_message(Message("system", release.instructions)) if release.instructions else b""
         self._sources = {tool.digest: tool.source for tool in release.tools}
@@ -93,20 +95,21 @@ class BoundAgent:
         """Return where a tool comes from, by its digest."""
         return self._sources.get(release, "toolyard")
 
-    def offer(self, stopped: frozenset[str], client_tools: tuple[ToolSpec, ...] = ()) -> Offer:
-        """Return what the model may call: the granted tools that are not stopped, and the client's own."""
+    def offer(self, withheld: Withheld, client_tools: tuple[ToolSpec, ...] = ()) -> Offer:
+        """Return what the model may call: the granted tools that are not withheld, and the client's own."""
         if client_tools:
-            return self._offer(stopped, client_tools)
-        made = self._offers.get(stopped)
+            return self._offer(withheld, client_tools)
+        key = frozenset(withheld.items()) if withheld else NOTHING_WITHHELD
+        made = self._offers.get(key)
         if made is None:
             if len(self._offers) >= KEPT:
                 self._offers.clear()
-            made = self._offers[stopped] = self._offer(stopped, ())
+            made = self._offers[key] = self._offer(withheld, ())
         return made
 
-    def _offer(self, stopped: frozenset[str], client_tools: tuple[ToolSpec, ...]) -> Offer:
+    def _offer(self, withheld: Withheld, client_tools: tuple[ToolSpec, ...]) -> Offer:
         candidates = tuple(
-            Candidate(tool.spec.name, tool.digest, left_out="stopped" if tool.spec.name in stopped else "")
+            Candidate(tool.spec.name, tool.digest, left_out=withheld.get(tool.spec.name, ""))
             for tool in self.release.tools
         )
         return self.offer_of(candidates, client_tools)

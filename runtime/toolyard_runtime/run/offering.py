@@ -35,6 +35,10 @@ FOUND = 8
 """Tools that one call of `find_tools` may find."""
 
 
+Withheld = Mapping[str, Literal["stopped", "not_granted"]]
+"""The tools that nobody is offered now, or not this caller, and why."""
+
+
 class Conversed(NamedTuple):
     """What of a conversation chooses tools: what was asked and which tools were called, newest first."""
 
@@ -70,7 +74,7 @@ class Shortlists:
         return self._search
 
     def first(
-        self, conversed: Conversed, stopped: Collection[str], worked: Mapping[str, int]
+        self, conversed: Conversed, withheld: Withheld, worked: Mapping[str, int]
     ) -> tuple[tuple[Candidate, ...], int]:
         """Return what a run is offered at its beginning, and how many tools are not even listed.
 
@@ -79,7 +83,7 @@ class Shortlists:
         of = self._of
         choices = shortlist(
             self._searched(),
-            of.keys() - stopped,
+            of.keys() - withheld.keys(),
             conversed.texts,
             self._release.tools_per_turn - 1,
             always=self._release.always,
@@ -87,22 +91,23 @@ class Shortlists:
             worked={name: worked[tool.digest] for name, tool in of.items() if tool.digest in worked} if worked else {},
         )
         finder = next(tool for tool in self._release.tools if tool.spec.name == FIND_TOOLS)
-        candidates = [_present(Candidate(FIND_TOOLS, finder.digest, because="always"), stopped)]
+        candidates = [_present(Candidate(FIND_TOOLS, finder.digest, because="always"), withheld)]
         for one in choices[:LISTED]:
             left_out: Literal["", "budget"] = "" if one.because else "budget"
             candidates.append(Candidate(one.name, of[one.name].digest, one.score, left_out, one.because))
-        candidates += [Candidate(name, of[name].digest, left_out="stopped") for name in sorted(of.keys() & stopped)]
+        away = sorted(of.keys() & withheld.keys())
+        candidates += [Candidate(name, of[name].digest, left_out=withheld[name]) for name in away]
         return tuple(candidates), max(0, len(choices) - LISTED)
 
     def widened(
-        self, candidates: Sequence[Candidate], found: Collection[str], stopped: Collection[str]
+        self, candidates: Sequence[Candidate], found: Collection[str], withheld: Withheld
     ) -> tuple[Candidate, ...]:
-        """Return the candidates of an earlier offer with what was found since, less what is stopped now."""
+        """Return the candidates of an earlier offer with what was found since, less what is withheld now."""
         known = {one.name for one in candidates}
         others = [Candidate(name, self._of[name].digest) for name in found if name in self._of and name not in known]
         wanted = frozenset(found)
         return tuple(
-            _present(_found(one) if one.name in wanted and not one.because else one, stopped)
+            _present(_found(one) if one.name in wanted and not one.because else one, withheld)
             for one in (*candidates, *others)
         )
 
@@ -146,9 +151,9 @@ def _found(one: Candidate) -> Candidate:
     return msgspec.structs.replace(one, left_out="", because="found")
 
 
-def _present(one: Candidate, stopped: Collection[str]) -> Candidate:
+def _present(one: Candidate, withheld: Withheld) -> Candidate:
     """Return a candidate as it stands now: what is on the list comes back when an operator lets it go on."""
     if not one.because:
         return one
-    left_out: Literal["", "stopped"] = "stopped" if one.name in stopped else ""
+    left_out = withheld.get(one.name, "")
     return one if one.left_out == left_out else msgspec.structs.replace(one, left_out=left_out)

@@ -13,6 +13,7 @@ from toolyard_sdk.ports import Clock, Database, Journal, Transaction
 
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
+from toolyard_runtime.run.sights import Sights, everything
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.secrets.redaction import Redactor
@@ -59,5 +60,6 @@ class Services(Struct, frozen=True):
     keep_release: Callable[[Transaction, str, AgentRelease], None]
     visible_text: Callable[[Segment], str]
     way_out: Callable[[str, str, str | None], WayOut] = no_way_out
+    sights: Sights = field(default_factory=everything)
     successes: Successes = field(default_factory=Successes)
     yanks: Yanks = field(default_factory=Yanks)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 import msgspec
+from toolyard_registry.rights import Rights
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Message, ToolCall, Usage
@@ -16,7 +17,7 @@ from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import misfit
 from toolyard_runtime.run.faulting import field_at_fault
 from toolyard_runtime.run.interrupts import MODEL, Interrupted, Interrupts
-from toolyard_runtime.run.offering import Shortlists, conversed
+from toolyard_runtime.run.offering import Shortlists, Withheld, conversed
 from toolyard_runtime.run.retry import retry_delay
 from toolyard_runtime.run.runlog import RunContext, RunLog
 from toolyard_runtime.run.transcript import call_id
@@ -52,32 +53,41 @@ class Turns:
         self._interrupts = interrupts
         self._journal = logging.getLogger("toolyard.model")
         self._offer: Offer | None = None
-        self._offer_version = -1
-        self._found: tuple[str, ...] = ()
+        self._offered_in: tuple[int, Rights, tuple[str, ...]] | None = None
         self._first_delta_at = 0
 
     def offered(self) -> Offer:
-        """Return what the model may call now: looked up again when an operator stops something, or more was found."""
-        stops = self._log.services.stops
-        if self._offer is None or self._offer_version != stops.version or self._found != self._log.found:
-            log, self._found = self._log, self._log.found
-            stopped = stops.tools(log.identity.tenant)
+        """Return what the model may call now: looked up again when that has changed, or more was found."""
+        log = self._log
+        state = log.services.stops.version, log.services.sights.rights, log.found
+        if self._offer is None or state != self._offered_in:
+            withheld = self.withheld()
             self._offer = (
-                log.agent.offer(stopped, self._context.client_tools)
+                log.agent.offer(withheld, self._context.client_tools)
                 if log.agent.shortlists is None
-                else self._shortlisted(log.agent.shortlists, stopped)
+                else self._shortlisted(log.agent.shortlists, withheld)
             )
-            self._offer_version = stops.version
+            self._offered_in = state
         return self._offer
 
-    def _shortlisted(self, shortlists: Shortlists, stopped: frozenset[str]) -> Offer:
+    def withheld(self) -> Withheld:
+        """Return the agent's tools that an operator has stopped, or that are not there for this caller."""
+        log, identity = self._log, self._log.identity
+        tools = log.agent.tools
+        unseen = log.services.sights.unseen(identity.tenant, self._context.roles, identity.agent, tools)
+        stopped = log.services.stops.tools(identity.tenant)
+        if not (unseen or stopped):
+            return {}
+        return {name: "not_granted" if name in unseen else "stopped" for name in tools if name in unseen | stopped}
+
+    def _shortlisted(self, shortlists: Shortlists, withheld: Withheld) -> Offer:
         """Offer what the run was offered before and what it found since; at its beginning, what fits the request."""
         log = self._log
         if log.offered is None:
             worked = log.services.successes.of(log.identity.tenant)
-            candidates, unlisted = shortlists.first(conversed(log.conversation.window.fragments), stopped, worked)
+            candidates, unlisted = shortlists.first(conversed(log.conversation.window.fragments), withheld, worked)
         else:
-            candidates = shortlists.widened(log.offered.candidates, log.found, stopped)
+            candidates = shortlists.widened(log.offered.candidates, log.found, withheld)
             unlisted = log.offered.unlisted
         return log.agent.offer_of(candidates, self._context.client_tools, unlisted)
 

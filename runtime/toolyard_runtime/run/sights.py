@@ -1,0 +1,43 @@
+"""Who sees which tool of an agent: the rights of a repository, looked up often and read seldom; knows no file."""
+
+import time
+from collections.abc import Callable, Collection
+
+from toolyard_registry.rights import UNWRITTEN, Rights, may_see
+
+FRESH_NS = 200_000_000
+"""For how long rights that were read are taken for those that hold: looking costs a call of the operating system."""
+
+
+class Sights:
+    """What the rights say about tools; `current()` reads them."""
+
+    def __init__(self, current: Callable[[], Rights]) -> None:
+        self._current = current
+        self._rights = UNWRITTEN
+        self._until = 0
+
+    @property
+    def rights(self) -> Rights:
+        """The rights that hold now: another object when they have changed."""
+        now = time.monotonic_ns()
+        if now >= self._until:
+            self._rights, self._until = self._current(), now + FRESH_NS
+        return self._rights
+
+    def unseen(self, tenant: str, roles: Collection[str], agent: str, tools: Collection[str]) -> frozenset[str]:
+        """Return which of these tools are not there for a caller of an agent."""
+        rights = self.rights
+        if rights is UNWRITTEN:
+            return frozenset()
+        return frozenset(name for name in tools if not may_see(rights, tenant, roles, name, agent=agent))
+
+    def sees(self, tenant: str, roles: Collection[str], agent: str, tool: str) -> bool:
+        """Tell whether a tool is there for a caller of an agent."""
+        rights = self.rights
+        return rights is UNWRITTEN or may_see(rights, tenant, roles, tool, agent=agent)
+
+
+def everything() -> Sights:
+    """Return the sights of a repository without rights of its own."""
+    return Sights(lambda: UNWRITTEN)

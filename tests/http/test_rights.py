@@ -1,0 +1,50 @@
+"""Rights over tools, over HTTP: what no grant names is not there for a caller, also when that changes in mid-run."""
+
+from pathlib import Path
+
+from tests.http.expecting import ADD
+from tests.http.serving import Server, serving
+
+SOME = """
+[[call]]
+tools = ["*"]
+roles = ["operator"]
+
+[[call]]
+tools = ["wait", "write_note"]
+agents = ["clerk"]
+"""
+
+
+def test_what_no_grant_names_is_offered_to_nobody_but_those_it_names(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        _grant(server, SOME)
+        tenant = server.tenant()
+        user, operator = server.client(tenant, "user"), server.client(tenant, "user", "operator")
+        run = user.start(ADD)
+        events = user.finished(run) and user.get(f"/api/v1/runs/{run}/events")["data"]
+        offered = next(event for event in events if event["event"] == "ToolsOffered")
+        left_out = {one["name"]: one.get("left_out", "") for one in offered["candidates"]}
+        assert left_out["add"] == "not_granted"
+        assert left_out["wait"] == ""
+        assert "unknown_tool" in str(events), "a tool that is not there is like one that never was"
+        run = operator.start(ADD)
+        assert "unknown_tool" not in str(operator.finished(run) and operator.get(f"/api/v1/runs/{run}/events"))
+
+
+def test_a_right_that_is_taken_back_ends_before_the_next_call(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        user = server.client(server.tenant(), "user")
+        run = user.start('call write_note {"name": "n", "text": "t"}')
+        approval = user.waiting(run)
+        _grant(server, "call = []\n")
+        user.post(f"/api/v1/approvals/{approval['id']}", {"decision": "approve"})
+        user.finished(run)
+        assert "grant.revoked" in str(user.get(f"/api/v1/runs/{run}/events"))
+        assert not (tmp_path / "repository" / "notes").exists()
+
+
+def _grant(server: Server, rights: str) -> None:
+    """Write the rights, and wait until they can be no other ones."""
+    (server.root / "rights.toml").write_text(rights)
+    server.wiring.engine.services.sights._until = 0
