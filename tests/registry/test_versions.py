@@ -31,7 +31,7 @@ def test_versions_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "1.2", "1.2.3.4", "v1.2.3", "1.2.x", "0+8db42f76e8c9", "1.2.3+local", "١.٢.٣", "1.2.3\n"]
+    "text", ["", "1", "1.2", "1.2.3.4", "v1.2.3", "1.2.x", "0+8db42f76e8c9", "1.2.3+local", "\u0661.2.3", "1.2.3\n"]
 )
 def test_what_is_no_semantic_version_is_none(text: str) -> None:
     assert read_version(text) is None

@@ -40,14 +40,14 @@ def test_a_wheel_in_which_something_does_not_fit_is_refused(path: str, content: 
 
 def test_a_wheel_without_a_plugin_is_refused_with_what_to_write() -> None:
     files = contents("acme-weather", "0.1.0", entry="[console_scripts]\nx = y\n")
-    with pytest.raises(WheelRefused, match="project.entry-points.toolyard"):
+    with pytest.raises(WheelRefused, match=r"project\.entry-points\.toolyard"):
         inspect_wheel(zipped(files), FILE)
 
 
 def test_a_wheel_whose_record_names_a_weak_hash_is_refused() -> None:
     files = contents("acme-weather", "0.1.0")
     files[f"{INFO}/RECORD"] = files[f"{INFO}/RECORD"].replace(b"sha256=", b"md5=")
-    with pytest.raises(WheelRefused, match="no hash of .* that is safe"):
+    with pytest.raises(WheelRefused, match=r"no hash of .* that is safe"):
         inspect_wheel(zipped(files), FILE)
 
 
