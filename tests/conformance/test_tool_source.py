@@ -15,20 +15,22 @@ from toolyard_registry.sources.given import GivenSource
 from toolyard_registry.sources.mcp.factory import mcp_source
 from toolyard_sdk import tool
 from toolyard_sdk.context import ToolContext
-from toolyard_sdk.egress import CLOSED
+from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ArgumentsInvalid
 from toolyard_sdk.ports import Supply, ToolSource
 
 from tests.registry.mcp.opened import Known, puppet
+from tests.registry.openapi import adding
 
 SECONDS = 20.0
 
 
 class Kind(Struct, frozen=True):
-    """How to make a source that works and one that cannot."""
+    """How to make a source that works and one that cannot, and the way out that calls of its tools are given."""
 
     working: Callable[[Path], ToolSource]
     broken: Callable[[Path], ToolSource]
+    egress: Egress = CLOSED
 
 
 @tool(name="it_add")
@@ -47,14 +49,16 @@ KINDS = {
     ),
     "mcp 2026-07-28": Kind(mcp({"command": puppet("modern", "normal")}), mcp({"command": puppet("modern", "dies")})),
     "mcp 2025-11-25": Kind(mcp({"command": puppet("legacy", "normal")}), mcp({"url": "http://127.0.0.1:9/mcp"})),
+    "openapi": Kind(adding.source, adding.missing, adding.Adding()),
 }
 
 
 class Watched:
     """A source, and how often it has said that it offers something else."""
 
-    def __init__(self, source: ToolSource) -> None:
+    def __init__(self, source: ToolSource, egress: Egress) -> None:
         self.source = source
+        self.egress = egress
         self.changes = 0
 
     def changed(self) -> None:
@@ -67,10 +71,10 @@ class Watched:
             await self.source.open(self.changed)
 
     async def add(self, a: int, b: int) -> str:
-        """Call its tool."""
+        """Call its tool; what it says before the sum, in lines of its own, is the kind's."""
         (found,) = [each for each in self.source.supply.tools if each.spec.name == "it_add"]
-        result = await found.call(b'{"a": %d, "b": %d}' % (a, b), ToolContext())
-        return result.text
+        result = await found.call(b'{"a": %d, "b": %d}' % (a, b), ToolContext(egress=self.egress))
+        return result.text.rpartition("\n")[2]
 
 
 @pytest.fixture(params=KINDS)
@@ -81,7 +85,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @pytest.fixture
 async def working(kind: Kind, tmp_path: Path) -> AsyncIterator[Watched]:
     """Give an open source, and close it."""
-    watched = Watched(kind.working(tmp_path))
+    watched = Watched(kind.working(tmp_path), kind.egress)
     await watched.open()
     yield watched
     async with asyncio.timeout(SECONDS):
@@ -124,7 +128,7 @@ async def test_the_supply_is_the_same_object_until_it_is_another_and_every_other
 async def test_a_source_whose_other_end_is_not_there_opens_with_a_problem_and_no_tools(
     kind: Kind, tmp_path: Path
 ) -> None:
-    watched = Watched(kind.broken(tmp_path))
+    watched = Watched(kind.broken(tmp_path), kind.egress)
     await watched.open()
     assert watched.source.supply.tools == ()
     assert watched.source.supply.problems
@@ -133,7 +137,7 @@ async def test_a_source_whose_other_end_is_not_there_opens_with_a_problem_and_no
 
 
 async def test_a_source_is_closed_before_it_was_open_and_more_than_once(kind: Kind, tmp_path: Path) -> None:
-    watched = Watched(kind.working(tmp_path))
+    watched = Watched(kind.working(tmp_path), kind.egress)
     async with asyncio.timeout(SECONDS):
         await watched.source.close()
         await watched.open()
@@ -142,7 +146,7 @@ async def test_a_source_is_closed_before_it_was_open_and_more_than_once(kind: Ki
 
 
 async def test_what_a_closed_source_has_offered_fails_by_itself_or_still_works(kind: Kind, tmp_path: Path) -> None:
-    watched = Watched(kind.working(tmp_path))
+    watched = Watched(kind.working(tmp_path), kind.egress)
     await watched.open()
     async with asyncio.timeout(SECONDS):
         await watched.source.close()
