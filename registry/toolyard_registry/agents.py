@@ -16,6 +16,7 @@ from toolyard_registry.names import NameInvalid
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
 from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, ToolRelease, seal, tool_release
+from toolyard_registry.rest import READ_RESULT, needs_reader, reader_release
 from toolyard_registry.search.finding import FIND_TOOLS, finder_release
 from toolyard_registry.shelf import Shelf, Unresolved
 
@@ -130,7 +131,7 @@ class _Reading:
             raise self._error(f'"{file.model}" is no model: write "provider/model", as in "local/qwen3-8b"', "model")
         instructions, settings = self._instructions(prompts)
         limits = msgspec.structs.asdict(file.limits)
-        granted = self._granted(tools, held, granting)
+        granted = _with_reader(self._granted(tools, held, granting))
         run_limits = Limits(**{key: limits.pop(key) for key in Limits.__struct_fields__})
         return seal(
             AgentRelease(
@@ -228,6 +229,7 @@ class _Reading:
                 message = f"`{wanted}` is always offered, and `tools` does not grant it{did_you_mean(wanted, names)}"
                 raise self._error(message, "always", index)
             found.update(matching)
+        found.update({READ_RESULT} & set(names))
         most = self._file.limits.tools_per_turn
         if len(granted) > most and len(found) >= most:
             message = f"{len(found)} tools are always offered, which leaves no place for others: raise `tools_per_turn`"
@@ -274,3 +276,10 @@ def _pinned(release: ToolRelease, pin: ToolPin) -> ToolRelease:
     annotations = msgspec.structs.replace(release.spec.annotations, **told)
     spec = msgspec.structs.replace(release.spec, description=description, annotations=annotations)
     return tool_release(spec, release.source, release.version)
+
+
+def _with_reader(granted: tuple[ToolRelease, ...]) -> tuple[ToolRelease, ...]:
+    """Return the tools with `read_result` among them where some may give more than a model is shown."""
+    if not needs_reader(granted) or any(tool.spec.name == READ_RESULT for tool in granted):
+        return granted
+    return tuple(sorted((*granted, reader_release()), key=lambda tool: tool.spec.name))

@@ -304,7 +304,8 @@ class ToolStarted(Struct, frozen=True, gc=False, tag_field="event", omit_default
 class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A call is answered, by the tool or by whoever kept it from running.
 
-    `found` names the tools that a call of `find_tools` found: the next turn offers them.
+    `found` names the tools that a call of `find_tools` found: the next turn offers them. `whole` is the result before it
+    was cut, where the rest can be read.
     """
 
     at: int
@@ -315,6 +316,7 @@ class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
     duration_us: int = 0
     cut: bool = False
     found: tuple[str, ...] = ()
+    whole: Content | None = None
 
 
 class ToolInDoubt(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 from toolyard_registry.policy import YANKED, decide, reason_of
 from toolyard_registry.releases import PolicyCall, ToolRelease
+from toolyard_registry.rest import READ_RESULT
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_sdk import events as e
 from toolyard_sdk.asking import Question, answering
@@ -21,9 +22,11 @@ from toolyard_runtime.run.calling import Asked, InDoubt, Outcome, Returned, exec
 from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
 from toolyard_runtime.run.questions import unfit
+from toolyard_runtime.run.rest import KEPT, ReadResult, how_to_go_on
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.run.services import WayOut
-from toolyard_runtime.run.transcript import call_id
+from toolyard_runtime.run.transcript import call_id, read_call_id
+from toolyard_runtime.run.wholes import whole_of
 from toolyard_runtime.secrets.redaction import Redactor
 
 IN_DOUBT = ("doubt.unresolved", "")
@@ -246,7 +249,9 @@ class Acts:
         log = self._log
         seconds = log.agent.release.tool_seconds
         tool = log.agent.tools[call.name]
-        if isinstance(tool, FindTools):
+        if isinstance(tool, ReadResult):
+            tool = tool.within(self._kept, log.agent.release.tool_output_bytes)
+        elif isinstance(tool, FindTools):
             tool = tool.without(frozenset(one.name for one in self._offered().candidates if one.left_out in WITHHELD))
         origin = log.agent.origins.get(call.name, "")
         way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
@@ -292,8 +297,24 @@ class Acts:
         message = Message("tool", text, tool_call_id=call_id(self._log.identity.run, call.call))
         return self._log.put("tool", encode_message(message))
 
+    async def _kept(self, name: str) -> bytes | None:
+        """Return the whole of a result that was cut, of this run or an earlier one of its session."""
+        log, place = self._log, read_call_id(name)
+        if place is None:
+            return None
+        run, number = place
+        if run == log.identity.run:
+            n = log.whole.get(number)
+            return log.contents.get(n) if n is not None else None
+        return await whole_of(log.services, log.identity.tenant, log.identity.session, run, number)
+
     def _return(self, call: e.CallHead, outcome: Returned, source: e.AnswerSource, duration: int = 0) -> None:
-        log = self._log
+        log, text, whole = self._log, outcome.text, None
+        if outcome.cut and READ_RESULT in log.agent.tools and call.name != READ_RESULT:
+            whole = log.put("whole", outcome.whole[:KEPT])
+            shown = len(outcome.whole[: log.agent.release.tool_output_bytes].decode(errors="ignore").encode())
+            name = call_id(log.identity.run, call.call)
+            text = f"{text.removesuffix(']')}; {how_to_go_on(name, shown)}]"
         found: tuple[str, ...] = ()
         if log.agent.shortlists is not None and source == "tool" and not outcome.is_error:
             log.services.successes.note(log.identity.tenant, call.release)
@@ -302,12 +323,13 @@ class Acts:
             e.ToolReturned(
                 at=log.now(),
                 call=call.call,
-                result=self._result(call, outcome.text),
+                result=self._result(call, text),
                 is_error=outcome.is_error,
                 source=source,
                 duration_us=duration,
                 cut=outcome.cut,
                 found=found,
+                whole=whole,
             )
         )
         meters = log.services.meters

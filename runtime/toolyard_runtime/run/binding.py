@@ -13,7 +13,7 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
-from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder
+from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder, with_reader
 from toolyard_runtime.run.segments import Sampling
 
 NOTHING_WITHHELD: frozenset[tuple[str, str]] = frozenset()
@@ -78,7 +78,7 @@ class BoundAgent:
         self.origins = origins or {}
         self.release = release
         self.shortlists = shortlists_of(release)
-        self.tools = with_finder(tools, self.shortlists)
+        self.tools = with_reader(release, with_finder(tools, self.shortlists))
         self.route = route
         self._offers: dict[frozenset[tuple[str, str]], Offer] = {}
         self._prefixes: dict[tuple[str, bool, str, str], bytes] = {}

@@ -22,13 +22,17 @@ LAST_WORDS = 1.0
 
 
 class Returned(Struct, frozen=True):
-    """The call is over; `cut` when the text was longer than allowed, `structured` the value where there is one."""
+    """The call is over; `cut` when the text was longer than allowed, `structured` the value where there is one.
+
+    `whole` is the text before it was cut.
+    """
 
     text: str
     is_error: bool = False
     cut: bool = False
     source: Literal["tool", "timeout"] = "tool"
     structured: Any = None
+    whole: bytes = b""
 
 
 class Asked(Struct, frozen=True):
@@ -167,7 +171,7 @@ def _capped(text: str, is_error: bool, limit: int, structured: Any = None) -> Re
         return Returned(encoded.decode(), is_error, structured=structured)
     kept = encoded[:limit].decode(errors="ignore")
     shown = f"{kept}\n[cut: {limit} of {len(encoded)} bytes are shown]"
-    return Returned(shown, is_error, cut=True, structured=structured)
+    return Returned(shown, is_error, cut=True, structured=structured, whole=encoded)
 
 
 def misfit(tool: Tool, arguments: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from toolyard_registry.releases import AgentRelease
+from toolyard_registry.rest import READ_RESULT, reader_release
 from toolyard_registry.search.documents import document
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.search.fusion import ranked
@@ -21,6 +22,7 @@ from toolyard_sdk.ports import Tool
 
 from toolyard_runtime.models.encoder import calls_of, decode_message
 from toolyard_runtime.run.finding import FindTools
+from toolyard_runtime.run.rest import ReadResult
 
 LISTED = 1_000
 """Tools an offer lists, those left out among them; of an agent with more, those with the least score are counted."""
@@ -126,6 +128,13 @@ def shortlists_of(release: AgentRelease) -> Shortlists | None:
 def with_finder(tools: Mapping[str, Tool], shortlists: Shortlists | None) -> Mapping[str, Tool]:
     """Return an agent's tools with `find_tools` among them where its turns are offered a shortlist."""
     return tools if shortlists is None else {**tools, FIND_TOOLS: FindTools(shortlists.find)}
+
+
+def with_reader(release: AgentRelease, tools: Mapping[str, Tool]) -> Mapping[str, Tool]:
+    """Return an agent's tools with `read_result` among them where its release has it."""
+    ours = reader_release().digest
+    own = any(tool.spec.name == READ_RESULT and tool.digest == ours for tool in release.tools)
+    return {**tools, READ_RESULT: ReadResult()} if own else tools
 
 
 def conversed(fragments: Sequence[bytes]) -> Conversed:

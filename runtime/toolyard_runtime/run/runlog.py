@@ -104,6 +104,7 @@ class RunLog:
         self.complete = True
         self.progress: dict[str, Progress] = {}
         self.watching: list[Callable[[Progress], None]] = []
+        self.whole: dict[int, int] = {}
         self.rulings: dict[int, e.PolicyDecided] = {}
         self.verdicts: dict[int, e.ApprovalDecided] = {}
         self.questions: dict[int, list[tuple[e.InputRequested, e.InputProvided | None]]] = {}
@@ -230,8 +231,10 @@ class RunLog:
             asked[:] = [(one, event if one.request == event.request else given) for one, given in asked]
         elif isinstance(event, e.ToolsOffered):
             self.offered = event
-        elif isinstance(event, e.ToolReturned) and event.found:
+        elif isinstance(event, e.ToolReturned):
             self.found += event.found
+            if event.whole is not None:
+                self.whole[event.call] = event.whole.n
 
     def answers(self, call: int) -> tuple[tuple[Question, Answer], ...]:
         """Return what a call has asked a person and what was said, in that order; erased answers decline."""

@@ -26,6 +26,7 @@ PayloadKind = Literal[
     "reason",
     "leaked",
     "echo",
+    "whole",
     "question",
     "answer",
 ]
