@@ -62,7 +62,8 @@ def test_a_tool_is_found_by_what_it_does_and_by_nobody_who_may_not_see_it(server
     rights = server.root / "rights.toml"
     rights.write_text('[[call]]\ntools = ["wait"]\n')
     try:
-        assert user.get("/api/v1/tools/search?q=add%20whole%20numbers")["data"] == []
+        found = user.get("/api/v1/tools/search?q=add%20whole%20numbers")["data"]
+        assert {each["name"] for each in found} <= {"wait"}
     finally:
         rights.unlink()
     refused(user.ask("GET", "/api/v1/tools/search?q="), 400, "q")

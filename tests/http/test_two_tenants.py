@@ -159,6 +159,9 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/v1/models"): "the agents are the server's, not a tenant's",
     ("GET", "/v1/models/{name:str}"): "the agents are the server's, not a tenant's",
     ("GET", "/api/v1/agents"): "the agents are the server's, not a tenant's",
+    ("GET", "/api/v1/tools/search"): "the tools are the server's, not a tenant's",
+    ("POST", "/api/v1/tools/{name:str}/call"): "makes a run of the caller's own",
+    ("GET", "/api/v1/tools/{name:str}/usage"): "names no tenant; see the test below",
     ("GET", "/healthz"): "tells nothing",
     ("GET", "/readyz"): "tells nothing of a tenant",
     ("GET", "/metrics"): "the process's numbers, for the tenant of the house; see the test below",
@@ -233,6 +236,14 @@ def test_lists_hold_nothing_of_another_tenant(world: World, route: tuple[str, st
         assert not [name for name in secret if name in str(answered.body)]
     found = str(world.a.get(LISTS[route][0]))
     assert any(name in found for name in secret)
+
+
+def test_what_another_tenant_did_with_a_tool_is_not_counted(world: World) -> None:
+    path = "/api/v1/tools/hang/usage"
+    assert [release["in_doubt"] for release in world.a.get(path)["own"]] == [1]
+    assert world.b.get(path)["own"] == []
+    for release in (world.b.get(path)["everybody"] or {"releases": []})["releases"]:
+        assert release["in_doubt"] is None
 
 
 def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:

@@ -33,6 +33,14 @@ def test_a_turn_in_which_others_were_called_is_lost_to_each_of_them_once() -> No
     assert found == {("offered", ""): 1, ("lost", "news"): 1, ("lost", "map"): 1}
 
 
+def test_a_call_that_somebody_made_directly_was_not_chosen_but_counts_with_what_became_of_it() -> None:
+    tallies: dict[str, Tally] = {}
+    events = (offered("weather"), replied(head(1, "weather")), returned(1, is_error=True), replied())
+    count(events, "weather", tallies, by_model=False)
+    found = {cell: number for cell, number in tallies[RELEASE].items() if number and cell[0] != "took"}
+    assert found == {("calls", ""): 1, ("ran", ""): 1, ("error", ""): 1}
+
+
 def test_a_name_that_a_model_made_up_is_nobody_to_lose_to() -> None:
     assert tally(offered("weather"), replied(head(1, "unknown", "unknown_tool"))) == {("offered", ""): 1}
 

@@ -27,8 +27,11 @@ STEPS: Final = 8
 _RAN = frozenset({"tool", "timeout"})
 
 
-def count(events: Iterable[e.RunEvent], name: str, tallies: dict[str, Tally]) -> None:
-    """Add one run's events to the tallies of the tool's releases, by digest."""
+def count(events: Iterable[e.RunEvent], name: str, tallies: dict[str, Tally], *, by_model: bool = True) -> None:
+    """Add one run's events to the tallies of the tool's releases, by digest.
+
+    A call that its caller made directly, not `by_model`, is none that was chosen: only what became of it counts.
+    """
     offered, calls = "", dict[int, str]()
     for event in events:
         match event:
@@ -39,7 +42,9 @@ def count(events: Iterable[e.RunEvent], name: str, tallies: dict[str, Tally]) ->
                 tally = tallies.setdefault(offered, Tally())
                 own = [head for head in event.calls if head.name == name]
                 calls |= dict.fromkeys((head.call for head in own), offered)
-                _count_turn(event, own, name, tally)
+                _count_calls(own, tally)
+                if by_model:
+                    _count_turn(event, own, name, tally)
             case e.ToolReturned() if event.call in calls:
                 _count_end(event, tallies[calls[event.call]])
             case e.ToolInDoubt() if event.call in calls:
@@ -48,16 +53,19 @@ def count(events: Iterable[e.RunEvent], name: str, tallies: dict[str, Tally]) ->
                 pass
 
 
+def _count_calls(own: list[e.CallHead], tally: Tally) -> None:
+    for head in own:
+        tally["calls", ""] += 1
+        if head.problem == "invalid_arguments":
+            tally["invalid", head.field] += 1
+        elif head.problem == "invalid_json":
+            tally["unreadable", ""] += 1
+
+
 def _count_turn(event: e.ModelReplied, own: list[e.CallHead], name: str, tally: Tally) -> None:
     tally["offered", ""] += 1
     if own:
         tally["chosen", ""] += 1
-        tally["calls", ""] += len(own)
-        for head in own:
-            if head.problem == "invalid_arguments":
-                tally["invalid", head.field] += 1
-            elif head.problem == "invalid_json":
-                tally["unreadable", ""] += 1
         return
     for other in {head.name for head in event.calls if head.problem != "unknown_tool" and head.name != name}:
         tally["lost", other] += 1

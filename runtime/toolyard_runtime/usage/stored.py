@@ -16,6 +16,7 @@ from toolyard_sdk.events import UnknownEvent
 from toolyard_sdk.ids import uuid7_floor
 from toolyard_sdk.ports import Database
 
+from toolyard_runtime.engine.direct import AGENT as DIRECT
 from toolyard_runtime.store.tables import EVENT, RUN
 from toolyard_runtime.store.upcasters import UPCASTERS, read_head
 from toolyard_runtime.usage.counting import Tally, count
@@ -28,7 +29,7 @@ AT_ONCE = 500
 
 _COUNTING = ("ToolsOffered", "ModelReplied", "ToolReturned", "ToolInDoubt")
 _NEWEST = (
-    select(RUN.c.tenant, RUN.c.id)
+    select(RUN.c.tenant, RUN.c.id, RUN.c.agent)
     .where(RUN.c.id >= bindparam("since"))
     .order_by(RUN.c.id.desc())
     .limit(bindparam("at_most"))
@@ -82,17 +83,20 @@ class UsageReader:
         return await self._count(await self._database.scan(_NEWEST, {**keys, "at_most": self._most + 1}), name)
 
     async def _count(self, newest: Sequence[tuple[Any, ...]], name: str) -> Use:
-        tenants = {run: tenant for tenant, run in newest[: self._most]}
+        whose = {run: (tenant, agent) for tenant, run, agent in newest[: self._most]}
         tallies: dict[tuple[str, str], Tally] = {}
-        runs = list(tenants)
+        runs = list(whose)
         for start in range(0, len(runs), AT_ONCE):
             rows = await self._database.scan(_HEADS, {"runs": runs[start : start + AT_ONCE]})
-            await asyncio.to_thread(_add, rows, name, tenants, tallies)
+            await asyncio.to_thread(_add, rows, name, whose, tallies)
         return Use(tallies, len(runs), len(newest) <= self._most)
 
 
 def _add(
-    rows: Sequence[tuple[Any, ...]], name: str, tenants: dict[bytes, str], tallies: dict[tuple[str, str], Tally]
+    rows: Sequence[tuple[Any, ...]],
+    name: str,
+    whose: dict[bytes, tuple[str, str]],
+    tallies: dict[tuple[str, str], Tally],
 ) -> None:
     named = f'"name":"{name}"'
     for run, heads in groupby(rows, itemgetter(0)):
@@ -100,9 +104,10 @@ def _add(
         if not any(named in text for text in texts):
             continue
         found: dict[str, Tally] = {}
+        tenant, agent = whose[run]
         try:
-            count((read_head(text, UPCASTERS) for text in texts), name, found)
+            count((read_head(text, UPCASTERS) for text in texts), name, found, by_model=agent != DIRECT)
         except UnknownEvent:  # of a later version: what it says is not known here
             continue
         for release, tally in found.items():
-            tallies.setdefault((tenants[run], release), Tally()).update(tally)
+            tallies.setdefault((tenant, release), Tally()).update(tally)
