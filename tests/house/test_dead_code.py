@@ -10,7 +10,15 @@ JUDGED = ("function", "class", "method", "property", "import")
 """Kinds of code; variables are left out, because a record's fields are read by its encoder."""
 
 CALLED_BY_FRAMEWORKS = (
-    *("connection_made", "connection_lost", "data_received", "eof_received", "pause_writing", "resume_writing"),
+    *(
+        "connection_made",
+        "connection_lost",
+        "data_received",
+        "datagram_received",
+        "eof_received",
+        "pause_writing",
+        "resume_writing",
+    ),
     *("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
     *("test_*", "pytest_*", "format_commands", "list_commands", "get_command", "log_message"),
     *("path_stats", "get_data", "set_data", "convert", "do_GET", "do_POST", "do_PUT"),

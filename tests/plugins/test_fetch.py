@@ -104,6 +104,17 @@ async def test_a_page_without_type_is_recognised() -> None:
     assert inside(await fetched(b"  <!DOCTYPE html><p>hello", "")) == "hello"
 
 
+@pytest.mark.parametrize(
+    "opening", ["<title>x</title>", "<head><meta charset=utf-8>", "<!doctype html><link rel=x>", ""]
+)
+@pytest.mark.parametrize("element", ["p", "main", "section", "header", "custom-element"])
+async def test_a_page_need_not_say_where_its_body_begins(opening: str, element: str) -> None:
+    assert inside(await fetched(f"{opening}<{element}>hello</{element}><nav>menu</nav>there")).split() == [
+        "hello",
+        "there",
+    ]
+
+
 async def test_a_page_that_scripts_would_fill_says_so() -> None:
     assert "made by scripts" in inside(await fetched("<body><div id=root></div><script>run()</script>"))
 

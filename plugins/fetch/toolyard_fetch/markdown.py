@@ -6,8 +6,9 @@ from urllib.parse import urljoin
 
 BLOCKS = frozenset(
     (
-        *("address", "article", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt", "fieldset"),
-        *("figcaption", "figure", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "ol", "p"),
+        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt"),
+        *("fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "main", "nav", "ol", "p"),
+        *("h1", "h2", "h3", "h4", "h5", "h6"),
         *("pre", "section", "summary", "table", "tbody", "tfoot", "thead", "ul"),
     )
 )
@@ -67,6 +68,11 @@ class Markdown:
             self._break(1)
         elif tag == "img" and (said := _SPACE.sub(" ", element.get("alt") or "").strip()):
             self.text(f"(image: {said[:LONGEST_LINK]})")
+
+    def pass_by(self, element: Any) -> None:
+        """Leave an element out; what stands around it is not one text for that."""
+        if element.tag in BLOCKS:
+            self._break(2)
 
     def _enter_block(self, tag: str) -> None:
         if tag in ("ul", "ol"):

@@ -10,11 +10,11 @@ from toolyard_fetch.markdown import Markdown
 
 SKIPPED = frozenset(
     (
-        *("script", "style", "noscript", "template", "head", "svg", "math", "canvas", "iframe", "object", "embed"),
+        *("script", "style", "noscript", "template", "title", "svg", "math", "canvas", "iframe", "object", "embed"),
         *("video", "audio", "nav", "footer", "aside", "dialog", "button", "select", "textarea", "input"),
     )
 )
-"""Elements that hold nothing to read."""
+"""Elements that hold nothing to read; a head may: the parser lays a body into it that does not say where it begins."""
 
 LITTLE = 200
 """Characters below which the main part of a page is not believed to be all of it."""
@@ -37,14 +37,12 @@ def page_text(html: str, url: str) -> tuple[str, str]:
     if root is None:
         return "", ""
     title = _SPACE.sub(" ", root.findtext(".//title") or "").strip()
-    body = root.find("body")
-    whole = root if body is None else body
     main = next((found for name in ("main", "article") if (found := root.find(f".//{name}")) is not None), None)
     if main is not None:
         text = _markdown(main, url)
         if len(text) >= LITTLE:
             return title, text
-    return title, _markdown(whole, url)
+    return title, _markdown(root, url)
 
 
 def _is_hostile(data: bytes) -> bool:
@@ -66,6 +64,8 @@ def _markdown(root: Any, url: str) -> str:
         else:
             if step == "leave":
                 writing.leave(element)
+            else:
+                writing.pass_by(element)
             if element is not root:
                 writing.text(element.tail)
     return writing.whole()
