@@ -70,7 +70,7 @@ def load_repository(
     An agent that names a prompt or policy that could not be read has a problem of its own, beside the file's. `shelf`
     holds what is published, `pins` what tools are held to; with `locked`, agents get what agent.lock says.
     """
-    shelf, held = shelf or Shelf(), (pins or Pins()).held(toolbox)
+    shelf, held = Shelf() if shelf is None else shelf, (pins or Pins()).held(toolbox)
     toolbox = held.box
     problems: list[ConfigError] = list(toolbox.file_problems)
     lock = _lock(root, problems) if locked else None
@@ -142,7 +142,8 @@ class Loader:
 
         What is published (`shelf`) and what was decided about definitions (`pins`) is followed too.
         """
-        self._shelf, self._pins = shelf or Shelf(), pins or Pins()
+        self._shelf = Shelf() if shelf is None else shelf  # an empty one is filled later, and is false
+        self._pins = pins or Pins()
         self._root = root
         self._packages = packages
         self._open_toolbox = open_toolbox
