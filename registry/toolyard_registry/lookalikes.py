@@ -100,12 +100,17 @@ class Flag(Struct, frozen=True, omit_defaults=True):
 
 def skeleton(text: str) -> str:
     """Return what a name looks like: names with one skeleton are easily taken for each other."""
-    plain = unicodedata.normalize("NFKD", text)
-    letters = "".join(_LIKE.get(letter, letter) for letter in plain if not unicodedata.combining(letter))
-    folded = "".join(_LIKE.get(letter, letter) for letter in letters.lower())
+    folded = _folded(text)
     for pair, letter in _PAIRS:
         folded = folded.replace(pair, letter)
     return folded
+
+
+def _folded(text: str) -> str:
+    """Return a name letter by letter as what each looks like."""
+    plain = unicodedata.normalize("NFKD", text)
+    letters = "".join(_LIKE.get(letter, letter) for letter in plain if not unicodedata.combining(letter))
+    return "".join(_LIKE.get(letter, letter) for letter in letters.lower())
 
 
 def look_alikes(name: str, known: Iterable[str]) -> tuple[str, ...]:
@@ -119,12 +124,15 @@ def similar_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
 
     Short names differ by a letter all the time, long ones may differ by two; a number at the end is no mistake.
     """
-    own, stem = skeleton(name), name.rstrip(_DIGITS)
+    looks, own, stem = skeleton(name), _folded(name), name.rstrip(_DIGITS)
     return tuple(
         sorted(
             other
             for other in known
-            if abs(len(other) - len(name)) <= _FAR and other.rstrip(_DIGITS) != stem and _close(own, skeleton(other))
+            if abs(len(other) - len(name)) <= _FAR + 1
+            and other.rstrip(_DIGITS) != stem
+            and skeleton(other) != looks
+            and _close(own, _folded(other))
         )
     )
 

@@ -8,7 +8,6 @@ from tests.http.expecting import refused
 from tests.http.serving import Client, Server
 from tests.registry.wheels import BOB, body_of, contents, spec, submission, zipped
 
-
 RIGHTS = """
 [[publish]]
 tools = ["*"]
