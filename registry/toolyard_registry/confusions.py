@@ -10,7 +10,7 @@ from toolyard_registry.search.searching import Search
 ALIKE = 0.5
 """How well another tool fits a tool's own words, beside how well it fits them itself, to be taken for it."""
 
-BOTH = 0.8
+BOTH = 0.9
 """How well the second of two tools fits a request, beside the first, for the request to mean either."""
 
 _SHOWN = 5

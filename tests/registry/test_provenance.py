@@ -48,7 +48,7 @@ def test_a_tool_that_says_the_same_is_confusable_and_another_one_is_not() -> Non
 
 def test_a_request_that_fits_both_makes_them_confusable() -> None:
     new = spec("letter", "Write to somebody on paper and send it by post.")
-    others = ((spec("parcel", "Pack goods into a box, insure it and ship it by post."), "acme"), *OTHERS)
+    others = ((spec("parcel", "Put goods into a box and ship it by post."), "acme"), *OTHERS)
     assert confusable(new, "x", others) == ()
     assert confusable(new, "x", others, ["bring this to the post"]) == ("parcel",)
     assert confusable(new, "x", others, ["write a letter on paper"]) == ()
