@@ -382,3 +382,41 @@ async def test_a_refusal_tells_what_to_write_where(world: World) -> None:
 def test_importing_the_client_imports_no_http_library() -> None:
     program = "import sys, toolyard_sdk.http as h; h.open_egress(); sys.exit('h11' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
+
+
+async def test_names_are_looked_up_by_the_system_unless_said_otherwise(world: World) -> None:
+    client = open_egress()
+    url = f"http://localhost:{world.trap.port}/"
+    grants = EgressGrant(hosts=("*", f"*:{world.trap.port}")), EgressGrant(private=(f"localhost:{world.trap.port}",))
+    stranger, friend = (client.for_tool("weather", grant, world.reveal) for grant in grants)
+    try:
+        with pytest.raises(EgressRefused, match=r"localhost lies at .*, which is this machine's own address"):
+            await stranger.request("GET", url)
+        assert world.trap.connections == 0
+        assert (await friend.request("GET", url)).body == b"TRAPPED"
+        with pytest.raises(ConnectionRefusedError, match="there is no host"):
+            await client.for_tool("weather", EgressGrant(hosts=("*",)), world.reveal).request(
+                "GET", "http://no.invalid/"
+            )
+    finally:
+        await client.close()
+
+
+async def test_a_closed_client_opens_nothing_more(world: World, server: Server) -> None:
+    await world.tool().request("GET", "http://example.com/")
+    await world.client.close()
+    with pytest.raises(ConnectionRefusedError, match="nothing was sent"):
+        await world.tool().request("GET", "http://example.com/")
+    assert server.connections == 1
+
+
+async def test_idle_connections_are_bounded_and_leave_nothing_behind(world: World, server: Server) -> None:
+    world.names |= {f"h{each}.example.com": (PUBLIC,) for each in range(80)}
+    for each in range(80):
+        await world.tool().request("GET", f"http://h{each}.example.com/")
+    lines = world.client.lines
+    assert (lines._count, len(lines._idle)) == (64, 64)
+    while lines._idle:
+        lines._expire(next(iter(lines._idle.values()))[0])
+    await asyncio.sleep(0)
+    assert (lines._count, lines._open) == (0, set())

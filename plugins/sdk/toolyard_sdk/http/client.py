@@ -15,6 +15,7 @@ from msgspec import Struct
 from toolyard_sdk.egress import EgressGrant, EgressReply
 from toolyard_sdk.errors import EgressRefused, ToolError
 from toolyard_sdk.http.addresses import why_never, why_not_public
+from toolyard_sdk.http.decoding import Damaged, TooLong
 from toolyard_sdk.http.filling import Scrubber
 from toolyard_sdk.http.grants import Reach, host_lines, may_receive, private_lines, reach, secret_lines
 from toolyard_sdk.http.requests import Draft, RequestInvalid, draft
@@ -207,7 +208,7 @@ class Journey:
         return value
 
     async def _send(self, now: Draft, door: Door) -> "Answer":
-        from toolyard_sdk.http.connection import Broken, Damaged, Head, Silent, TooLong, exchange  # noqa: PLC0415 - see above
+        from toolyard_sdk.http.connection import Broken, Head, Silent, Unfit, exchange  # noqa: PLC0415 - see above
 
         try:
             path, headers, body = now.rendered(self._values)
@@ -221,6 +222,8 @@ class Journey:
             self.sent, done = True, False
             try:
                 answer, done = await exchange(line, head, body, self._most)
+            except Unfit:
+                raise self._refused(now, "it cannot be written as HTTP") from None
             except Silent:
                 if kept and now.method in _REPEATABLE:  # it had been closed while nobody looked
                     continue
@@ -235,7 +238,7 @@ class Journey:
                 if done:
                     lines.give_back(line)
                 else:
-                    lines.drop(line)
+                    line.drop()
             return answer
 
     async def _line(self, door: Door) -> Any:

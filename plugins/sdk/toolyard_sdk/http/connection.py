@@ -13,7 +13,7 @@ from typing import Any
 import h11
 from msgspec import Struct
 
-from toolyard_sdk.http.decoding import Body, Damaged, TooLong
+from toolyard_sdk.http.decoding import Body, TooLong
 
 Dial = Callable[..., Awaitable[tuple[Any, Any]]]
 """Opens a connection: called as `loop.create_connection`."""
@@ -23,6 +23,10 @@ MAX_INTERIM = 20
 KEEP_IDLE = 15.0
 MAX_IDLE = 64
 _HIGH, _READ_AHEAD = 256 * 1024, 65_536
+
+
+class Unfit(Exception):
+    """A request that cannot be written as HTTP; nothing was sent."""
 
 
 class Silent(Exception):
@@ -61,8 +65,9 @@ class Answer(Struct, frozen=True):
 class Line(asyncio.Protocol):
     """One connection, read at the pace of whoever reads."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, others: "set[Line]") -> None:
         self.place = place
+        self._others = others
         self.alive = False
         self.used = False
         self.wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
@@ -75,6 +80,9 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment] # uvloop's transports derive from nothing of asyncio's
         self.alive = True
+        self._others.add(self)
+        # Whoever asked for it may have given up meanwhile: then nobody begins an exchange.
+        self.expiry = asyncio.get_running_loop().call_later(KEEP_IDLE, self.drop)
 
     def data_received(self, data: bytes) -> None:
         if not self._busy:  # nobody has asked for anything
@@ -91,19 +99,20 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.alive = False
+        self._others.discard(self)
+        self._rest()
         self._wake()
 
     def drop(self) -> None:
         """Close at once."""
         self.alive = False
+        self._rest()
         self._transport.abort()
 
     def begin(self) -> None:
         """Mark the beginning of an exchange."""
         self._busy = True
-        if self.expiry is not None:
-            self.expiry.cancel()
-            self.expiry = None
+        self._rest()
 
     def end(self) -> None:
         """Mark the end of an exchange; bytes beyond it make the connection unfit."""
@@ -127,6 +136,11 @@ class Line(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
+    def _rest(self) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+
     def _wake(self) -> None:
         if self._wanted is not None and not self._wanted.done():
             self._wanted.set_result(None)
@@ -141,20 +155,21 @@ class Lines:
         self._idle: dict[Place, list[Line]] = {}
         self._count = 0
         self._open: set[Line] = set()
+        self._closed = False
 
     def take(self, place: Place) -> Line | None:
         """Return an idle connection to a place, if there is one."""
-        free = self._idle.get(place, [])
-        while free:
-            line = free.pop()
-            self._count -= 1
+        while free := self._idle.get(place):
+            line = free[-1]
+            self._withdraw(line)
             if line.alive:
                 return line
-            self._forget(line)
         return None
 
     async def connect(self, place: Place) -> Line:
         """Open a connection; raises OSError."""
+        if self._closed:
+            raise ConnectionRefusedError(0, "the server is about to end")
         loop = asyncio.get_running_loop()
         secure = place.scheme == "https"
         if secure and self._ssl is None:
@@ -162,63 +177,54 @@ class Lines:
             self._ssl.set_alpn_protocols(["http/1.1"])
         dial: Dial = self._dial or loop.create_connection
         tls = {"ssl": self._ssl, "server_hostname": place.host} if secure else {}
-        _, line = await dial(lambda: Line(place), place.address, place.port, **tls)
-        self._open.add(line)
+        _, line = await dial(lambda: Line(place, self._open), place.address, place.port, **tls)
         return line  # type: ignore[no-any-return] # the factory above makes it
 
     def give_back(self, line: Line) -> None:
         """Keep a connection for the next request, or close it."""
-        if not line.alive or self._count >= MAX_IDLE:
-            self.drop(line)
+        if not line.alive or self._closed or self._count >= MAX_IDLE:
+            line.drop()
             return
         self._idle.setdefault(line.place, []).append(line)
         self._count += 1
         line.expiry = asyncio.get_running_loop().call_later(KEEP_IDLE, self._expire, line)
 
-    def drop(self, line: Line) -> None:
-        """Close a connection that was lent."""
-        line.drop()
-        self._forget(line)
-
     async def close(self) -> None:
         """Close every connection; requests in flight fail."""
-        for line in tuple(self._open):
-            if line.expiry is not None:
-                line.expiry.cancel()
-            self.drop(line)
+        self._closed = True
         self._idle.clear()
-        self._count = 0
+        for line in tuple(self._open):
+            line.drop()
         await asyncio.sleep(0)
 
     def _expire(self, line: Line) -> None:
-        kept = self._idle.get(line.place, [])
-        if line in kept:
-            kept.remove(line)
-            self._count -= 1
-            if not kept:
-                del self._idle[line.place]
-        self.drop(line)
+        self._withdraw(line)
+        line.drop()
 
-    def _forget(self, line: Line) -> None:
-        self._open.discard(line)
-        if line.expiry is not None:
-            line.expiry.cancel()
-            line.expiry = None
+    def _withdraw(self, line: Line) -> None:
+        """Take a connection out of the idle ones."""
+        free = self._idle[line.place]
+        free.remove(line)
+        self._count -= 1
+        if not free:
+            del self._idle[line.place]
 
 
 async def exchange(line: Line, head: Head, body: bytes, most: int) -> tuple[Answer, bool]:
     """Send one request and return its whole answer, and whether the connection can be used again.
 
-    Raises Silent, Broken, TooLong and Damaged; after any of them, or when cancelled, the connection is to be dropped.
+    Raises Unfit, Silent, Broken, TooLong and Damaged; after any of them the connection is to be dropped.
     """
     wire = line.wire
     line.begin()
     headers = [(name.encode(), value.encode("latin-1")) for name, value in head.headers]
-    request = h11.Request(method=head.method, target=head.target, headers=headers)
-    sent = wire.send(request) or b""
-    if body:
+    try:
+        sent = wire.send(h11.Request(method=head.method, target=head.target, headers=headers)) or b""
         sent += wire.send(h11.Data(data=body)) or b""
-    line.write(sent + (wire.send(h11.EndOfMessage()) or b""))
+        sent += wire.send(h11.EndOfMessage()) or b""
+    except h11.LocalProtocolError:
+        raise Unfit from None
+    line.write(sent)
     try:
         answer = await _answer(line, most)
     except h11.RemoteProtocolError:
@@ -265,6 +271,3 @@ async def _answer(line: Line, most: int) -> Answer:
 
 def _header(response: h11.Response, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in response.headers if key == name), "")
-
-
-__all__ = ["Answer", "Broken", "Damaged", "Dial", "Head", "Line", "Lines", "Place", "Silent", "TooLong", "exchange"]
