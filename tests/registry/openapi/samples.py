@@ -152,13 +152,15 @@ def _number(flat: dict[str, Any], step: int, index: int) -> float:
         value = max(low, high - index)
     if every:
         value = math.ceil(value / every) * every
+        value = value if value <= high else math.floor(high / every) * every
     return int(value) if value == int(value) else value
 
 
 def _string(flat: dict[str, Any], index: int) -> str:
     low, high = flat.get("minLength", 0), flat.get("maxLength", math.inf)
     if "pattern" in flat:
-        made = matching(flat["pattern"], low)
+        usual = _FORMATS.get(str(flat.get("format")), "")
+        made = usual if usual and re.search(flat["pattern"], usual) else matching(flat["pattern"], low)
     else:
         made = _FORMATS.get(str(flat.get("format")), "text")
         if not low <= len(made) <= high:
@@ -171,7 +173,8 @@ def _string(flat: dict[str, Any], index: int) -> str:
 def matching(pattern: str, low: int = 0) -> str:
     """Return a text that a pattern probably matches."""
     written = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
-    for repeats in (1, 2, 4, 8, 16, 40, low, 200):
+    made = "text"
+    for repeats in (1, 2, 4, 8, 16, low, 40, 200):
         try:
             made = "".join(_of(parser.parse(written), repeats, {}))
         except (re.error, RecursionError, OverflowError, ValueError):
@@ -197,11 +200,13 @@ def _one_of(code: Any, value: Any, repeats: int, groups: dict[int, str]) -> str:
         return text
     if code is sre.BRANCH:
         return "".join(_of(value[1][0], repeats, groups))
-    if code in (sre.LITERAL, sre.NOT_LITERAL):
-        return chr(value) if code is sre.LITERAL else "b" if value == ord("a") else "a"
     if code is sre.IN:
         return _one_in(value)
-    return groups.get(value, "") if code is sre.GROUPREF else _of_category(value) if code is sre.CATEGORY else "a"
+    if code is sre.NOT_LITERAL:
+        return "b" if value == ord("a") else "a"
+    plain: dict[Any, Any] = {sre.LITERAL: chr, sre.ANY: lambda _: "a", sre.CATEGORY: _of_category}
+    plain[sre.GROUPREF] = lambda number: groups.get(number, "")
+    return str(plain[code](value)) if code in plain else ""  # anchors and what looks around stand for nothing
 
 
 def _of_category(category: Any) -> str:
