@@ -4,7 +4,8 @@ import asyncio
 from collections import OrderedDict
 
 from toolyard_registry.sources.mcp.connection import Connection, Unreachable
-from toolyard_registry.sources.mcp.reaching import Caller, Reach
+from toolyard_registry.sources.mcp.reaching import Reach
+from toolyard_registry.sources.mcp.tokens import Caller
 
 MOST = 64
 """Connections kept open for one source."""

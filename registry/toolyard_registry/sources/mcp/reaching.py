@@ -1,38 +1,57 @@
 """Opens connections to one server, by its command or address, with a caller's secrets; keeps none of them."""
 
+import asyncio
 import re
 import secrets as randomness
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from toolyard_sdk.egress import Egress
 from toolyard_sdk.ports import Secrets
 
 from toolyard_registry.sources.mcp.connection import Connection, MakeTransport, Unreachable
+from toolyard_registry.sources.mcp.consent import Consent
 from toolyard_registry.sources.mcp.faults import Faults
 from toolyard_registry.sources.mcp.pipes import Pipes
-from toolyard_registry.sources.mcp.settings import McpSettings
+from toolyard_registry.sources.mcp.settings import McpSettings, OauthSettings
+from toolyard_registry.sources.mcp.tokens import HOUSE, Caller, Place, TokenStore, registration
 from toolyard_registry.sources.mcp.web import Web
 
 _HANDLE = re.compile(r"\{\{secret:([A-Za-z0-9_-]{1,64})\}\}")
 
-Caller = tuple[str, str | None]
-"""A tenant and an end user."""
-
-HOUSE: Caller = ("default", None)
-"""Whose secrets are used for what is nobody's call: starting a command, listing tools."""
+_MOST = 1_000
+"""Callers whose consents are in memory; of the others the tokens are still kept."""
 
 
 class Reach:
-    """The way to one server."""
+    """The way to one server; `given` is called when a consent was given for whom it lists its tools."""
 
-    def __init__(self, settings: McpSettings, secrets: Secrets, listed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: McpSettings,
+        secrets: Secrets,
+        egress: Egress,
+        tokens: TokenStore,
+        *,
+        listed: Callable[[], None],
+        given: Callable[[], None],
+    ) -> None:
+        self._name = name
         self._settings = settings
         self._secrets = secrets
+        self._egress = egress
+        self._tokens = tokens
         self._listed = listed
+        self._given = given
+        self._consents: OrderedDict[Caller, Consent] = OrderedDict()
 
     @property
     def personal(self) -> bool:
         """Whether every caller has credentials, and so a connection, of their own."""
-        return any(_HANDLE.search(value) for value in self._settings.headers.values())
+        return self._settings.oauth is not None or any(
+            _HANDLE.search(value) for value in self._settings.headers.values()
+        )
 
     async def open(self, caller: Caller, seconds: float) -> Connection:
         """Return an open connection; raises Unreachable."""
@@ -48,7 +67,8 @@ class Reach:
         for name, value in headers.items():
             if not (value.isprintable() and value.isascii()):
                 raise Unreachable(f"the secret in the header {name} holds what no header can")
-        return lambda _ended: Web(settings.url, headers, faults, settings.max_bytes)
+        consent = None if settings.oauth is None else await self._consent(settings.oauth, caller)
+        return lambda _ended: Web(settings.url, headers, faults, settings.max_bytes, consent)
 
     async def _pipes(self, faults: Faults) -> MakeTransport:
         settings = self._settings
@@ -57,6 +77,39 @@ class Reach:
             if "\0" in value:
                 raise Unreachable(f"the secret in the variable {name} holds a zero byte")
         return lambda ended: Pipes(settings.arguments, environment, settings.cwd, faults, settings.max_bytes, ended)
+
+    def link(self, caller: Caller) -> str:
+        """Return where a caller consents, if that is what is missing."""
+        consent = self._consents.get(caller)
+        return "" if consent is None else consent.link
+
+    async def returned(self, parameters: Mapping[str, str]) -> str | None:
+        """Take what a person came back with: "" when all is well, else what went wrong; None if it is not for us."""
+        for consent in self._consents.values():
+            flow = consent.returned(parameters)
+            if flow is not None:
+                return await asyncio.shield(flow)
+        return None
+
+    async def close(self) -> None:
+        """Give up consents under way."""
+        await asyncio.gather(*(consent.close() for consent in self._consents.values()))
+
+    async def _consent(self, oauth: OauthSettings, caller: Caller) -> Consent:
+        consent = self._consents.get(caller)
+        if consent is None:
+            registered = None
+            if oauth.client_id:
+                filled = await self._filled({"oauth.client_secret": oauth.client_secret}, HOUSE)
+                registered = registration(oauth.client_id, filled["oauth.client_secret"], oauth.callback)
+            place = Place(self._tokens, self._name, caller, registered)
+            given = self._given if caller == HOUSE else _nothing
+            consent = self._consents[caller] = Consent(self._settings.url, oauth, place, self._egress, given)
+        self._consents.move_to_end(caller)
+        while len(self._consents) > _MOST:
+            _, oldest = self._consents.popitem(last=False)
+            await oldest.close()
+        return consent
 
     async def _filled(self, values: Mapping[str, str], caller: Caller) -> dict[str, str]:
         """Return the values with secrets in place of their handles; raises Unreachable where there is none."""
@@ -68,3 +121,7 @@ class Reach:
                     raise Unreachable(f"the secret {secret}, which {name} needs, is not set")
                 found[secret] = revealed
         return {name: _HANDLE.sub(lambda handle: found[handle[1]], value) for name, value in values.items()}
+
+
+def _nothing() -> None:
+    """Tell nobody: the caller calls again."""

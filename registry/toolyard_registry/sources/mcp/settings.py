@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,11 +19,25 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _OWN_HEADERS = frozenset({"accept", "content-length", "content-type", "host", "mcp-session-id", "transfer-encoding"})
 
 
+class OauthSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[sources.NAME.oauth]`: every end user consents for themselves.
+
+    `callback` is this server's public address of the route that takes consents. `client_id` and `client_secret` are
+    those of a registration made by hand; without them the source registers itself, or presents `client_metadata`, the
+    https address of a document that describes it.
+    """
+
+    callback: str
+    client_id: str = ""
+    client_secret: str = ""
+    client_metadata: str = ""
+
+
 class McpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[sources.NAME]` with `kind = "mcp"`: `command` or `url`, and the rest.
 
     `timeout` is seconds for one call, without the time in which a person is asked. `tools` are globs over the server's
-    own names. `max_bytes` bounds one message of the server. `oauth` is per end user: "user" where each consents.
+    own names. `max_bytes` bounds one message of the server.
     """
 
     command: str | tuple[str, ...] = ()
@@ -31,7 +45,7 @@ class McpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     cwd: str = ""
     url: str = ""
     headers: dict[str, str] = {}
-    oauth: Literal["", "user"] = ""
+    oauth: OauthSettings | None = None
     prefix: str | None = None
     timeout: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     tools: tuple[str, ...] = ("*",)
@@ -64,8 +78,12 @@ def read_settings(name: str, table: Mapping[str, Any], root: Path) -> McpSetting
             raise _wrong(name, f"`{key}` has no effect together with `{'command' if arguments else 'url'}`")
     if arguments:
         return msgspec.structs.replace(settings, cwd=str(_folder(name, settings, root)))
-    _check_url(name, settings.url)
+    _check_url(name, "url", settings.url)
     _check_headers(name, settings)
+    if settings.oauth is not None:
+        _check_url(name, "oauth.callback", settings.oauth.callback)
+        if settings.oauth.client_metadata and not settings.oauth.client_metadata.startswith("https://"):
+            raise _wrong(name, "`oauth.client_metadata` is no https address")
     return settings
 
 
@@ -81,16 +99,16 @@ def _folder(name: str, settings: McpSettings, root: Path) -> Path:
     return folder
 
 
-def _check_url(name: str, url: str) -> None:
+def _check_url(name: str, key: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not url.isprintable() or " " in url:
-        raise _wrong(name, f"`url` is no http(s) address: {url[:200]!r}")
+        raise _wrong(name, f"`{key}` is no http(s) address: {url[:200]!r}")
     if parts.username is not None or parts.fragment:
-        raise _wrong(name, "`url` holds a name, a password or a fragment; credentials belong into `headers`")
+        raise _wrong(name, f"`{key}` holds a name, a password or a fragment; credentials belong into `headers`")
 
 
 def _check_headers(name: str, settings: McpSettings) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toolyard_sdk.context import ToolContext
+from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Clock, Secrets, Supply
@@ -14,10 +15,12 @@ from toolyard_registry.schemas import SchemaInvalid
 from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import ConsentNeeded, SessionOver
 from toolyard_registry.sources.mcp.connection import Connection, Unreachable, reason
+from toolyard_registry.sources.mcp.consent import AuthorizationNeeded
 from toolyard_registry.sources.mcp.listing import Listed, list_tools
 from toolyard_registry.sources.mcp.pool import Pool
-from toolyard_registry.sources.mcp.reaching import HOUSE, Reach
+from toolyard_registry.sources.mcp.reaching import Reach
 from toolyard_registry.sources.mcp.settings import McpSettings
+from toolyard_registry.sources.mcp.tokens import HOUSE, RememberedTokens, TokenStore
 from toolyard_registry.sources.mcp.tool import McpTool
 
 START_SECONDS = 60.0
@@ -34,6 +37,9 @@ SHORTEST_TTL = 10.0
 _PAUSE = 1.0
 """Seconds between two readings of the list, however often it is said to have changed."""
 
+_ATTEMPTS = 3
+"""How often a call is begun: the server may have forgotten the session, and the caller may have to consent."""
+
 _SLICE = 50
 """Tools made at one go."""
 
@@ -47,6 +53,8 @@ class McpSource:
         settings: McpSettings,
         *,
         secrets: Secrets,
+        egress: Egress = CLOSED,
+        tokens: TokenStore | None = None,
         clock: Clock,
         jitter: Callable[[], float],
         start_seconds: float = START_SECONDS,
@@ -64,7 +72,16 @@ class McpSource:
         self._changed: Callable[[], None] = lambda: None
         self._stale = asyncio.Event()
         self._tried = asyncio.Event()
-        self._reach = Reach(settings, secrets, self._stale.set)
+        self._now = asyncio.Event()
+        self._reach = Reach(
+            name,
+            settings,
+            secrets,
+            egress,
+            tokens or RememberedTokens(),
+            listed=self._stale.set,
+            given=self._now.set,
+        )
         self._pool = Pool(self._reach, start_seconds)
         self._life: asyncio.Task[None] | None = None
         self._house: Connection | None = None
@@ -83,11 +100,21 @@ class McpSource:
             await asyncio.wait((self._life,))
         self._tried.set()  # nobody waits for what will not come
         await self._pool.close()
+        await self._reach.close()
+
+    async def returned(self, parameters: Mapping[str, str]) -> str | None:
+        """Take what a person came back with from a consent: the query of the callback's address.
+
+        Returns "" when all is well, else in words what went wrong; None when it is not this source's.
+        """
+        return await self._reach.returned(parameters)
 
     async def call(self, tool: McpTool, arguments: bytes, context: ToolContext) -> ToolResult:
         """Call a tool for whoever `context` names; see `Call.make` for what is raised."""
-        for _ in range(2):
+        for _ in range(_ATTEMPTS):
             connection = await self._connection(context)
+            if connection is None:
+                continue
             try:
                 return await connection.call(
                     tool.name, arguments, context, tool.output, self._settings.timeout, self._beside
@@ -100,22 +127,43 @@ class McpSource:
                 connection.end(str(error))
                 raise
             except ConsentNeeded as error:
-                raise ToolError(f"{self._name}: {error}. An operator has to see to it.") from error
+                if not await self._asked(context):
+                    raise ToolError(f"{self._name}: {error}. An operator has to see to it.") from error
+        link = self._reach.link((context.tenant, context.end_user))
+        if link:
+            raise AuthorizationNeeded(self._name, link)
         raise ConnectionRefusedError(f"the MCP server {self._name} ends every session at once")
 
-    async def _connection(self, context: ToolContext) -> Connection:
-        """Return an open connection for a caller; raises ConnectionRefusedError."""
+    async def _asked(self, context: ToolContext) -> bool:
+        """Ask the caller for their consent where that is what is missing; return whether to call again.
+
+        Raises AuthorizationNeeded where they do not give it, or cannot be asked.
+        """
+        link = self._reach.link((context.tenant, context.end_user))
+        if not link:
+            return False
+        answer = await context.ask(f"{self._name} needs your permission. Allow it at this address:", None, link)
+        if answer.action != "accept":
+            raise AuthorizationNeeded(self._name, link)
+        return True
+
+    async def _connection(self, context: ToolContext) -> Connection | None:
+        """Return an open connection for a caller, None after a consent; raises ConnectionRefusedError."""
         caller = (context.tenant, context.end_user)
         if self._reach.personal and caller != HOUSE:
             try:
                 return await self._pool.connection(caller)
             except Unreachable as error:
+                if await self._asked(context):
+                    return None
                 raise ConnectionRefusedError(f"the MCP server {self._name} cannot be reached: {error}") from error
         if self._house is None or self._house.ended.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.timeout):
                     await self._tried.wait()  # it is being reached just now
         if self._house is None or self._house.ended.is_set():
+            if await self._asked(context):
+                return None
             raise ConnectionRefusedError(f"the MCP server {self._name} is not there: {self._problem()}")
         return self._house
 
@@ -134,8 +182,21 @@ class McpSource:
                 continue
             self._offer(self.supply.tools, (problem or "it has forgotten its session again and again",))
             self._tried.set()
-            await self._clock.sleep(delay(attempt, self._jitter()))
+            await self._rest(delay(attempt, self._jitter()))
             self._tried.clear()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next attempt, or until a consent makes it worth while."""
+        waits: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._clock.sleep(seconds)),
+            asyncio.create_task(self._now.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._now.clear()
 
     async def _lived(self) -> str:
         """Serve one connection from its beginning to its end, and say why it ended; "" where it begins anew at once."""

@@ -6,27 +6,25 @@ only, so headers go nowhere else.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any
 
 import httpx2
 import msgspec
+from mcp.client.auth import OAuthFlowError
 from mcp.client.streamable_http import streamable_http_client
+from toolyard_sdk.errors import ToolError
 
 from toolyard_registry.sources.mcp.connection import Way
+from toolyard_registry.sources.mcp.consent import Consent
 from toolyard_registry.sources.mcp.faults import Faults, Kind
 
 _CONNECT_SECONDS = 10.0
 _GOODBYE_SECONDS = 2.0
-_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _SERVER_ERROR = 400, 401, 403, 404, 500
-
-Authorize = Callable[[], Awaitable[str]]
-"""Returns the value of the Authorization header for the next request, or ""."""
-
-Challenged = Callable[[int, str], None]
-"""Is told of a 401 or 403 and its WWW-Authenticate."""
+_BAD_REQUEST, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
+_REFUSALS = frozenset({401, 403})
 
 
 class Web(Way):
@@ -38,14 +36,12 @@ class Web(Way):
         headers: Mapping[str, str],
         faults: Faults,
         most: int,
-        *,
-        authorize: Authorize | None = None,
-        challenged: Challenged | None = None,
+        consent: Consent | None = None,
     ) -> None:
         self._url = url
         self._headers = headers
         self._most = most
-        self._way = _Guarded(faults, most, authorize, challenged)
+        self._way = _Guarded(faults, most, consent)
         self._opened = AsyncExitStack()
 
     def last_words(self) -> str:
@@ -73,16 +69,38 @@ class Web(Way):
 class _Guarded(httpx2.AsyncBaseTransport):
     """Sends requests and answers for those that fail."""
 
-    def __init__(self, faults: Faults, most: int, authorize: Authorize | None, challenged: Challenged | None) -> None:
+    def __init__(self, faults: Faults, most: int, consent: Consent | None) -> None:
         self._inner = httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False)
         self._faults = faults
         self._most = most
-        self._authorize = authorize
-        self._challenged = challenged
+        self._consent = consent
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if self._authorize is not None and (value := await self._authorize()):
+        if self._consent is None:
+            return await self._sent(request)
+        try:
+            before = await self._authorized(request, self._consent)
+            response = await self._sent(request)
+            if response.status_code not in _REFUSALS or request.method != "POST":
+                return response
+            await self._consent.challenged(request, response)
+            if before != await self._authorized(request, self._consent):
+                response = await self._sent(request)
+                if response.status_code not in _REFUSALS:
+                    return response
+                await self._consent.challenged(request, response)
+        except (ToolError, OAuthFlowError, httpx2.TransportError, OSError) as error:
+            return self._failed(request, "unauthorized", f"consent cannot be asked for: {_told(error)}")
+        return self._failed(request, "unauthorized", _missing(self._consent))
+
+    async def _authorized(self, request: httpx2.Request, consent: Consent) -> str:
+        """Put the caller's token into a request, and return it."""
+        value = await consent.header(request)
+        if value:
             request.headers["authorization"] = value
+        return value
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "DELETE":
             request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), _GOODBYE_SECONDS)
         try:
@@ -113,22 +131,13 @@ class _Guarded(httpx2.AsyncBaseTransport):
         finally:
             await response.aclose()
         body = b"".join(parts)
-        if response.status_code >= _BAD_REQUEST and not _is_error(body):
-            return self._failed(request, *self._refusal(request, response))
         headers = {name: value for name, value in response.headers.items() if name not in _CODED}
-        return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
-
-    def _refusal(self, request: httpx2.Request, response: httpx2.Response) -> tuple[Kind, str]:
-        status = response.status_code
-        if status in (_UNAUTHORIZED, _FORBIDDEN):
-            if self._challenged is not None:
-                self._challenged(status, response.headers.get("www-authenticate", ""))
-            return "unauthorized", f"the server answers HTTP {status}: these credentials do not let us in"
-        if status == _NOT_FOUND and "mcp-session-id" in request.headers:
-            return "over", "the server has ended the session"
-        if status >= _SERVER_ERROR:
-            return "lost", f"the server answers HTTP {status}"
-        return "rejected", f"the server answers HTTP {status}"
+        whole = httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+        if self._consent is not None and whole.status_code in _REFUSALS:
+            return whole
+        if whole.status_code >= _BAD_REQUEST and not _is_error(body):
+            return self._failed(request, *_refusal(request, whole.status_code))
+        return whole
 
     def _failed(self, request: httpx2.Request, kind: Kind, words: str) -> httpx2.Response:
         if request.method != "POST":
@@ -138,6 +147,22 @@ class _Guarded(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _refusal(request: httpx2.Request, status: int) -> tuple[Kind, str]:
+    if status in _REFUSALS:
+        return "unauthorized", f"the server answers HTTP {status}: these credentials do not let us in"
+    if status == _NOT_FOUND and "mcp-session-id" in request.headers:
+        return "over", "the server has ended the session"
+    if status >= _SERVER_ERROR:
+        return "lost", f"the server answers HTTP {status}"
+    return "rejected", f"the server answers HTTP {status}"
+
+
+def _missing(consent: Consent) -> str:
+    if consent.link:
+        return f"somebody has to allow it first, at {consent.link}"
+    return f"it is not allowed: {consent.failure}" if consent.failure else "it is not allowed, also with consent"
 
 
 _CODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
