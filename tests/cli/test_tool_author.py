@@ -44,7 +44,7 @@ def test_a_new_package_has_what_it_needs_and_passes_its_own_tests(weather: Path)
         "weather/__init__.py",
         "weather/py.typed",
     ]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "-W", "error"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:cacheprovider", "-W", "error"]
     done = subprocess.run(
         command, cwd=weather, env=environment(), capture_output=True, text=True, check=False, timeout=60
     )
@@ -168,7 +168,7 @@ def test_a_tool_reaches_only_the_hosts_it_is_allowed(tmp_path: Path) -> None:
         assert "was not sent" in refused.out
         assert server.asked == []
         allowed = toolyard(*call, "--allow", server.url.removeprefix("http://"), cwd=tmp_path)
-        assert (allowed.code, allowed.out) == (0, "200\n")
+        assert (allowed.code, allowed.out) == (0, "200\n"), allowed
     assert toolyard(*call, "--allow", "http://x/y", cwd=tmp_path).code == 1
 
 
