@@ -13,6 +13,8 @@ import pytest
 from msgspec import Struct
 from toolyard_registry.sources.openapi.settings import read_settings
 from toolyard_registry.sources.openapi.source import FIRST_WAIT, OpenApiSource, open_source
+from toolyard_registry.supplies import Supplied, with_supplies
+from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import CLOSED, Egress, EgressGrant
 from toolyard_sdk.errors import ConfigError, EgressRefused, ToolError
@@ -191,6 +193,15 @@ async def test_a_document_is_fetched_through_the_way_out_and_its_server_is_where
         await tool.call(b"{}", api.context())
     assert api.server.got[1].path == "/v2/pets"
     await source.close()
+
+
+async def test_the_tools_of_a_source_join_a_toolbox(tmp_path: Path) -> None:
+    (tmp_path / "pets.json").write_text(json.dumps(ALL_STYLES))
+    source = await opened({"file": "pets.json", "security": {"key": "a", "query": "b"}}, tmp_path)
+    box = with_supplies(open_toolbox(), [Supplied("pets", source.origin, "pets_", source.supply)])
+    assert box.source_problems == ()
+    assert {"pets_everything", "pets_upload"} <= box.tools.keys()
+    assert box.releases["pets_upload"].source == "openapi:pets"
 
 
 class Waits:

@@ -26,11 +26,16 @@ class OperationTool:
     """Implements Tool for one operation of a document."""
 
     def __init__(self, spec: ToolSpec, plan: Plan, *, place: str, timeout: float, max_bytes: int) -> None:
-        self.spec = spec
+        self._spec = spec
         self.plan = plan
         self._place = place
         self._timeout = timeout
         self._max_bytes = max_bytes
+
+    @property
+    def spec(self) -> ToolSpec:
+        """How it presents itself."""
+        return self._spec
 
     @cached_property
     def _validator(self) -> Validator:
