@@ -29,6 +29,8 @@ def translated(raw: Any, version: str = "3.0", **schemas: Any) -> dict[str, Any]
         ({"type": "integer", "maximum": 9, "exclusiveMaximum": False}, {"type": "integer", "maximum": 9}),
         ({"type": "string", "example": "Rex"}, {"type": "string", "examples": ["Rex"]}),
         ({"type": "file"}, {}),
+        ({"type": "string", "enum": [1, 3]}, {"enum": [1, 3]}),
+        ({"type": "string", "enum": [1, "3"]}, {"type": "string", "enum": [1, "3"]}),
         ({"type": "string", "xml": {"name": "n"}, "externalDocs": {}, "x-a": 1}, {"type": "string"}),
         ({"required": True, "minLength": "1", "enum": [], "pattern": ""}, {}),
         ({"type": "string", "pattern": "^(a"}, {"type": "string"}),

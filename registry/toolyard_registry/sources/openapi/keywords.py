@@ -21,6 +21,15 @@ MAX_DEPTH = 40
 
 _EXAMPLE = 60
 _TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
 _CHOICES = frozenset({"allOf", "anyOf", "oneOf", "not"})
 
 Schema = dict[str, Any] | bool
@@ -206,6 +215,8 @@ def _settle(raw: dict[str, Any], made: dict[str, Any], around: Surroundings) -> 
             made[exclusive] = made.pop(limit)
     if "enum" in made:
         made.pop("examples", None)
+        if "type" in made and not any(_is_of(value, made["type"]) for value in made["enum"]):
+            made.pop("type")  # a string of which the document lists numbers: nothing would fit both
     if "required" in made and isinstance(raw.get("properties"), dict):
         listed = raw["properties"]
         kept = [name for name in made.pop("required") if name not in listed or not around.hidden(listed[name])]
@@ -232,6 +243,10 @@ def _nullable(raw: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
         return made
     described = {"description": made.pop("description")} if "description" in made else {}
     return {**described, "anyOf": [made, {"type": "null"}]}
+
+
+def _is_of(value: Any, kinds: str | list[str]) -> bool:
+    return any(isinstance(value, _PYTHON[kind]) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _is_number(value: Any) -> bool:
