@@ -151,6 +151,18 @@ def test_fields_of_all_of_are_fields_of_the_form() -> None:
     assert form["properties"]["a"]["contentEncoding"] == "base64"
 
 
+def test_a_form_made_of_itself_or_of_very_many_parts_is_read_all_the_same() -> None:
+    schemas: dict[str, Any] = {
+        f"S{number}": {"allOf": [{"$ref": f"#/components/schemas/S{number + 1}"}] * 10} for number in range(30)
+    }
+    schemas["S30"] = {"properties": {"a": {"$ref": "#/components/schemas/Lists"}, "b": {"type": "string"}}}
+    schemas["Lists"] = {"type": "array", "items": {"$ref": "#/components/schemas/Lists"}}
+    schemas["S15"]["allOf"].append({"$ref": "#/components/schemas/S0"})
+    form = body({"$ref": "#/components/schemas/S0"}, "multipart/form-data")
+    tool = only(form, method="post", components={"schemas": schemas})
+    assert tool.spec.input_schema["properties"]["body"]["properties"].keys() == {"a", "b"}
+
+
 def test_text_and_bytes_are_sent_as_they_are() -> None:
     assert (
         sent(only(body({"type": "object"}, "application/xml"), method="post"), body="<a>é</a>").body

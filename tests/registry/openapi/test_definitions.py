@@ -7,6 +7,7 @@ import pytest
 from toolyard_registry.schemas import compile_schema
 from toolyard_registry.sources.openapi.definitions import BUDGET, HARD_BUDGET, Definitions
 from toolyard_registry.sources.openapi.references import References
+from toolyard_sdk.errors import ArgumentsInvalid
 
 from tests.registry.openapi.documents import body, document, imported, only
 
@@ -130,6 +131,17 @@ def test_a_reference_that_leads_nowhere_is_told_once_and_hides_nothing_else() ->
     assert [problem.reason for problem in done.problems] == ["reference.broken", "reference.remote"]
     assert "other.yaml#/B; bundle everything into one file" in done.problems[1].words
     assert done.tools[0].spec.input_schema["properties"]["body"]["properties"] == {"a": {}, "b": {}, "c": {}}
+
+
+def test_a_schema_that_multiplies_is_checked_as_far_as_it_can_be() -> None:
+    schemas: dict[str, Any] = {
+        f"S{number}": {"allOf": [{"$ref": f"#/components/schemas/S{number + 1}"}] * 10} for number in range(30)
+    }
+    schemas["S30"] = {"type": "object"}
+    tool = only(body({"$ref": "#/components/schemas/S0"}), method="post", components={"schemas": schemas})
+    tool.check(b'{"body": {}}')
+    with pytest.raises(ArgumentsInvalid, match="body"):
+        tool.check(b"{}")
 
 
 def test_descriptions_are_shortened_at_a_sentence() -> None:

@@ -15,7 +15,7 @@ from toolyard_registry.sources.openapi.styles import STYLES, Style
 Kind = Literal["json", "form", "multipart", "text", "binary"]
 
 _ORDER: tuple[Kind, ...] = ("json", "form", "multipart", "text", "binary")
-_MAX_DEPTH = 20
+_MAX_DEPTH = 3
 _BINARY = frozenset({"binary", "file"})
 _FILE = "the file's content in base64"
 
@@ -131,7 +131,7 @@ def _form(
 ) -> tuple[dict[str, Any] | bool, dict[str, Part]]:
     """Return a form's schema as one flat object where it can be one: each field is a part of its own."""
     told: Mapping[str, Any] = encoding if isinstance(encoding, dict) else {}
-    properties, required, flat = _fields(raw, references, 0)
+    properties, required, flat = _fields(raw, references, set())
     if not flat:
         return definitions.translated(raw), {name: _part(told.get(name), is_file=False) for name in told}
     parts: dict[str, Part] = {}
@@ -144,16 +144,19 @@ def _form(
     return made, parts
 
 
-def _fields(raw: Any, references: References, depth: int) -> tuple[dict[str, Any], list[str], bool]:
+def _fields(raw: Any, references: References, seen: set[int]) -> tuple[dict[str, Any], list[str], bool]:
     """Return the properties of an object, those of `allOf` included, and whether they are all it is made of."""
     one = references.follow(raw)
-    if not isinstance(one, dict) or depth > _MAX_DEPTH:
+    if not isinstance(one, dict):
         return {}, [], False
+    if id(one) in seen:  # it has been taken already, or is being taken
+        return {}, [], True
+    seen.add(id(one))
     properties: dict[str, Any] = {}
     required: list[str] = []
     flat = not ({"anyOf", "oneOf", "not", "if", "patternProperties"} & one.keys())
     for part in one["allOf"] if isinstance(one.get("allOf"), list) else ():
-        inner, needed, is_flat = _fields(part, references, depth + 1)
+        inner, needed, is_flat = _fields(part, references, seen)
         properties |= inner
         required += needed
         flat = flat and is_flat
@@ -178,7 +181,7 @@ def _part(told: Any, *, is_file: bool) -> Part:
     )
 
 
-def _is_file(raw: Any, references: References) -> bool:
+def _is_file(raw: Any, references: References, depth: int = 0) -> bool:
     """Whether a field is a file, or a list of files: its text is no text."""
     try:
         one = references.follow(raw)
@@ -187,7 +190,7 @@ def _is_file(raw: Any, references: References) -> bool:
     if not isinstance(one, dict):
         return False
     if one.get("type") == "array":
-        return _is_file(one.get("items"), references)
+        return depth < _MAX_DEPTH and _is_file(one.get("items"), references, depth + 1)
     media = one.get("contentMediaType")
     return (
         one.get("format") in _BINARY

@@ -62,6 +62,7 @@ class Definitions:
         self._plain: dict[int, tuple[Any, Schema]] = {}
         self._names: dict[str, str] = {}
         self._sources: dict[str, str] = {}
+        self._nowhere: set[str] = set()
         self._translations: dict[str, Schema] = {}
         self._made: dict[str, _Definition] = {}
         self.problems: list[Problem] = []
@@ -113,9 +114,9 @@ class Definitions:
         try:
             self.references.follow({"$ref": reference})
         except Unusable as error:
-            if reference not in self._sources:
+            if reference not in self._nowhere:
                 self.problems.append(error.at("a schema"))
-                self._sources[reference] = ""
+                self._nowhere.add(reference)
             return None
         return self._new_name(reference)
 

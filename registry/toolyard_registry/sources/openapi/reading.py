@@ -14,8 +14,8 @@ from toolyard_registry.sources.openapi.problems import Problem, Unusable
 
 MAX_BYTES = 64_000_000
 MAX_DEPTH = 200
-MAX_NODES = 3_000_000
-"""What a YAML document may hold once its aliases are written out."""
+MAX_NODES = 1_000_000
+"""Values that the aliases of a YAML document may stand for, each counted where it is used."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,4000})\Z")
@@ -141,6 +141,7 @@ class _Building:
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._documents = 0
+        self._aliased = 0
 
     def take(self, kind: str, event: Any, line: int) -> None:
         """Take one of the parser's events."""
@@ -185,7 +186,11 @@ class _Building:
     def alias(self, anchor: str, line: int) -> None:
         if anchor not in self._anchors:
             raise Unusable("document.invalid", f"line {line}: the alias *{anchor} names nothing that is complete here")
-        self._keep(*self._anchors[anchor], None, line)
+        value, size = self._anchors[anchor]
+        self._aliased += size
+        if self._aliased > MAX_NODES:
+            raise Unusable("document.invalid", f"line {line}: its aliases stand for more than {MAX_NODES} values")
+        self._keep(value, size, None, line)
 
     def scalar(self, value: Any, raw: str, anchor: str | None, line: int) -> None:
         top = self._open[-1] if self._open else None
@@ -200,8 +205,6 @@ class _Building:
         self._keep(value, 1, anchor, line)
 
     def _keep(self, value: Any, size: int, anchor: str | None, line: int) -> None:
-        if size > MAX_NODES:
-            raise Unusable("document.invalid", f"line {line}: aliases make it larger than {MAX_NODES} values")
         if anchor is not None:
             self._anchors[anchor] = (value, size)
         if not self._open:
