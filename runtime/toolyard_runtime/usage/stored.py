@@ -69,45 +69,54 @@ class UsageReader:
         self._database = database
         self._most = most
 
-    async def of_tenant(self, tenant: str, name: str, since: int) -> Use:
-        """Count over a tenant's runs that began since `since` (UTC microseconds), the newest first."""
-        keys = {"since": uuid7_floor(since), "at_most": self._most + 1, "of_tenant": tenant}
-        return await self._count(await self._database.scan(_NEWEST_OF_TENANT, keys), name)
+    async def read(self, tenant: str, name: str, since: int, least: int) -> tuple[Use, Use | None]:
+        """Count over a tenant's runs and over everybody's that began since `since` (UTC microseconds), newest first.
 
-    async def of_all_tenants(self, name: str, since: int, least: int) -> Use | None:
-        """Count over everybody's runs; None where fewer than `least` tenants have any, so that nothing can be told."""
+        Where fewer than `least` tenants have any, nothing can be told of everybody: None. A run is read once for both.
+        """
         keys: dict[str, Any] = {"since": uuid7_floor(since)}
+        bounds = {**keys, "at_most": self._most + 1}
+        own = await self._database.scan(_NEWEST_OF_TENANT, {**bounds, "of_tenant": tenant})
         ((tenants,),) = await self._database.scan(_TENANTS, keys)
-        if tenants < least:
-            return None
-        return await self._count(await self._database.scan(_NEWEST, {**keys, "at_most": self._most + 1}), name)
-
-    async def _count(self, newest: Sequence[tuple[Any, ...]], name: str) -> Use:
-        whose = {run: (tenant, agent) for tenant, run, agent in newest[: self._most]}
-        tallies: dict[tuple[str, str], Tally] = {}
-        runs = list(whose)
+        everybody = await self._database.scan(_NEWEST, bounds) if tenants >= least else ()
+        of_own, of_all = _Counted(own[: self._most]), _Counted(everybody[: self._most])
+        runs = sorted(of_own.whose.keys() | of_all.whose.keys(), reverse=True)
         for start in range(0, len(runs), AT_ONCE):
             rows = await self._database.scan(_HEADS, {"runs": runs[start : start + AT_ONCE]})
-            await asyncio.to_thread(_add, rows, name, whose, tallies)
-        return Use(tallies, len(runs), len(newest) <= self._most)
+            await asyncio.to_thread(_add, rows, name, (of_own, of_all))
+        if tenants < least:
+            return of_own.use(complete=len(own) <= self._most), None
+        return of_own.use(complete=len(own) <= self._most), of_all.use(complete=len(everybody) <= self._most)
 
 
-def _add(
-    rows: Sequence[tuple[Any, ...]],
-    name: str,
-    whose: dict[bytes, tuple[str, str]],
-    tallies: dict[tuple[str, str], Tally],
-) -> None:
+class _Counted:
+    """What has been counted so far over some runs, `whose` tenant and agent are known by id."""
+
+    def __init__(self, newest: Sequence[tuple[Any, ...]]) -> None:
+        self.whose: dict[bytes, tuple[str, str]] = {run: (tenant, agent) for tenant, run, agent in newest}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+
+    def add(self, tenant: str, found: dict[str, Tally]) -> None:
+        for release, tally in found.items():
+            self._tallies.setdefault((tenant, release), Tally()).update(tally)
+
+    def use(self, *, complete: bool) -> Use:
+        return Use(self._tallies, len(self.whose), complete)
+
+
+def _add(rows: Sequence[tuple[Any, ...]], name: str, counts: tuple[_Counted, ...]) -> None:
+    """Count the runs of these rows into whichever of the counts they belong to."""
     named = f'"name":"{name}"'
     for run, heads in groupby(rows, itemgetter(0)):
         texts = [head for _, head in heads]
         if not any(named in text for text in texts):
             continue
+        wanted = [each for each in counts if run in each.whose]
+        tenant, agent = wanted[0].whose[run]
         found: dict[str, Tally] = {}
-        tenant, agent = whose[run]
         try:
             count((read_head(text, UPCASTERS) for text in texts), name, found, by_model=agent != DIRECT)
         except UnknownEvent:  # of a later version: what it says is not known here
             continue
-        for release, tally in found.items():
-            tallies.setdefault((tenant, release), Tally()).update(tally)
+        for each in wanted:
+            each.add(tenant, found)

@@ -34,10 +34,9 @@ async def show_usage(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     days = Query(request, "days").number("days", 1, _LONGEST_DAYS) or DAYS
     since = max(0, admin.services.clock.now() - days * _DAY_US)
     reader = UsageReader(admin.services.database)
-    own = await reader.of_tenant(caller.tenant, name, since)
+    own, everybody = await reader.read(caller.tenant, name, since, LEAST_TENANTS)
     if not own.tallies and name not in admin.agents.repository.toolbox.releases:
         raise not_found("tool", name, param="name")
-    everybody = await reader.of_all_tenants(name, since, LEAST_TENANTS)
     releases = [(release, _sum(own.of(release))) for release in own.releases()]
     content: dict[str, Any] = {
         "tool": name,
