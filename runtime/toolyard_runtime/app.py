@@ -200,7 +200,7 @@ async def composed(
         )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],
-            guards=[Guard(keys, hosts)],
+            middleware=[Guard(keys, hosts).before],
             exception_handlers=HANDLERS,
             state=State(
                 {

@@ -49,7 +49,7 @@ def test_it_says_who_asked_what_of_which_release(told: dict[str, Any], user: Cli
 
 
 def test_it_says_what_was_offered_and_what_the_model_wanted(told: dict[str, Any]) -> None:
-    assert texts(told, "offered") == ["Offered add, fail, wait, write_note"]
+    assert texts(told, "offered") == ["Offered add, fail, measure, visit, wait, write_note"]
     assert texts(told, "model") == [f"Turn {turn}: asked rehearsal/rehearsal" for turn in (1, 2, 3)]
     assert texts(told, "reply")[0] == 'It wants add({"a":1,"b":2}), fail({"why":"no luck"})'
     assert texts(told, "reply")[-1] == "It answered: All done."

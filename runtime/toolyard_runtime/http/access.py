@@ -1,9 +1,10 @@
 """Who may call which route: the one place where keys are checked and roles are required."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.handlers.base import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from toolyard_runtime.identity import Caller, Role
 from toolyard_runtime.store.keys import Keys
@@ -32,18 +33,27 @@ def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
 
 
 class Guard:
-    """Litestar's guard for the whole application: default deny, and only the host names it knows (DNS rebinding).
+    """A middleware before every route: default deny, and only the host names it knows (DNS rebinding).
 
-    It is a coroutine function, because litestar runs a plain one in a worker thread.
+    It is no guard of litestar's, which copies the route's handler for each request.
     """
 
     def __init__(self, keys: Keys, hosts: frozenset[str]) -> None:
         self._keys = keys
         self._hosts = hosts
 
-    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """Let the request in or raise RequestRefused (401, 403)."""
-        secret, host = _read(connection)
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """Return a route that is reached by those alone who may."""
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.admit(scope, scope["route_handler"].opt.get("access"))
+            await app(scope, receive, send)
+
+        return guarded
+
+    async def admit(self, scope: Scope, access: Any) -> None:
+        """Let the request in or raise RequestRefused (401, 403, 421); `access` is what its route has declared."""
+        secret, host = _read(scope["headers"])
         if self._hosts and host not in self._hosts:
             raise RequestRefused(
                 f"This server does not answer to the host name {host!r}; add it to [server] allowed_hosts.",
@@ -51,8 +61,7 @@ class Guard:
                 code="unknown_host",
                 status=421,
             )
-        access = handler.opt.get("access")
-        if access == OPEN or (access is None and connection.scope.get("method") == METHODS):
+        if access == OPEN or (access is None and scope.get("method") == METHODS):
             return
         caller = await self._keys.verify(secret)
         if caller is None:
@@ -70,7 +79,7 @@ class Guard:
                 code="missing_role",
                 status=403,
             )
-        connection.scope[CALLER] = caller  # type: ignore[literal-required]  # a key of our own in the scope
+        scope[CALLER] = caller  # type: ignore[literal-required]  # a key of our own in the scope
 
 
 def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> str | None:
@@ -82,10 +91,10 @@ def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) 
     return named.decode("latin-1") if named else None
 
 
-def _read(connection: ASGIConnection[Any, Any, Any, Any]) -> tuple[str, str]:
+def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
     """Return the bearer secret and the host name without its port."""
     secret = host = ""
-    for name, value in connection.scope["headers"]:
+    for name, value in headers:
         if name == b"authorization":
             scheme, _, given = value.partition(b" ")
             secret = given.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""

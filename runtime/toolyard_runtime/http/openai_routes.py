@@ -18,6 +18,7 @@ from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.refusals import told
+from toolyard_runtime.http.whole import Whole
 from toolyard_runtime.run.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta, TextOut
 from toolyard_runtime.run.transcript import stream_of
 from toolyard_runtime.store.runs import RunRow
@@ -133,10 +134,10 @@ async def chat_completions(request: Request[Any, Any, Any]) -> Response[Any]:
     fault = errors.segment_error(segment)
     if fault is not None:
         status, content = fault
-        return Response(content, status_code=status, media_type=JSON, headers=headers)
+        return Whole(content, headers, status)
     if served.prologue:
         segment = _with_prologue(segment, served.prologue)
-    return Response(chat_completion(segment, front.public_url), media_type=JSON, headers=headers)
+    return Whole(chat_completion(segment, front.public_url), headers)
 
 
 def _with_prologue(segment: Segment, prologue: str) -> Segment:
@@ -235,8 +236,7 @@ async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
     segment = _opening(served) if ask.background else await _settle(front, request, served)
     if ask.background:
         served.delivered()
-    headers = _about(served, segment.run, segment.session)
-    return Response(response_object(segment, echo), media_type=JSON, headers=headers)
+    return Whole(response_object(segment, echo), _about(served, segment.run, segment.session))
 
 
 async def _row_of(front: Front, request: Request[Any, Any, Any], name: str) -> tuple[RunRow, int]:
