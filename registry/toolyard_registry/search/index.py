@@ -11,12 +11,19 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
-from operator import itemgetter
 
 from msgspec import Struct
 
 Fields = Sequence[tuple[Iterable[str], float]]
 """A document: the terms of each field, and what one of them counts."""
+
+
+FAINT = 0.05
+"""What a term must count, beside the most telling one of a query, to be looked at."""
+
+
+ORDINARY = 6
+"""Terms with too many occurrences that are looked up in what the others have found: the most telling of them."""
 
 
 class Saturation(Struct, frozen=True):
@@ -29,7 +36,7 @@ class Saturation(Struct, frozen=True):
 class _Postings:
     """Where a term occurs: slots in rising order, the weighted counts there, and what they are worth at a version."""
 
-    __slots__ = ("counts", "rarity", "slots", "version", "worth")
+    __slots__ = ("counts", "rarity", "slots", "version", "weighed", "worth")
 
     def __init__(self) -> None:
         self.slots = array("I")
@@ -37,13 +44,14 @@ class _Postings:
         self.worth = array("f")
         self.rarity = 0.0
         self.version = -1
+        self.weighed = -1
 
 
 class Index:
     """Documents by key; adding and removing one costs what it holds, whatever else there is.
 
-    Slots of removed documents are used again, so churn costs no memory. What terms are worth is computed when they are
-    first asked for after a change.
+    A slot holds a document until that is removed, and then another one, so churn costs no memory. What terms are worth
+    is computed when they are first asked for after a change.
     """
 
     def __init__(self, saturation: Saturation) -> None:
@@ -69,7 +77,7 @@ class Index:
         for terms, weight in fields:
             for term in terms:
                 counts[term] = counts.get(term, 0.0) + weight
-        slot = self._slot(key, group, tuple(counts), sum(counts.values()))
+        slot = self._slot(key, group, counts)
         for term, count in counts.items():
             postings = self._postings.get(term)
             if postings is None:
@@ -82,8 +90,9 @@ class Index:
         self._total += self._lengths[slot]
         self._version += 1
 
-    def _slot(self, key: str, group: str, terms: tuple[str, ...], length: float) -> int:
+    def _slot(self, key: str, group: str, counts: Mapping[str, float]) -> int:
         """Return a slot that holds this document: a free one, or a new one at the end."""
+        terms, length = tuple(counts), sum(counts.values())
         if self._free:
             slot = self._free.pop()
             self._keys[slot], self._groups[slot], self._terms[slot], self._lengths[slot] = key, group, terms, length
@@ -114,54 +123,84 @@ class Index:
         self._free.append(slot)
         self._version += 1
 
-    def group_of(self, key: str) -> str:
-        """Return the group of a document."""
-        return self._groups[self._slot_of[key]]
+    def key(self, slot: int) -> str:
+        """Return the key of a document."""
+        return self._keys[slot]
 
-    def terms_of(self, key: str) -> tuple[str, ...]:
+    def group(self, slot: int) -> str:
+        """Return the group of a document."""
+        return self._groups[slot]
+
+    def terms(self, slot: int) -> tuple[str, ...]:
         """Return the different terms of a document."""
-        return self._terms[self._slot_of[key]]
+        return self._terms[slot]
 
     def rarity(self, term: str) -> float:
         """Return how telling a term is: its inverse document frequency; 0 for one that occurs nowhere."""
-        postings = self._current(term)
-        return postings.rarity if postings is not None else 0.0
-
-    def scores(self, query: Mapping[str, float], limit: int) -> dict[str, float]:
-        """Return the scores of the documents that fit best; `query` gives the weights of terms."""
-        found = [0.0] * len(self._keys)
-        for term, weight in query.items():
-            postings = self._current(term)
-            if postings is None:
-                continue
-            for slot, worth in zip(postings.slots, postings.worth, strict=True):
-                found[slot] += weight * worth
-        keys = self._keys
-        hits = [(slot, score) for slot, score in enumerate(found) if score]
-        if len(hits) > limit:
-            hits = nlargest(limit, hits, itemgetter(1))
-        return {keys[slot]: score for slot, score in hits}
-
-    def _current(self, term: str) -> _Postings | None:
-        """Return a term's postings with what each is worth now: rare terms more, long documents less."""
         postings = self._postings.get(term)
-        if postings is None or postings.version == self._version:
-            return postings
-        groups = len({self._groups[slot] for slot in postings.slots})
-        rarity = (_rarity(len(postings.slots), len(self._slot_of)) + _rarity(groups, len(self._members))) / 2
+        if postings is None:
+            return 0.0
+        if postings.version != self._version:
+            groups = len({self._groups[slot] for slot in postings.slots})
+            of_all = _rarity(len(postings.slots), len(self._slot_of))
+            postings.rarity = (of_all + _rarity(groups, len(self._members))) / 2
+            postings.version = self._version
+        return postings.rarity
+
+    def gather(self, query: Mapping[str, float], effort: int, limit: int) -> dict[int, float]:
+        """Return the scores of at most `limit` documents that fit a query best; it gives the weights of terms.
+
+        They are found by the most telling terms, as many as have `effort` occurrences together (but at least one):
+        ordinary ones tell documents apart that these have found, and hardly find another one.
+        """
+        telling = sorted(((self.rarity(term) * weight, term) for term, weight in query.items()), reverse=True)
+        found: dict[int, float] = {}
+        score_of = found.get
+        left: list[tuple[_Postings, float]] = []
+        for power, term in telling:
+            if power < FAINT * telling[0][0] or not power:
+                break
+            postings, weight = self._postings[term], query[term]
+            if found and len(postings.slots) > effort:
+                if len(left) < ORDINARY:
+                    left.append((postings, weight))
+                continue
+            effort -= len(postings.slots)
+            for slot, worth in zip(postings.slots, self._worth(postings), strict=True):
+                found[slot] = score_of(slot, 0.0) + weight * worth
+        if len(found) > limit:
+            found = {slot: found[slot] for slot in nlargest(limit, found, found.__getitem__)}
+        for postings, weight in left:
+            self._look_up(postings, weight, found)
+        return found
+
+    def _worth(self, postings: _Postings) -> "array[float]":
+        """Return what each occurrence of a term is worth now: rare terms more, long documents less."""
+        if postings.weighed != self._version:
+            fixed, growing, most = self._formula(postings)
+            lengths = self._lengths
+            each = zip(postings.slots, postings.counts, strict=True)
+            postings.worth = array(
+                "f", [most * count / (count + fixed + growing * lengths[slot]) for slot, count in each]
+            )
+            postings.weighed = self._version
+        return postings.worth
+
+    def _look_up(self, postings: _Postings, weight: float, found: dict[int, float]) -> None:
+        """Add what an ordinary term is worth to documents that others have found."""
+        fixed, growing, most = self._formula(postings)
+        slots, counts, lengths = postings.slots, postings.counts, self._lengths
+        for slot in found:
+            at = bisect_left(slots, slot)
+            if at < len(slots) and slots[at] == slot:
+                count = counts[at]
+                found[slot] += weight * most * count / (count + fixed + growing * lengths[slot])
+
+    def _formula(self, postings: _Postings) -> tuple[float, float, float]:
+        """Return BM25's parts for a term: worth = most * count / (count + fixed + growing * length)."""
         k1, b = self._saturation.k1, self._saturation.b
-        lengths, most, fixed = self._lengths, rarity * (k1 + 1), k1 * (1 - b)
-        growing = k1 * b * len(self._slot_of) / self._total
-        postings.worth = array(
-            "f",
-            [
-                most * count / (count + fixed + growing * lengths[slot])
-                for slot, count in zip(postings.slots, postings.counts, strict=True)
-            ],
-        )
-        postings.rarity = rarity
-        postings.version = self._version
-        return postings
+        mean = self._total / len(self._slot_of)
+        return k1 * (1 - b), k1 * b / mean, postings.rarity * (k1 + 1)
 
 
 def _rarity(having: int, of: int) -> float:

@@ -5,6 +5,7 @@ what the numbers of `Weights` are and how they were set.
 """
 
 from collections.abc import Mapping
+from heapq import nlargest
 
 from msgspec import Struct
 
@@ -16,8 +17,11 @@ from toolyard_registry.search.index import Index, Saturation
 from toolyard_registry.search.queries import query
 from toolyard_registry.search.words import Words
 
-BEST = 300
-"""Tools that are looked at more closely: those with the most words in common, for the whole and for each step."""
+BEST = 150
+"""Tools that are looked at closely for a request."""
+
+EFFORT = 5_000
+"""Occurrences of terms that are looked at to find these: a bound on the time that a search among many tools takes."""
 
 
 class Weights(Struct, frozen=True):
@@ -53,9 +57,20 @@ class Search:
         self._alike = alike(self._words.terms)
         self._index = Index(Saturation(self._weights.k1, self._weights.b))
         self._names: dict[str, tuple[str, ...]] = {}
+        self._sorted: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._names
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all tools, sorted."""
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self._names))
+        return self._sorted
 
     def add(self, key: str, document: Document) -> None:
         """Add a tool, or replace the one that has this key."""
@@ -70,67 +85,68 @@ class Search:
         )
         self._index.add(key, document.source, fields)
         self._names[key] = tuple(dict.fromkeys(name))
+        self._sorted = None
 
     def remove(self, key: str) -> None:
         """Remove a tool; one that is not there is not missed."""
         self._index.remove(key)
         self._names.pop(key, None)
+        self._sorted = None
 
     def scores(self, text: str) -> dict[str, float]:
         """Return the scores of the tools that have something in common with a text, by key; higher fits better."""
         said = query(text, self._words, self._alike)
-        found = self._with_feedback(said, self._index.scores(said, BEST))
+        found = self._index.gather(said, EFFORT, BEST)
         if not found:
             return {}
+        found = _sum(found, self._index.gather(self._telling(said, found), EFFORT // 4, BEST))
         found = self._with_steps(text, found)
         found = self._with_sources(found)
-        most = max(found.values())
-        return {key: score + self._weights.named * most * self._named(key, said) for key, score in found.items()}
+        share = self._weights.named * max(found.values())
+        return {self._index.key(slot): score + share * self._named(slot, said) for slot, score in found.items()}
 
-    def _with_feedback(self, said: Mapping[str, float], found: dict[str, float]) -> dict[str, float]:
-        """Search again with the words of what was found: the best tools say what a request like this is about."""
+    def _telling(self, said: Mapping[str, float], found: Mapping[int, float]) -> dict[str, float]:
+        """Return the telling words of what was found that were not said: what a request like this is about."""
         weights = self._weights
-        best = ranked(found, weights.feedback_tools)
         telling: dict[str, float] = {}
-        for key, score in best:
-            for term in self._index.terms_of(key):
+        for slot in nlargest(weights.feedback_tools, found, lambda slot: (found[slot], self._index.key(slot))):
+            for term in self._index.terms(slot):
                 if term not in said:
-                    telling[term] = telling.get(term, 0.0) + score * self._index.rarity(term)
+                    telling[term] = telling.get(term, 0.0) + found[slot] * self._index.rarity(term)
         chosen = ranked(telling, weights.feedback_terms)
-        if not chosen or not chosen[0][1]:
-            return found
-        more = {term: weights.feedback * worth / chosen[0][1] for term, worth in chosen}
-        return self._index.scores({**said, **more}, BEST)
+        return {term: weights.feedback * worth / chosen[0][1] for term, worth in chosen}
 
-    def _with_steps(self, text: str, found: dict[str, float]) -> dict[str, float]:
-        """Add what fits one step of the task: the best tool for each step is worth as much as that for the whole."""
+    def _with_steps(self, text: str, found: dict[int, float]) -> dict[int, float]:
+        """Add what fits one step of the task: the best tool for a step gets a share of what the best of all has."""
         steps = clauses(text)
         if len(steps) == 1:
             return found
-        most, best = max(found.values()), dict[str, float]()
+        best: dict[int, float] = {}
         for step in steps:
-            fits = self._index.scores(query(step, self._words, self._alike), BEST)
+            said = query(step, self._words, self._alike)
+            fits = self._index.gather(said, EFFORT // len(steps) // 2, BEST // 3)
             top = max(fits.values(), default=0.0)
-            for key, score in fits.items():
-                best[key] = max(best.get(key, 0.0), score / top)
-        share = self._weights.steps * most
-        return {key: found.get(key, 0.0) + share * best.get(key, 0.0) for key in found.keys() | best.keys()}
+            for slot, score in fits.items():
+                best[slot] = max(best.get(slot, 0.0), score / top)
+        share = self._weights.steps * max(found.values())
+        return _sum(found, {slot: share * score for slot, score in best.items()})
 
-    def _with_sources(self, found: dict[str, float]) -> dict[str, float]:
+    def _with_sources(self, found: dict[int, float]) -> dict[int, float]:
         """Add what the source is worth: a tool among others that fit is more likely meant than one by itself."""
-        weights = self._weights
+        weights, group = self._weights, self._index.group
         of: dict[str, list[float]] = {}
-        for key, score in found.items():
-            of.setdefault(self._index.group_of(key), []).append(score)
+        for slot, score in found.items():
+            of.setdefault(group(slot), []).append(score)
         share = weights.sources / weights.source_tools
         worth = {source: share * sum(sorted(each)[-weights.source_tools :]) for source, each in of.items()}
-        return {key: score + worth[self._index.group_of(key)] for key, score in found.items()}
+        return {slot: score + worth[group(slot)] for slot, score in found.items()}
 
-    def _named(self, key: str, said: Mapping[str, float]) -> float:
+    def _named(self, slot: int, said: Mapping[str, float]) -> float:
         """Return how much of a tool's name was said, 0 to 1, its rare words counting more."""
-        of = heard = 0.0
-        for term in self._names[key]:
-            rarity = self._index.rarity(term)
-            of += rarity
-            heard += rarity * min(1.0, said.get(term, 0.0))
-        return heard / of if of else 0.0
+        name, rarity = self._names[self._index.key(slot)], self._index.rarity
+        heard = sum([rarity(term) * min(1.0, said[term]) for term in name if term in said])
+        return heard / sum([rarity(term) for term in name]) if heard else 0.0
+
+
+def _sum(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
+    return {slot: one.get(slot, 0.0) + other.get(slot, 0.0) for slot in one.keys() | other.keys()}

@@ -7,6 +7,7 @@ the request takes no place; `find_tools` is there to ask for it.
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain, islice
 
 from msgspec import Struct
 from toolyard_sdk.events import Because
@@ -34,34 +35,34 @@ class Choice(Struct, frozen=True):
 
 def shortlist(
     search: Search,
-    names: Collection[str],
     texts: Sequence[str],
     budget: int,
     *,
+    most: int,
     always: Collection[str] = (),
     called: Iterable[str] = (),
     worked: Mapping[str, int] | None = None,
     vectors: Mapping[str, float] | None = None,
+    hidden: Collection[str] = (),
 ) -> tuple[Choice, ...]:
-    """Return all of `names`, those offered first and the rest by score.
+    """Return the `budget` tools of `search` that are offered, then others by score, together at most `most`.
 
     `texts` are what was asked, newest first; `called` are tools called before, newest first, which get at most half of
-    the places that `always` leaves; `worked` counts calls that lately gave a result.
+    the places that `always` leaves; `worked` counts calls that lately gave a result. What is `hidden` is not there.
     """
     scores = rank(search, texts, worked=worked, vectors=vectors)
-    scores = {name: score for name, score in scores.items() if name in names}
-    chosen: dict[str, Because] = {name: "always" for name in sorted(always) if name in names}
+    by_rank = [(name, score) for name, score in ranked(scores) if name in search and name not in hidden]
+    chosen: dict[str, Because] = {name: "always" for name in sorted(always) if name in search and name not in hidden}
     places = len(chosen) + (budget - len(chosen) + 1) // 2
     for name in called:
-        if name in names and len(chosen) < places:
+        if name in search and name not in hidden and len(chosen) < places:
             chosen.setdefault(name, "called")
-    by_rank = ranked(scores)
-    for name, _ in by_rank:
-        if len(chosen) >= budget:
-            break
-        chosen.setdefault(name, "ranked")
-    order = [*chosen, *(name for name, _ in by_rank if name not in chosen)]
-    order += sorted(set(names) - set(order))
+    for name, _ in by_rank[:budget]:
+        if len(chosen) < budget:
+            chosen.setdefault(name, "ranked")
+    others = [name for name, _ in by_rank if name not in chosen]
+    unscored = (name for name in search.keys if name not in scores and name not in chosen and name not in hidden)
+    order = islice(chain(chosen, others, unscored), max(most, len(chosen)))
     return tuple(Choice(name, round(scores.get(name, 0.0), 4), chosen.get(name, "")) for name in order)
 
 

@@ -17,7 +17,6 @@ from toolyard_sdk.messages import Message
 
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run import answers, loop
-from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import Asked, InDoubt, Outcome, Returned, execute, misfit
 from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
@@ -26,14 +25,12 @@ from toolyard_runtime.run.rest import KEPT, ReadResult, how_to_go_on
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.run.services import WayOut
 from toolyard_runtime.run.transcript import call_id, read_call_id
+from toolyard_runtime.run.turns import Turns
 from toolyard_runtime.run.wholes import whole_of
 from toolyard_runtime.secrets.redaction import Redactor
 
 IN_DOUBT = ("doubt.unresolved", "")
 """The rule and the policy (none) for asking about a call that is in doubt."""
-
-WITHHELD = ("stopped", "not_granted")
-"""Why a tool is left out of an offer that nothing may find all the same."""
 
 ASK = answering(())
 """What a call asks with that has no answer yet."""
@@ -42,7 +39,7 @@ TOOL_LOG = logging.getLogger("toolyard.tool")
 
 
 class Acts:
-    """Performs every effect about a call. `add` and `interrupts` as in `Turns`; `offered` is what it offers."""
+    """Performs every effect about a call. `add` and `interrupts` as in `Turns`, which knows what is offered."""
 
     def __init__(
         self,
@@ -50,13 +47,13 @@ class Acts:
         context: RunContext,
         add: Callable[[e.RunEvent], None],
         interrupts: Interrupts,
-        offered: Callable[[], Offer],
+        turns: Turns,
     ) -> None:
         self._log = log
         self._context = context
         self._add = add
         self._interrupts = interrupts
-        self._offered = offered
+        self._turns = turns
 
     def judge(self, effect: loop.Judge) -> None:
         """Ask the policy about a call and journal its ruling."""
@@ -252,7 +249,7 @@ class Acts:
         if isinstance(tool, ReadResult):
             tool = tool.within(self._kept, log.agent.release.tool_output_bytes)
         elif isinstance(tool, FindTools):
-            tool = tool.without(frozenset(one.name for one in self._offered().candidates if one.left_out in WITHHELD))
+            tool = tool.without(frozenset(self._turns.withheld()))
         origin = log.agent.origins.get(call.name, "")
         way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
         return await execute(
@@ -359,7 +356,7 @@ class Acts:
         log, call = self._log, effect.call
         match effect.why:
             case "flawed":
-                offer = self._offered()
+                offer = self._turns.offered()
                 detail = "unreadable"
                 if call.problem == "invalid_arguments" and call.name in log.agent.tools:  # a tool may be gone since
                     detail = misfit(log.agent.tools[call.name], self._log.arguments(call)) or detail

@@ -36,7 +36,7 @@ class Driver:
         self.gone = asyncio.Event()
         self._interrupts = Interrupts()
         self._turns = Turns(log, context, self._add, self._interrupts)
-        self._acts = Acts(log, context, self._add, self._interrupts, self._turns.offered)
+        self._acts = Acts(log, context, self._add, self._interrupts, self._turns)
         self._at_once: dict[type, Callable[[Any], None]] = {
             loop.Judge: self._acts.judge,
             loop.Answer: self._acts.answer,

@@ -49,11 +49,12 @@ class Conversed(NamedTuple):
 
 
 class Shortlists:
-    """Chooses from the tools of one release; `names` are all of them but `find_tools`."""
+    """Chooses from the tools of one release: from all of them but `find_tools`, which is always offered."""
 
     def __init__(self, release: AgentRelease) -> None:
         self._release = release
         self._of = {tool.spec.name: tool for tool in release.tools if tool.spec.name != FIND_TOOLS}
+        self._name_of = {tool.digest: name for name, tool in self._of.items()}
         self._search: Search | None = None
         self._making = asyncio.Lock()
 
@@ -85,21 +86,22 @@ class Shortlists:
         of = self._of
         choices = shortlist(
             self._searched(),
-            of.keys() - withheld.keys(),
             conversed.texts,
             self._release.tools_per_turn - 1,
+            most=LISTED,
+            hidden=withheld,
             always=self._release.always,
             called=conversed.called,
-            worked={name: worked[tool.digest] for name, tool in of.items() if tool.digest in worked} if worked else {},
+            worked={self._name_of[digest]: count for digest, count in worked.items() if digest in self._name_of},
         )
         finder = next(tool for tool in self._release.tools if tool.spec.name == FIND_TOOLS)
         candidates = [_present(Candidate(FIND_TOOLS, finder.digest, because="always"), withheld)]
-        for one in choices[:LISTED]:
+        for one in choices:
             left_out: Literal["", "budget"] = "" if one.because else "budget"
             candidates.append(Candidate(one.name, of[one.name].digest, one.score, left_out, one.because))
-        away = sorted(of.keys() & withheld.keys())
+        away = sorted(name for name in withheld if name in of)
         candidates += [Candidate(name, of[name].digest, left_out=withheld[name]) for name in away]
-        return tuple(candidates), max(0, len(choices) - LISTED)
+        return tuple(candidates), len(of) - len(away) - len(choices)
 
     def widened(
         self, candidates: Sequence[Candidate], found: Collection[str], withheld: Withheld
@@ -161,8 +163,8 @@ def _found(one: Candidate) -> Candidate:
 
 
 def _present(one: Candidate, withheld: Withheld) -> Candidate:
-    """Return a candidate as it stands now: what is on the list comes back when an operator lets it go on."""
-    if not one.because:
+    """Return a candidate as it stands now: what was on the list, or had a score, is so again once it is let go on."""
+    if not one.because and one.score is None:
         return one
-    left_out = withheld.get(one.name, "")
+    left_out = withheld.get(one.name, "" if one.because else "budget")
     return one if one.left_out == left_out else msgspec.structs.replace(one, left_out=left_out)
