@@ -1,4 +1,4 @@
-"""Agents hold the releases that their files and agent.lock name; withdrawn ones are called no more, changed ones wait."""
+"""Agents hold the releases that their files and agent.lock name; withdrawn ones are not called, changed ones wait."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -2,9 +2,11 @@
 
 import click
 
+from toolyard_runtime.cli.tool.add import add_tools
 from toolyard_runtime.cli.tool.badge import tool_badge
 from toolyard_runtime.cli.tool.call import call_tool
 from toolyard_runtime.cli.tool.dev import dev_tool
+from toolyard_runtime.cli.tool.export import export_tool
 from toolyard_runtime.cli.tool.listing import diff_tool, list_tools, show_tool
 from toolyard_runtime.cli.tool.new import new_tool
 from toolyard_runtime.cli.tool.publish import publish_tool
@@ -40,6 +42,8 @@ COMMANDS: tuple[click.Command, ...] = (
     admit_tool,
     reject_tool,
     tool_badge,
+    add_tools,
+    export_tool,
 )
 """In the order of a tool's life. Each command's module stands beside this one."""
 

@@ -1,5 +1,6 @@
 """`/api/v1/tools`: publishing tools, and looking at what is there; how a release stands is changed elsewhere."""
 
+import asyncio
 import functools
 from typing import Any
 
@@ -14,6 +15,8 @@ from toolyard_registry.publishing import Publisher, PublishRefused, Submission
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import may_publish
 from toolyard_registry.shelf import Entry, Shelf, Unresolved
+from toolyard_registry.wheels import inspect_wheel
+from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import Admin, admin_of
@@ -210,6 +213,40 @@ async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
     )
 
 
+@get("/api/v1/tools/{tool:str}/server.json", opt=READERS, summary="Describe a tool for the official MCP registry")
+async def export_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
+    """Return a published release as a server.json, under `namespace`."""
+    from toolyard_registry.server_json import written  # noqa: PLC0415 - only whoever asks waits for it
+
+    admin, caller = admin_of(request), caller_of(request)
+    query = Query(request, "namespace")
+    shelf = await admin.registry.shelf_of(caller.tenant)
+    reference = reference_of(tool)
+    entry = shelf.entries(reference.name)[:1] if reference.by == "default" else [entry_meant(shelf, reference)]
+    found = next(iter(entry), None)
+    if found is None:
+        raise not_found("tool", tool)
+    release = shelf.release(found)
+    path = admin.registry.wheels.path(found.wheel, found.file)
+    wheel = await asyncio.to_thread(lambda: inspect_wheel(path.read_bytes(), path.name))
+    try:
+        made = written(
+            query.text("namespace") or "",
+            {
+                "name": release.spec.name,
+                "description": release.spec.description,
+                "version": release.version,
+                "release": release.digest,
+            },
+            distribution=release.source,
+            plugin=next(iter(wheel.plugins)),
+            sha256=found.wheel,
+        )
+    except ConfigError as error:
+        raise RequestRefused(f"namespace: {error}.", param="namespace") from error
+    return answer(made)
+
+
 def reference_of(text: str) -> Reference:
     """Return what a path names; raises RequestRefused (404 for what can be no name)."""
     try:
@@ -252,4 +289,4 @@ def entry_meant(shelf: Shelf, reference: Reference) -> Entry | None:
         return None
 
 
-ROUTES = (publish_tools, list_tools, show_tool, diff_tool)
+ROUTES = (publish_tools, list_tools, show_tool, diff_tool, export_tool)
