@@ -92,6 +92,16 @@ async def test_a_connection_with_bytes_that_nobody_asked_for_is_not_used_again(w
     assert server.connections == 2
 
 
+async def test_nor_one_that_said_something_while_it_lay_idle(world: World, server: Server) -> None:
+    await world.tool().request("GET", "http://example.com/1")
+    server.writers[0].write(answer(b"forged"))
+    async with asyncio.timeout(5):
+        while world.client.lines._open:  # noqa: ASYNC110 - the bytes arrive when the loop gets round to them
+            await asyncio.sleep(0)
+    assert (await world.tool().request("GET", "http://example.com/2")).body == b"GET /2"
+    assert server.connections == 2
+
+
 async def test_a_kept_connection_that_was_closed_is_replaced(world: World) -> None:
     world.names["example.com"] = (PUBLIC,)
     replies = iter((answer(b"1"), None, answer(b"2")))
