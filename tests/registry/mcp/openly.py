@@ -20,7 +20,7 @@ class OpenEgress:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-        timeout: float = 30.0,
+        timeout: float = 30.0,  # noqa: ASYNC109 - it is part of the port
         max_bytes: int = 1_000_000,
     ) -> EgressReply:
         """Send one request."""

@@ -58,7 +58,13 @@ class Reach:
         faults = Faults(randomness.token_hex(16))
         transport = await (self._web(faults, caller) if self._settings.url else self._pipes(faults))
         connection = Connection(transport, faults, self._listed)
-        await connection.open(seconds)
+        try:
+            await connection.open(seconds)
+        except Unreachable as error:
+            link = self.link(caller)
+            if link:  # what was tried after the refusal has hidden it
+                raise Unreachable(f"somebody has to allow it first, at {link}") from error
+            raise
         return connection
 
     async def _web(self, faults: Faults, caller: Caller) -> MakeTransport:
