@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 
 from tests.http.expecting import ADD, HANG, note, refused, unknown
 from tests.http.serving import Answered, Client, Server
+from tests.registry.wheels import body_of, spec, submission
 
 EVERY_ROLE = ("user", "frontend", "author", "operator", "auditor")
 
@@ -24,8 +25,12 @@ class World(NamedTuple):
     unknown: dict[str, str]
 
 
+RIGHTS = '[[publish]]\ntools = ["*"]\nroles = ["author", "operator"]\ntenants = ["*"]\n'
+
+
 @pytest.fixture(scope="module")
 def world(server: Server) -> World:
+    (server.root / "rights.toml").write_text(RIGHTS)
     tenant, other = server.tenant(), server.tenant()
     a, b = server.client(tenant, *EVERY_ROLE), server.client(other, *EVERY_ROLE)
     doubtful = a.start(HANG, "hasty", x_toolyard_end_user="ada")
@@ -38,7 +43,9 @@ def world(server: Server) -> World:
     a.post("/api/v1/stops", {"kind": "tool", "name": "fail"})
     assert a.ask("PUT", "/api/v1/secrets/weather_key", {"value": "of-a-alone"}).status == 201
     assert a.ask("PUT", "/api/v1/secrets/weather_key?end_user=ada", {"value": "of-ada-alone"}).status == 201
+    a.post("/api/v1/tools", body_of(submission("0.1.0", spec("of_a", "Is of A alone."))))
     names = {
+        "tool": "of_a",
         "run": doubtful,
         "waiting": waiting,
         "approval": approval,
@@ -52,6 +59,7 @@ def world(server: Server) -> World:
         "response": "resp_" + doubtful.removeprefix("run_") + "_0",
     }
     missing = {
+        "tool": "of_nobody",
         "run": unknown("run_"),
         "waiting": unknown("run_"),
         "approval": unknown("appr_"),
@@ -107,6 +115,24 @@ HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
         asking("POST", "/api/v1/runs/{waiting}/cancel", reason="operator"),
         asking("POST", "/api/v1/runs/{run}/cancel"),
     ),
+    ("GET", "/api/v1/tools/{tool:str}"): (
+        asking("GET", "/api/v1/tools/{tool}"),
+        asking("GET", "/api/v1/tools/{tool}@^0.1"),
+    ),
+    ("GET", "/api/v1/tools/{tool:str}/diff"): (asking("GET", "/api/v1/tools/{tool}/diff?to=0.1.0"),),
+    ("GET", "/api/v1/tools/{tool:str}/reach"): (asking("GET", "/api/v1/tools/{tool}/reach"),),
+    ("GET", "/api/v1/tools/{tool:str}/server.json"): (
+        asking("GET", "/api/v1/tools/{tool}/server.json?namespace=io.x"),
+    ),
+    ("POST", "/api/v1/tools/{tool:str}/state"): (
+        asking("POST", "/api/v1/tools/{tool}/state", version="0.1.0", state="deprecated"),
+    ),
+    ("POST", "/api/v1/tools/{tool:str}/channels/{channel:str}"): (
+        asking("POST", "/api/v1/tools/{tool}/channels/stable", version="0.1.0"),
+    ),
+    ("POST", "/api/v1/quarantine/{tool:str}"): (
+        asking("POST", "/api/v1/quarantine/{tool}", release="sha256:0", decision="admit"),
+    ),
     ("GET", "/api/v1/approvals/{approval:str}"): (asking("GET", "/api/v1/approvals/{approval}"),),
     ("POST", "/api/v1/approvals/{approval:str}"): (asking("POST", "/api/v1/approvals/{approval}", decision="approve"),),
     ("GET", "/api/v1/inputs/{question:str}"): (asking("GET", "/api/v1/inputs/{question}"),),
@@ -159,6 +185,10 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/v1/models"): "the agents are the server's, not a tenant's",
     ("GET", "/v1/models/{name:str}"): "the agents are the server's, not a tenant's",
     ("GET", "/api/v1/agents"): "the agents are the server's, not a tenant's",
+    ("GET", "/api/v1/tools"): "lists what the caller's own tenant has published; see the test below",
+    ("POST", "/api/v1/tools"): "publishes in the caller's own tenant",
+    ("GET", "/api/v1/quarantine"): "the sources are the server's: the house alone sees what they present",
+    ("GET", "/api/v1/lock"): "the agents are the server's, not a tenant's",
     ("GET", "/api/v1/tools/search"): "the tools are the server's, not a tenant's",
     ("POST", "/api/v1/tools/{name:str}/call"): "makes a run of the caller's own",
     ("GET", "/api/v1/tools/{name:str}/usage"): "names no tenant; see the test below",
@@ -195,6 +225,7 @@ def told(answered: Answered, names: dict[str, str]) -> str:
 def state_of(world: World) -> list[Any]:
     """Return what A sees of all it has."""
     paths = (
+        "tools/of_a",
         "runs",
         "approvals",
         "stops",
@@ -244,6 +275,11 @@ def test_what_another_tenant_did_with_a_tool_is_not_counted(world: World) -> Non
     assert world.b.get(path)["own"] == []
     for release in (world.b.get(path)["everybody"] or {"releases": []})["releases"]:
         assert release["in_doubt"] is None
+
+
+def test_published_tools_are_listed_to_their_own_tenant_alone(world: World) -> None:
+    assert "of_a" in str(world.a.get("/api/v1/tools?limit=100"))
+    assert "of_a" not in str(world.b.get("/api/v1/tools?limit=100"))
 
 
 def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:

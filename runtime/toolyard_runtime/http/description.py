@@ -12,12 +12,13 @@ from litestar import Litestar, Request
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 from msgspec import Struct
+from toolyard_registry.publishing import Submission
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import PREFIX
 
 from toolyard_runtime.http import shapes
 from toolyard_runtime.http.access import OPEN
-from toolyard_runtime.http.api import approvals, doubts, erasures, keys, runs, secrets, stops, tenants
+from toolyard_runtime.http.api import approvals, doubts, erasures, keys, runs, secrets, stops, tenants, tool_changes
 from toolyard_runtime.http.api.reading import MOST, USUAL
 from toolyard_runtime.secrets.shelves import Entry
 from toolyard_runtime.secrets.table import Resealed
@@ -170,6 +171,23 @@ TABLE: dict[str, Described] = {
     "POST /api/v1/secret-keys": Described(Resealed, status=(201,), also=(400,)),
     "POST /api/v1/erasures": Described(shapes.ErasureDone, erasures.Erase, also=(404, 409)),
     "GET /api/v1/agents": Described(shapes.AgentList, also=(400,)),
+    "POST /api/v1/tools": Described(shapes.PublishedTools, Submission, status=(200, 201), also=(409, 413)),
+    "GET /api/v1/tools": Described(Page(shapes.ToolObject), query=(_query("after", _AFTER, **_TEXT), _limit())),
+    "GET /api/v1/tools/{tool}": Described(shapes.ToolShown, also=(400,)),
+    "GET /api/v1/tools/{tool}/diff": Described(
+        shapes.ToolDiff, query=(_query("to", "a version, a range, a channel or a digest", **_TEXT),)
+    ),
+    "GET /api/v1/tools/{tool}/server.json": Described(
+        shapes.ServerJsonObject, query=(_query("namespace", "a domain backwards", **_TEXT),)
+    ),
+    "POST /api/v1/tools/{tool}/state": Described(shapes.ReleaseStateObject, tool_changes.ChangeState, also=(404, 409)),
+    "GET /api/v1/tools/{tool}/reach": Described(shapes.ReachObject, also=(400,)),
+    "POST /api/v1/tools/{tool}/channels/{channel}": Described(
+        shapes.ChannelObject, tool_changes.MoveChannel, also=(404, 409)
+    ),
+    "GET /api/v1/quarantine": Described(Page(shapes.WaitingDefinition), also=(400,)),
+    "POST /api/v1/quarantine/{tool}": Described(shapes.DecidedDefinition, tool_changes.Decide, also=(404, 409)),
+    "GET /api/v1/lock": Described(shapes.LockText, also=(400, 409)),
     "GET /api/v1/audit": Described(
         Page(AuditRecord),
         query=(

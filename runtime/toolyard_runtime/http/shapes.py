@@ -5,7 +5,7 @@ Objects may have more fields than are named here, and will: a client ignores wha
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from toolyard_sdk.events import DoubtReason, FinishReason, Outcome
 
 from toolyard_runtime.store.approvals import ApprovalStatus
@@ -246,3 +246,119 @@ class Ready(Struct):
     ready: bool
     problems: list[str]
     left_alone: int
+
+
+class ToolObject(Struct):
+    """A tool: of what is published the highest version, else what is installed."""
+
+    name: str
+    description: str
+    version: str
+    state: Literal["draft", "active", "deprecated", "yanked", "quarantined"]
+    message: str
+    source: str
+    release: str
+    effect: str
+    installed: bool
+    channels: dict[str, str]
+    flags: list[str]
+
+
+class ToolShown(Struct):
+    """A tool as it is listed, with the definition that was asked for and all its releases."""
+
+    name: str
+    description: str
+    version: str
+    state: str
+    message: str
+    source: str
+    release: str
+    effect: str
+    installed: bool
+    channels: dict[str, str]
+    flags: list[str]
+    definition: dict[str, Any]
+    releases: list[dict[str, Any]]
+
+
+class PublishedTools(Struct):
+    """What became of each tool of a wheel."""
+
+    data: list[dict[str, Any]]
+
+
+class ToolDiff(Struct):
+    """Where two releases differ, and what that asks of a version."""
+
+    from_: dict[str, str] = field(name="from")
+    to: dict[str, str]
+    differences: list[dict[str, Any]]
+    bump: Literal["none", "patch", "minor", "major"]
+    changes: list[dict[str, str]]
+
+
+class ReleaseStateObject(Struct):
+    """How a release stands."""
+
+    name: str
+    version: str
+    state: str
+    message: str
+
+
+class ReachObject(Struct):
+    """What hangs on a release, kind by kind, and which runs are not over."""
+
+    name: str
+    version: str
+    reached: list[dict[str, Any]]
+    open_runs: list[str]
+    complete: bool
+
+
+class ChannelObject(Struct):
+    """Where a channel points, and where it did."""
+
+    name: str
+    channel: str
+    version: str
+    before: str
+
+
+class WaitingDefinition(Struct):
+    """A definition that differs from the admitted one; `kept`: agents go on with that."""
+
+    name: str
+    source: str
+    standing: Literal["quarantined", "rejected"]
+    kept: bool
+    admitted: dict[str, str]
+    presented: dict[str, str]
+    differences: list[dict[str, Any]]
+    bump: str
+    changes: list[dict[str, str]]
+
+
+class DecidedDefinition(Struct):
+    """What was decided."""
+
+    name: str
+    release: str
+    decision: str
+
+
+class LockText(Struct):
+    """What agents resolve to: the text of a file of this name."""
+
+    file: str
+    text: str
+
+
+class ServerJsonObject(Struct):
+    """A server.json of the official MCP registry."""
+
+    name: str
+    description: str
+    version: str
+    packages: list[dict[str, Any]]
