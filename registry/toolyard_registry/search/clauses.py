@@ -3,7 +3,7 @@
 import re
 
 _CUT = re.compile(
-    r"[.?!;:]+(?=\s|\Z)|\n+|,\s+(?:and\s+|then\s+|or\s+)*|\s+(?:and|then|after(?:wards)?|before|finally|next|also)\s+",
+    r"[.?!;:]+(?=\s|\Z)|\n+|,\s+(?:and\s+|then\s+|or\s+)*|\s+(?:(?:and|then|after(?:wards)?|before|finally|next|also)\s+)+",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")

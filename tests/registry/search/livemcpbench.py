@@ -1,0 +1,60 @@
+"""Recall on LiveMCPBench's tasks: `python -m tests.registry.search.livemcpbench FOLDER` (or TOOLYARD_LIVEMCPBENCH).
+
+FOLDER holds the project's `tools.json` and `tasks.json` (icip-cas/LiveMCPBench, Apache-2.0); nothing of them is part of
+this repository, and no weight was set on them. Some tools that the tasks name are not in the catalogue: nobody can
+find these. The figures are printed without them (what is to be found), and with them as misses.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from toolyard_sdk.messages import ToolSpec
+
+from tests.registry.search.recall import Listed, Task, recalls, search_over
+
+
+def main() -> None:
+    """Print recall@10 and @50 with 95 % bootstrap intervals over the tasks."""
+    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("TOOLYARD_LIVEMCPBENCH", "")
+    if not given:
+        sys.exit("usage: python -m tests.registry.search.livemcpbench FOLDER, which holds tools.json and tasks.json")
+    tools, tasks = catalogue(Path(given)), annotated(Path(given))
+    search = search_over(tools)
+    names = {tool.spec.name for tool in tools}
+    there = [Task(task.text, task.wanted & names) for task in tasks if task.wanted & names]
+    missing = sum(len(task.wanted - names) for task in tasks)
+    print(f"{len(tools)} tools, {len(tasks)} tasks; {missing} wanted tools are not in the catalogue")
+    print(f"what is to be found ({len(there)} tasks):", *recalls(search, there), sep="\n  ")
+    print(f"with what is not there as misses ({len(tasks)} tasks):", *recalls(search, tasks), sep="\n  ")
+
+
+def catalogue(folder: Path) -> list[Listed]:
+    """Return the tools of all servers."""
+    servers = json.loads((folder / "tools.json").read_text())
+    return [
+        Listed(
+            ToolSpec(tool["name"], tool["description"] or "", tool["inputSchema"]),
+            server["name"],
+            server.get("description") or "",
+        )
+        for server in servers
+        for part in server["tools"].values()
+        for tool in part["tools"]
+    ]
+
+
+def annotated(folder: Path) -> list[Task]:
+    """Return the tasks with the tools their annotators used."""
+    tasks = []
+    for task in json.loads((folder / "tasks.json").read_text()):
+        lines = task["Annotator Metadata"]["Tools"].splitlines()
+        wanted = frozenset(re.sub(r"^\d+\.\s*", "", line).strip() for line in lines if line.strip())
+        tasks.append(Task(task["Question"], wanted))
+    return tasks
+
+
+if __name__ == "__main__":
+    main()
