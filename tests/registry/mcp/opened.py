@@ -9,7 +9,9 @@ from typing import Any
 
 from toolyard_registry.sources.mcp.settings import read_settings
 from toolyard_registry.sources.mcp.source import McpSource
+from toolyard_registry.sources.mcp.tokens import TokenStore
 from toolyard_sdk.context import ToolContext
+from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Clock
 from toolyard_sdk.testing import FixedClock
@@ -100,12 +102,27 @@ def puppet(era: str, behaviour: str) -> list[str]:
 
 @asynccontextmanager
 async def opened(
-    table: dict[str, Any], *, secrets: Known | None = None, clock: Clock | None = None, start: float = SECONDS
+    table: dict[str, Any],
+    *,
+    secrets: Known | None = None,
+    clock: Clock | None = None,
+    start: float = SECONDS,
+    egress: Egress = CLOSED,
+    tokens: TokenStore | None = None,
 ) -> AsyncIterator[Opened]:
     """Open the source that a table describes, with tools named as the server names them, and close it in the end."""
     settings = read_settings("it", {"prefix": "", **table}, Path(__file__).parent)
     clock = clock or FixedClock()
-    source = McpSource("it", settings, secrets=secrets or Known(), clock=clock, jitter=lambda: 1.0, start_seconds=start)
+    source = McpSource(
+        "it",
+        settings,
+        secrets=secrets or Known(),
+        egress=egress,
+        tokens=tokens,
+        clock=clock,
+        jitter=lambda: 1.0,
+        start_seconds=start,
+    )
     it = Opened(source, clock)
     async with asyncio.timeout(2 * SECONDS):
         await source.open(it.changed)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.registry.mcp.consent_server import Gate
+
 TOOL = {"name": "add", "description": "Add.", "inputSchema": {"type": "object"}}
 NAMES = (
     *("add", "who", "broken", "late", "slow", "huge", "html", "redirect", "down", "busy", "denied", "stream", "cut"),
@@ -26,7 +28,8 @@ ODD: dict[str, tuple[int, bytes, dict[str, str]]] = {
 class WebServer:
     """A server on a free port; `asked` are the requests it has had, `behaviour` what it does."""
 
-    def __init__(self, era: str, behaviour: str) -> None:
+    def __init__(self, era: str, behaviour: str, gate: Gate | None = None) -> None:
+        self._gate = gate
         self.era = era
         self.behaviour = behaviour
         self.asked: list[dict[str, Any]] = []
@@ -49,7 +52,10 @@ class WebServer:
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 method = first.split(" ")[0]
                 self.asked.append({"method": method, "headers": headers, "body": body, "path": first.split(" ")[1]})
-                if not await self._answer(method, headers, body, writer):
+                refused = self._gate(method, first.split(" ")[1], headers, body) if self._gate is not None else None
+                if refused is not None:
+                    await self._send(writer, *refused)
+                elif not await self._answer(method, headers, body, writer):
                     break
         writer.close()
 
@@ -168,9 +174,9 @@ class WebServer:
 
 
 @asynccontextmanager
-async def serving(era: str = "modern", behaviour: str = "normal") -> AsyncIterator[WebServer]:
+async def serving(era: str = "modern", behaviour: str = "normal", gate: Gate | None = None) -> AsyncIterator[WebServer]:
     """Serve until the block ends."""
-    server = WebServer(era, behaviour)
+    server = WebServer(era, behaviour, gate)
     await server.open()
     try:
         yield server
