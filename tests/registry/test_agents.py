@@ -203,3 +203,58 @@ def test_a_number_that_nothing_could_keep_to_is_refused_with_its_line(table: str
         error = error_of(head + value)
         assert (error.path, error.line) == ("agents/helper.toml", 4)
         assert f"`{table}.{key}`" in error.message or "too long" in error.message
+
+
+MANY = {name: release_of(name) for name in ("a", "b", "c", "d")}
+
+
+def many(text: str, **there: Any) -> AgentRelease:
+    return read(f'instructions = "x"\ntools = ["*"]\n{text}', tools=MANY, **there)
+
+
+def test_an_agent_with_more_tools_than_a_turn_may_hold_is_granted_the_finder() -> None:
+    release = many("[limits]\ntools_per_turn = 3")
+    assert [tool.spec.name for tool in release.tools] == ["a", "b", "c", "d", "find_tools"]
+    assert release.tools[-1].effect == "read_only"
+    assert release.tools_per_turn == 3
+
+
+def test_an_agent_whose_tools_fit_into_a_turn_is_not_granted_the_finder_and_is_what_it_was() -> None:
+    release = many("[limits]\ntools_per_turn = 4")
+    assert [tool.spec.name for tool in release.tools] == ["a", "b", "c", "d"]
+    assert many("").digest == many("[limits]\ntools_per_turn = 40").digest
+
+
+def test_what_is_always_offered_is_named_or_matched_among_what_is_granted() -> None:
+    assert many('always = ["d", "[ab]", "a"]').always == ("a", "b", "d")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (
+            'always = ["a", "e"]',
+            3,
+            "`e` is always offered, and `tools` does not grant it; there is `a`, `b`, `c`, `d`",
+        ),
+        (
+            'always = ["[abc]"]\n[limits]\ntools_per_turn = 3',
+            3,
+            "3 tools are always offered, which leaves no place for others: raise `tools_per_turn`",
+        ),
+        ("[limits]\ntools_per_turn = 1", 4, "`limits.tools_per_turn`: expected `int` >= 2"),
+    ],
+)
+def test_what_cannot_be_always_offered_is_told_with_its_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        many(text)
+    assert (caught.value.line, caught.value.message) == (line, message)
+
+
+def test_a_granted_tool_cannot_have_the_finders_name_where_the_finder_is_needed() -> None:
+    tools = {**MANY, "find_tools": release_of("find_tools")}
+    text = 'instructions = "x"\ntools = ["*"]\n[limits]\ntools_per_turn = 3'
+    with pytest.raises(ConfigError, match="the server adds its own `find_tools`") as caught:
+        read(text, tools=tools)
+    assert caught.value.line == 2
+    assert len(read(text.replace("3", "5"), tools=tools).tools) == 5

@@ -2,9 +2,9 @@
 
 BFCL_WHEEL is the file of `bfcl-eval` (`pip download --no-deps bfcl-eval==2026.3.23`), METATOOL_FOLDER a checkout of
 HowieHwong/MetaTool. One catalogue is made of all of BFCL's functions; its tasks are those of several turns, requests
-for one function, and requests of two to four steps put together from these. MetaTool's functions are a second
-catalogue, with requests that take two of them. Printed are the recalls of the weights as they are, and of each weight
-changed by itself. Differences of some thousandths are noise.
+for one function, and requests of two to four steps put together from these. MetaTool's functions are added to it for
+requests that take two of them. Printed are the recalls of the weights as they are, and of each weight changed by
+itself. Differences of some thousandths are noise.
 """
 
 import json
@@ -60,7 +60,8 @@ def main() -> None:
         sys.exit("usage: python -m tests.registry.search.weights BFCL_WHEEL [METATOOL_FOLDER]")
     sets = bfcl(Path(sys.argv[1]))
     if len(sys.argv) > 2:
-        sets["two of MetaTool"] = metatool(Path(sys.argv[2]))
+        tools, tasks = metatool(Path(sys.argv[2]))
+        sets["two of MetaTool"] = [*sets["several turns"][0], *tools], random.Random(1).sample(tasks, 250)
     for name, (tools, tasks) in sets.items():
         print(f"{name}: {len(tools)} tools, {len(tasks)} tasks")
     _show("as they are", sets, Weights())
