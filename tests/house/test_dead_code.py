@@ -23,6 +23,7 @@ CALLED_BY_FRAMEWORKS = (
     *("test_*", "pytest_*", "format_commands", "list_commands", "get_command", "log_message"),
     *("path_stats", "get_data", "set_data", "convert", "do_GET", "do_POST", "do_PUT"),
     *("upgrade", "downgrade"),
+    *("get_tokens", "set_tokens", "get_client_info", "set_client_info"),  # of the MCP SDK's TokenStorage
     "render",  # litestar calls it for a page of its OpenAPI document
     "digests",  # the testing kit calls it in a process of its own, by name
 )
