@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database
@@ -24,7 +23,7 @@ from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.schemas import SchemaInvalid, compile_schema
 from toolyard_registry.shelf import STABLE
 from toolyard_registry.signing import Envelope, SignatureInvalid, Statement, verify
-from toolyard_registry.versions import Bump, Version, at_least, bump_of, largest, least_after, read_version
+from toolyard_registry.versions import Bump, Version, at_least, bump_of, least_after, read_version
 from toolyard_registry.wheels import WheelRefused, WheelStore, inspect_wheel, normal_name
 
 NEXT = "next"
@@ -446,13 +445,3 @@ def _state(who: Publisher, submission: Submission, tool: _Tool) -> tuple[State, 
     if told is not None and not who.operator:
         return "quarantined", told.words
     return "active", ""
-
-
-def overall(tools: Sequence[PublishedTool]) -> Bump:
-    """Return the largest bump that a wheel's tools ask for together."""
-    return largest(*(tool.bump for tool in tools))
-
-
-def submission_of(body: bytes) -> Submission:
-    """Decode a submission from JSON, the wheel as base64; raises msgspec.MsgspecError."""
-    return msgspec.json.decode(body, type=Submission)

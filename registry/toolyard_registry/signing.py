@@ -71,13 +71,6 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()
 
 
-def new_secret(entropy: bytes) -> bytes:
-    """Return a secret key of 32 random bytes; Ed25519 takes any (RFC 8032, section 5.1.5)."""
-    if len(entropy) != KEY_SIZE:
-        raise ValueError(f"a secret key is {KEY_SIZE} bytes")
-    return entropy
-
-
 def sign(secret: bytes, statement: Statement) -> Envelope:
     """Return the signed statement."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - 6 ms and 7 MB
@@ -92,7 +85,7 @@ def sign(secret: bytes, statement: Statement) -> Envelope:
 def verify(envelope: Envelope) -> Statement:
     """Return what was signed; raises SignatureInvalid unless the first signature is the key's over these bytes."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - see sign
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - same
 
     if envelope.payload_type != PAYLOAD_TYPE:
         raise SignatureInvalid(f"the envelope holds {envelope.payload_type[:80]!r}, and not {PAYLOAD_TYPE}")

@@ -17,6 +17,7 @@ from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.environments.building import Index
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
+from toolyard_registry.publishing import no_check
 from toolyard_registry.repository import Loader
 from toolyard_registry.toolbox import open_toolbox
 from toolyard_sdk.errors import ConfigError
@@ -163,7 +164,11 @@ async def composed(
             )
         )
         agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry, others)
-        registry.judge_by(installed=lambda: agents.repository.toolbox.releases, replay=Replaying(database, clock))
+        registry.judge_by(
+            installed=lambda: agents.repository.toolbox.releases,
+            replay=Replaying(database, clock),
+            check=others.definitions if config.environments.check_published else no_check,
+        )
 
         def visible(segment: Segment) -> str:
             return visible_text(segment.outputs, segment.run, public_url) or closing_text(segment)

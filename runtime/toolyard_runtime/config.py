@@ -71,12 +71,14 @@ class EnvironmentsTable(Struct, frozen=True, forbid_unknown_fields=True):
     """`[environments]`: where uv finds what a release needs that runs in an environment of its own.
 
     `find_links` are folders of wheels, relative to the repository; `index_url` takes the place of uv's own index;
-    with `offline`, nothing but the folders is looked at.
+    with `offline`, nothing but the folders is looked at. With `check_published`, a wheel that is published is loaded in
+    one, to see whether it holds what its author says.
     """
 
     find_links: tuple[str, ...] = ()
     index_url: str = ""
     offline: bool = False
+    check_published: bool = True
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,6 +15,16 @@ from tests.registry.wheels import body_of, spec, submission
 __all__ = ["install"]
 
 
+UNCHECKED = "[environments]\ncheck_published = false\n"
+"""These wheels hold nothing that could be loaded."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("releases"), UNCHECKED) as started:
+        yield started
+
+
 def until(reached: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + SECONDS
     while not (found := reached()):

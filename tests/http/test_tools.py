@@ -1,11 +1,12 @@
 """Tools are published, looked at, moved and withdrawn over HTTP; what cannot be published is told why."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.http.expecting import refused
-from tests.http.serving import Client, Server
+from tests.http.serving import Client, Server, serving
 from tests.registry.wheels import BOB, body_of, contents, spec, submission, zipped
 
 RIGHTS = """
@@ -17,9 +18,14 @@ tenants = ["*"]
 """Every test publishes in a tenant of its own."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def rights(server: Server) -> None:
-    (server.root / "rights.toml").write_text(RIGHTS)
+UNCHECKED = "[environments]\ncheck_published = false\n"
+"""These wheels hold nothing that could be loaded."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("tools"), UNCHECKED, files={"rights.toml": RIGHTS}) as started:
+        yield started
 
 
 @pytest.fixture

@@ -80,6 +80,17 @@ class OtherReleases:
             return found
         raise NotServed(f"{wheel.name} does not offer {name}: {'; '.join(problems) or 'it has no such tool'}")
 
+    async def offered(self, wheel: Path, sha256: str) -> tuple[ToolSpec, ...]:
+        """Return what a wheel's plugins offer, as its processes present it; raises NotServed."""
+        try:
+            sources = await asyncio.shield(self._started(wheel, sha256))
+        except (BuildFailed, WheelRefused, OSError) as error:
+            raise NotServed(f"{wheel.name} cannot be served: {error}") from error
+        problems = [problem for source in sources for problem in source.supply.problems]
+        if problems:
+            raise NotServed(f"{wheel.name}: {problems[0]}")
+        return tuple(tool.spec for source in sources for tool in source.supply.tools)
+
     async def close(self) -> None:
         """End every process."""
         for starting in self._starting.values():

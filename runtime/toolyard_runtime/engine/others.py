@@ -1,6 +1,8 @@
 """Finds the wheels of releases that are not the installed ones, and has them served; nothing is loaded before that."""
 
+import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +11,18 @@ from msgspec import Struct
 from toolyard_registry.environments.building import Environments, Index
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.wheels import WheelRefused, inspect_wheel
+from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Tool
 
 from toolyard_runtime.engine.registry import Registry
 
 if TYPE_CHECKING:  # about a second of work, for a server that may never need it
     from toolyard_registry.environments.serving import OtherReleases
+
+CHECK_SECONDS = 20.0
+"""How long whoever publishes waits for a wheel to be loaded: less than their client waits for an answer."""
+
+_log = logging.getLogger("toolyard.registry")
 
 FOLDER = "environments"
 """Below the state folder."""
@@ -56,6 +64,23 @@ class Others:
                 continue
             wheel = self._registry.wheels.path(entry.wheel, entry.file)
             return Other(self._serving().tool(wanted, wheel, entry.wheel), self._plugin(wheel, entry.wheel))
+        return None
+
+    async def definitions(self, wheel: Path) -> tuple[ToolSpec, ...] | None:
+        """Load a kept wheel in an environment of its own and return what it registers; None where that takes too long.
+
+        What cannot be loaded here (no uv, no index, a dependency that is missing) is None too, and logged: its calls
+        would say so.
+        """
+        from toolyard_registry.environments.serving import NotServed  # noqa: PLC0415 - see above
+
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await self._serving().offered(wheel, wheel.parent.name)
+        except TimeoutError:
+            _log.warning("%s was not loaded within %.0f s, and is published unchecked", wheel.name, CHECK_SECONDS)
+        except NotServed as error:
+            _log.warning("published unchecked: %s", error)
         return None
 
     async def close(self) -> None:

@@ -77,7 +77,7 @@ def _table(
     name: str, mcp: str, openapi: str, server_json: Path | None, cwd: Path, repository: Path
 ) -> tuple[str, dict[str, Any]]:
     from toolyard_registry.names import NameInvalid, check_name  # noqa: PLC0415 - --help must not wait for it
-    from toolyard_registry.server_json import command_words, read_server, source_of  # noqa: PLC0415
+    from toolyard_registry.server_json import command_words, read_server, source_of  # noqa: PLC0415 - same
 
     if server_json is not None:
         made = source_of(read_server(server_json.read_bytes(), str(server_json)), name)
@@ -125,10 +125,10 @@ def _checked(path: Path, name: str) -> str:
 async def _opened(name: str, table: Mapping[str, Any], repository: Path) -> Supply:
     """Open the source once, with no secret and no way out but to what was named, and return what it offers."""
     from toolyard_registry.plugins import load_plugins  # noqa: PLC0415 - --help must not wait for it
-    from toolyard_sdk.http import open_egress  # noqa: PLC0415
+    from toolyard_sdk.http import open_egress  # noqa: PLC0415 - same
 
-    from toolyard_runtime.contributions import Contributions  # noqa: PLC0415
-    from toolyard_runtime.engine.sources import Sources  # noqa: PLC0415
+    from toolyard_runtime.contributions import Contributions  # noqa: PLC0415 - same
+    from toolyard_runtime.engine.sources import Sources  # noqa: PLC0415 - same
 
     added = Contributions(load_plugins())
     added.take_sources()
