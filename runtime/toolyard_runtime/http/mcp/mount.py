@@ -44,7 +44,10 @@ class Mount:
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, whoever sends it: access was checked before; raises RequestRefused."""
-        await (self._handle or await self._start())(scope, receive, send)
+        handle = self._handle or await self._start()
+        # White space around a header's value is none of it (RFC 9110, section 5.5), and httptools leaves it there.
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        await handle({**scope, "headers": headers}, receive, send)
 
     async def close(self) -> None:
         """End what requests are still served."""
