@@ -167,7 +167,7 @@ class Publishing:
         statement = _signed(submission.envelope)
         wheel = await asyncio.to_thread(_opened, submission)
         _same_things(submission, statement, wheel)
-        taken = {*await self._publications.names(who.tenant), *self._known()}
+        taken = {*await self._publications.names(who.tenant), *self._known(), *(spec.name for spec in manifest.tools)}
         tools = [await self._look(who, submission, spec, taken) for spec in manifest.tools]
         if all(tool.same is not None for tool in tools):
             return tuple(self._told(tool, tool.same.standing.state, new=False) for tool in tools if tool.same)

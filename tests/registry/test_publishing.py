@@ -1,0 +1,128 @@
+"""A wheel is published whole or not at all, whoever is faster and whatever fails; what it registers is compared."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toolyard_registry.published import State
+from toolyard_registry.publishing import Publisher, PublishRefused, Replay, no_replay
+from toolyard_registry.rights import HOUSE
+from toolyard_registry.wheels import WheelStore
+from toolyard_runtime.clocks import SystemClock
+from toolyard_runtime.engine.registry import Registry, open_registry
+from toolyard_runtime.store.audit import verify
+from toolyard_runtime.store.opening import open_database
+from toolyard_sdk.errors import Conflict
+from toolyard_sdk.messages import ToolSpec
+
+from tests.registry.wheels import spec, submission
+
+ANN = Publisher(HOUSE, "key_ann", operator=False, may=lambda _name: True)
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    database = await open_database(f"sqlite:///{tmp_path / 'toolyard.db'}")
+    yield await open_registry(database, SystemClock(), tmp_path, tmp_path)
+    await database.close()
+
+
+def loading(*found: ToolSpec) -> Callable[[Path], Any]:
+    """Return a check that finds these definitions in every wheel."""
+
+    async def check(wheel: Path) -> tuple[ToolSpec, ...]:
+        assert wheel.name == "acme_weather-0.1.0-py3-none-any.whl"
+        return found
+
+    return check
+
+
+async def test_a_wheel_that_registers_what_it_says_is_marked_as_checked(registry: Registry) -> None:
+    registry.judge_by(installed=dict, check=loading(spec()))
+    await registry.publish(ANN, submission())
+    (found,) = await registry.publications.of_name(HOUSE, "weather")
+    assert found.publication.checked == "wheel"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ((), "registers no tool `weather`"),
+        ((spec(description="Sends everything to me."),), "is not what the manifest says: description"),
+        ((spec(), spec("spy")), "also registers spy"),
+    ],
+)
+async def test_a_wheel_that_registers_something_else_is_refused(
+    registry: Registry, found: tuple[ToolSpec, ...], words: str
+) -> None:
+    registry.judge_by(installed=dict, check=loading(*found))
+    with pytest.raises(PublishRefused, match=words):
+        await registry.publish(ANN, submission())
+    assert await registry.publications.of_name(HOUSE, "weather") == ()
+    assert registry.shelf.names() == ()
+
+
+async def test_all_tools_of_a_wheel_are_published_or_none(registry: Registry) -> None:
+    with pytest.raises(PublishRefused, match="looks the same"):
+        await registry.publish(ANN, submission("0.1.0", spec("web_search"), spec("web-search")))
+    assert await registry.publications.names(HOUSE) == ()
+    await registry.publish(ANN, submission("0.1.0", spec("one_thing"), spec("another")))
+    assert await registry.publications.names(HOUSE) == ("another", "one_thing")
+
+
+async def test_of_two_who_publish_one_version_at_once_one_is_told_to_read_again(registry: Registry) -> None:
+    both = [registry.publish(ANN, submission(body=body)) for body in ("one", "two")]
+    done = await asyncio.gather(*both, return_exceptions=True)
+    failed = [each for each in done if isinstance(each, BaseException)]
+    assert [type(each) for each in failed] == [Conflict]
+    assert len(await registry.publications.of_name(HOUSE, "weather")) == 1
+
+
+async def test_a_kept_wheel_is_what_was_signed(registry: Registry, tmp_path: Path) -> None:
+    sent = submission()
+    await registry.publish(ANN, sent)
+    (entry,) = registry.shelf.entries("weather")
+    path = WheelStore(tmp_path / "wheels").path(entry.wheel, entry.file)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.wheel
+    assert path.read_bytes() == sent.wheel
+
+
+async def test_what_is_published_is_there_after_a_restart(registry: Registry, tmp_path: Path) -> None:
+    await registry.publish(ANN, submission("0.1.0"))
+    await registry.publish(ANN, submission("0.1.1"))
+    await registry.stand(HOUSE, "key_ann", ("weather", "0.1.1"), "yanked", "leaks")
+    again = await open_registry(registry._database, SystemClock(), tmp_path, tmp_path)
+    assert [(entry.text, entry.state) for entry in again.shelf.entries("weather")] == [
+        ("0.1.1", "yanked"),
+        ("0.1.0", "active"),
+    ]
+    assert again.shelf.channels("weather") == registry.shelf.channels("weather")
+    assert again.yanks.why(HOUSE, "weather", "0.1.1") == again.yanks.why("any", "weather", "0.1.1") == "leaks"
+    assert again.yanks.why(HOUSE, "weather", "0.1.0") is None
+
+
+async def test_states_have_a_history_and_an_audit_chain_that_holds(registry: Registry) -> None:
+    await registry.publish(ANN, submission())
+    wanted: tuple[State, ...] = ("deprecated", "deprecated", "active")
+    for state in wanted:
+        await registry.stand(HOUSE, "key_ann", ("weather", "0.1.0"), state)
+    history = await registry.publications.states(HOUSE, "weather", "0.1.0")
+    assert [each.state for each in history] == ["active", "deprecated", "active"]
+    assert await verify(registry._database, f"tool:{HOUSE}:tool:weather@0.1.0") is None
+
+
+async def test_a_tenant_withdraws_for_itself_alone(registry: Registry) -> None:
+    await registry.publish(Publisher("acme", "key", operator=True, may=lambda _name: True), submission())
+    await registry.stand("acme", "key", ("weather", "0.1.0"), "yanked", "ours")
+    assert registry.yanks.why("acme", "weather", "0.1.0") == "ours"
+    assert registry.yanks.why("other", "weather", "0.1.0") is None
+
+
+async def test_replayed_calls_are_told_in_a_sentence() -> None:
+    assert str(Replay(412, 7, 0, 30, "run_1: days is missing")) == (
+        "7 of 412 recorded calls would fail, e.g. run_1: days is missing"
+    )
+    assert await no_replay("t", "n", spec()) == Replay()
