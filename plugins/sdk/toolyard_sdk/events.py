@@ -304,8 +304,8 @@ class ToolStarted(Struct, frozen=True, gc=False, tag_field="event", omit_default
 class ToolReturned(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A call is answered, by the tool or by whoever kept it from running.
 
-    `found` names the tools that a call of `find_tools` found: the next turn offers them. `whole` is the result before it
-    was cut, where the rest can be read.
+    `found` names the tools that a call of `find_tools` found: the next turn offers them. `whole` is the result before
+    it was cut, where the rest can be read.
     """
 
     at: int

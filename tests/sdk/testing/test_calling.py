@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from toolyard_runtime.models.calls import normalise_arguments
 from toolyard_runtime.run.answers import doubt_words, problem_words
-from toolyard_runtime.run.calling import InDoubt, execute
+from toolyard_runtime.run.calling import Asked, InDoubt, execute
 from toolyard_sdk import CallInDoubt, FunctionTool, ToolContext, ToolError, ToolResult, tool
 from toolyard_sdk.events import CallHead, Content, Limits, Problem
 from toolyard_sdk.messages import effect_class
@@ -27,6 +27,7 @@ async def _server(made: FunctionTool, arguments: str) -> tuple[str, bool]:
         return _problem(name, "invalid_arguments", str(error)), True
     repeatable = effect_class(made.spec.annotations) != "side_effect"
     outcome, _ = await execute(made, encoded, ToolContext(), seconds=SECONDS, output_bytes=BYTES, repeatable=repeatable)
+    assert not isinstance(outcome, Asked)
     return (doubt_words(name, outcome.why), True) if isinstance(outcome, InDoubt) else (outcome.text, outcome.is_error)
 
 
