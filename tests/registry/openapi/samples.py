@@ -174,7 +174,7 @@ def matching(pattern: str, low: int = 0) -> str:
     """Return a text that a pattern probably matches."""
     written = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
     made = "text"
-    for repeats in (1, 2, 4, 8, 16, low, 40, 200):
+    for repeats in (1, 2, 4, 8, 16, max(low - 2, 1), max(low - 1, 1), low, 40, 200):
         try:
             made = "".join(_of(parser.parse(written), repeats, {}))
         except (re.error, RecursionError, OverflowError, ValueError):
