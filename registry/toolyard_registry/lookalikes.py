@@ -4,6 +4,7 @@ Sources: the skeletons of UTS #39 (section 4), cut down to the letters that name
 characters of UTS #36 and the tags block, in which text can be hidden from people and not from models.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -98,6 +99,7 @@ class Flag(Struct, frozen=True, omit_defaults=True):
     words: str
 
 
+@functools.lru_cache(maxsize=32_768)
 def skeleton(text: str) -> str:
     """Return what a name looks like: names with one skeleton are easily taken for each other."""
     folded = _folded(text)
@@ -117,6 +119,14 @@ def look_alikes(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return which of the known names look the same as a name."""
     own = skeleton(name)
     return tuple(sorted(other for other in known if other != name and skeleton(other) == own))
+
+
+def by_looks(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return names by their skeleton, where more than one has it: to look many up at once."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(skeleton(name), []).append(name)
+    return {looks: tuple(sorted(alike)) for looks, alike in found.items() if len(alike) > 1}
 
 
 def similar_names(name: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.screen import clean, one_line, print_json, print_table
 
 _SHOWN = 10
-_MANY = {"agent": "agents", "run": "runs", "session": "sessions", "fact": "facts"}
 
 
 def _release(text: str) -> tuple[str, str]:
@@ -88,9 +87,10 @@ def _show(release: str, reach: dict[str, Any]) -> None:
     for each in reach["reached"]:
         names = ", ".join(clean(name) for name in each["names"][:_SHOWN])
         more = f" and {each['count'] - _SHOWN} more" if each["count"] > _SHOWN else ""
-        click.echo(f"  {each['count']} {_MANY.get(each['kind'], each['kind'])}: {names}{more}")
+        noun = each["kind"] if each["count"] == 1 else f"{each['kind']}s"
+        click.echo(f"  {each['count']} {clean(noun)}: {names}{more}")
     if reach["open_runs"]:
-        click.echo(f"  of these runs {len(reach['open_runs'])} are not over: their next call of it is refused")
+        click.echo(f"  not over: {len(reach['open_runs'])} of these runs; their next call of it is refused")
     if not reach["complete"]:
         click.echo("  and more runs than were looked at")
 

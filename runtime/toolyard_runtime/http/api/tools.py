@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
 from toolyard_registry.differences import spec_differences
-from toolyard_registry.lookalikes import flags_of
+from toolyard_registry.lookalikes import by_looks, flags_of, skeleton
 from toolyard_registry.names import NameInvalid, Reference, check_name, parse
 from toolyard_registry.publishing import Publisher, PublishRefused, Submission
 from toolyard_registry.releases import ToolRelease
@@ -110,8 +110,8 @@ async def list_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
     shelf = await admin.registry.shelf_of(caller.tenant)
     installed = admin.agents.repository.toolbox.releases
     names = sorted(name for name in {*shelf.names(), *installed} if name > after)[:limit]
-    every = (*shelf.names(), *installed)
-    page = [_tool(name, shelf, installed.get(name), every) for name in names]
+    looks = by_looks({*shelf.names(), *installed})
+    page = [_tool(name, shelf, installed.get(name), looks.get(skeleton(name), ())) for name in names]
     return listed(page, names[-1] if len(names) == limit else None)
 
 
