@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt
 from toolyard_sdk.messages import Annotations
 from toolyard_sdk.testing import FixedClock, Recorder
 
-from tests.registry.mcp.opened import Held, Known, eventually, opened, puppet
+from tests.registry.mcp.opened import SERVERS, Held, Known, eventually, opened, puppet
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 VERSIONS = {"legacy": "2025-11-25", "modern": "2026-07-28"}
@@ -180,3 +181,16 @@ async def test_a_secret_that_is_not_set_is_named() -> None:
     table = {"command": puppet("modern", "normal"), "env": {"KEY": "{{secret:key}}"}}
     async with opened(table, clock=Held()) as it:
         assert it.problem == "the secret key, which KEY needs, is not set"
+
+
+async def test_a_server_written_with_the_sdk_is_called_cancelled_and_listed_again(tmp_path: Path) -> None:
+    sign, recorder = tmp_path / "sign", Recorder()
+    async with opened({"command": [sys.executable, str(SERVERS / "desk.py")], "env": {"SIGN": str(sign)}}) as it:
+        assert (await it.call("add", b'{"a": 1, "b": 2}')).structured == {"total": 3}
+        call = asyncio.create_task(it.call("slow", b'{"seconds": 600}', recorder.context()))
+        await eventually(lambda: bool(recorder.reports))
+        call.cancel()
+        await eventually(sign.exists)
+        await it.call("grow")
+        await it.until(lambda: "more" in it.names)
+        assert (await it.call("more")).text == "new"

@@ -1,15 +1,14 @@
-"""A well-behaved server of the SDK for tests, over stdio or HTTP: `python desk.py` or `python desk.py http PORT`."""
+"""A server written with the SDK, as most are, for the tests: over stdio, in either revision of the protocol."""
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel
 
-CANCELLED = Path(os.environ.get("CANCELLED", os.devnull))
+SIGN = Path(os.environ.get("SIGN", os.devnull))
 
 server = MCPServer("desk", version="1.2.3")
 
@@ -20,12 +19,6 @@ class Sum(BaseModel):
     total: int
 
 
-class Name(BaseModel):
-    """A form with one field."""
-
-    name: str
-
-
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def add(a: int, b: int) -> Sum:
     """Add two numbers."""
@@ -33,45 +26,19 @@ def add(a: int, b: int) -> Sum:
 
 
 @server.tool()
-def echo(text: str) -> str:
-    """Return the text."""
-    return text
-
-
-@server.tool()
-def variables() -> list[str]:
-    """Return the names of all variables of the environment, and the value of GREETING."""
-    return [*sorted(os.environ), f"GREETING={os.environ.get('GREETING', '')}", str(Path.cwd())]
-
-
-@server.tool()
-def fail() -> str:
-    """Fail."""
-    raise ValueError("it broke")
-
-
-def left() -> None:
-    """Leave a sign that a call is over."""
-    CANCELLED.touch()
-
-
-@server.tool()
 async def slow(seconds: float, ctx: Context) -> str:
     """Take time, and leave a sign when it is over."""
     try:
-        for step in range(4):
-            await ctx.report_progress(step, 4, f"step {step}")
-            await asyncio.sleep(seconds / 4)
+        await ctx.report_progress(0, 1, "begun")
+        await asyncio.sleep(seconds)
     finally:
-        left()
+        leave()
     return "done"
 
 
-@server.tool()
-async def greet(ctx: Context) -> str:
-    """Ask for a name."""
-    answer = await ctx.elicit("What is your name?", Name)
-    return f"{answer.action} {answer.data.name if answer.action == 'accept' else ''}".strip()
+def leave() -> None:
+    """Leave a sign."""
+    SIGN.touch()
 
 
 @server.tool()
@@ -83,19 +50,9 @@ async def grow(ctx: Context) -> str:
         return "new"
 
     server.add_tool(more)
-    await ctx.session.send_tool_list_changed()
     await ctx.notify_tools_changed()
     return "grown"
 
 
-@server.tool()
-def die() -> str:
-    """End the process."""
-    os._exit(3)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["http"]:
-        server.run("streamable-http", port=int(sys.argv[2]))
-    else:
-        server.run("stdio")
+    server.run("stdio")
