@@ -36,7 +36,7 @@ from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.upkeep import Upkeep
-from toolyard_runtime.engine.ways_out import WaysOut
+from toolyard_runtime.engine.ways_out import WaysOut, with_sources
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
 from toolyard_runtime.http.api import API_ROUTES, Admin
@@ -130,7 +130,7 @@ async def composed(
         plugins = msgspec.structs.replace(plugins, problems=(*plugins.problems, *added.problems))
         outside = open_egress()
         opened.push_async_callback(outside.close)
-        ways_out = WaysOut(outside, config.egress, safe.shelves)
+        ways_out = WaysOut(outside, with_sources(config.egress, config.sources), safe.shelves)
         sources = Sources(
             config.sources,
             added.sources,
