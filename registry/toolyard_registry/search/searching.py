@@ -17,10 +17,10 @@ from toolyard_registry.search.index import Index, Saturation
 from toolyard_registry.search.queries import query
 from toolyard_registry.search.words import Words
 
-BEST = 150
+BEST = 120
 """Tools that are looked at closely for a request."""
 
-EFFORT = 5_000
+EFFORT = 3_000
 """Occurrences of terms that are looked at to find these: a bound on the time that a search among many tools takes."""
 
 
