@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+import struct
 import zipfile
 import zlib
 from email.parser import HeaderParser
@@ -24,7 +25,21 @@ MOST_BYTES = 32 * 1024 * 1024
 
 MOST_UNPACKED = 256 * 1024 * 1024
 MOST_FILES = 20_000
+_MOST_TEXT = 1024 * 1024
+_MOST_RECORD = 8 * 1024 * 1024
+"""Bytes of a file that says something of the wheel: reading one takes many times its length."""
+
 _CHUNK = 1 << 20
+_ENTRY = b"PK\x01\x02"
+"""How a file's line in a zip's directory begins."""
+
+_COMPRESSION = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, csv.Error, NotImplementedError, RuntimeError, EOFError, OSError,
+    ValueError, IndexError,
+)  # fmt: skip
+"""What `zipfile` and `csv` raise for bytes that somebody has damaged, on purpose or not."""
+
 
 _FILE = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-(?P<version>[A-Za-z0-9_.!+]+)"
@@ -62,10 +77,14 @@ def inspect_wheel(content: bytes, file: str) -> Wheel:
         raise WheelRefused(f"{file[:120]!r} is no name of a wheel: it is NAME-VERSION-py3-none-any.whl")
     if len(content) > MOST_BYTES:
         raise WheelRefused(f"the wheel has {len(content)} bytes; at most {MOST_BYTES} are taken")
+    if content.count(_ENTRY) > MOST_FILES:
+        raise WheelRefused(f"the wheel holds more than {MOST_FILES} files")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _read(archive, content, named["name"], named["version"])
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except WheelRefused:
+        raise
+    except _UNREADABLE as error:
         raise WheelRefused(f"the wheel is no zip that can be read: {error}") from error
 
 
@@ -93,8 +112,6 @@ def _read(archive: zipfile.ZipFile, content: bytes, name: str, version: str) -> 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Return the files by path; raises WheelRefused for paths that lead out, doubles, and too much of anything."""
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    if len(entries) > MOST_FILES:
-        raise WheelRefused(f"the wheel holds {len(entries)} files; at most {MOST_FILES} are taken")
     if sum(entry.file_size for entry in entries) > MOST_UNPACKED:
         raise WheelRefused(f"unpacked, the wheel has more than {MOST_UNPACKED} bytes")
     members: dict[str, zipfile.ZipInfo] = {}
@@ -104,13 +121,17 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise WheelRefused(f"the wheel holds {path[:120]!r}, a path that leads out of it")
         if path in members:
             raise WheelRefused(f"the wheel holds {path[:120]!r} twice")
+        if entry.compress_type not in _COMPRESSION:
+            raise WheelRefused(f"{path[:120]!r} is packed in a way that not every installer reads: use deflate")
         members[path] = entry
     return members
 
 
-def _text(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: str) -> str:
+def _text(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: str, most: int = _MOST_TEXT) -> str:
     if path not in members:
         raise WheelRefused(f"the wheel has no {path}")
+    if members[path].file_size > most:
+        raise WheelRefused(f"its {path} has {members[path].file_size} bytes; at most {most} are read")
     try:
         return archive.read(members[path]).decode()
     except UnicodeDecodeError as error:
@@ -120,7 +141,7 @@ def _text(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: s
 def _check_record(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], info: str) -> None:
     """Compare every file with its hash in RECORD (PEP 427): none missing, none more, none other."""
     record = f"{info}/RECORD"
-    rows = {row[0]: row for row in csv.reader(io.StringIO(_text(archive, members, record))) if row}
+    rows = {row[0]: row for row in csv.reader(io.StringIO(_text(archive, members, record, _MOST_RECORD))) if row}
     unlisted = members.keys() - rows.keys() - {record, f"{info}/RECORD.jws", f"{info}/RECORD.p7s"}
     if unlisted:
         raise WheelRefused(f"{min(unlisted)[:120]!r} is not in its RECORD")

@@ -1,5 +1,7 @@
 """A wheel is read, never run, and kept whole or not at all."""
 
+import contextlib
+import io
 import stat
 import zipfile
 from pathlib import Path
@@ -62,6 +64,52 @@ def test_every_cut_of_a_wheel_is_refused_or_read_and_raises_nothing_else() -> No
     for end in range(0, len(whole), 7):
         with pytest.raises(WheelRefused):
             inspect_wheel(whole[:end], FILE)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_every_wrong_byte_in_a_wheel_is_refused_or_without_effect_and_raises_nothing_else(how: int) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", how) as archive:
+        for path, content in contents("acme-weather", "0.1.0").items():
+            archive.writestr(path, content)
+    for place in range(len(buffer.getvalue())):
+        for wrong in (0x00, 0xFF):
+            damaged = bytearray(buffer.getvalue())
+            damaged[place] = wrong
+            with contextlib.suppress(WheelRefused):
+                inspect_wheel(bytes(damaged), FILE)
+
+
+def test_a_wheel_that_is_packed_in_an_unusual_way_is_refused() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("weather/__init__.py", b"")
+    with pytest.raises(WheelRefused, match="use deflate"):
+        inspect_wheel(buffer.getvalue(), FILE)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        (f"{INFO}/METADATA", b"X: y\n" * 300_000, "METADATA has 1500000 bytes; at most"),
+        (f"{INFO}/entry_points.txt", b"a = b\n" * 300_000, "entry_points.txt has 1800000 bytes"),
+        (f"{INFO}/RECORD", b"a,sha256=x,1\n" * 700_000, "RECORD has 9100000 bytes"),
+        (f"{INFO}/RECORD", b'"' + b"a" * 200_000 + b'",sha256=x,1\n', "field larger than"),
+    ],
+)
+def test_what_a_wheel_says_of_itself_is_read_only_so_far(path: str, content: bytes, words: str) -> None:
+    files = {**contents("acme-weather", "0.1.0"), path: content}
+    if not path.endswith("RECORD"):
+        del files[f"{INFO}/RECORD"]
+        files[f"{INFO}/RECORD"] = record(files, INFO)
+    with pytest.raises(WheelRefused, match=words):
+        inspect_wheel(zipped(files), FILE)
+
+
+def test_a_wheel_of_too_many_files_is_refused_before_its_directory_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheels, "MOST_FILES", 3)
+    with pytest.raises(WheelRefused, match="more than 3 files"):
+        inspect_wheel(zipped(contents("acme-weather", "0.1.0")), FILE)
 
 
 def test_a_wheel_that_would_unpack_into_too_much_is_refused_before_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
