@@ -1,4 +1,4 @@
-"""Agents with hundreds of tools, over HTTP: the right one is picked, the journal shows scores, more can be asked for."""
+"""Agents with hundreds of tools, over HTTP: the right one is picked, the journal shows scores, more is asked for."""
 
 from collections.abc import Iterator
 from typing import Any
