@@ -199,7 +199,8 @@ class NoTool(Exception):
 
 def checked_tool(offer: Any) -> tuple[Tool, ToolSpec]:
     """Return an offer as a tool, with how it presents itself; raises NoTool, or whatever the offer does."""
-    if not (callable(offer) or hasattr(type(offer), "spec")):
+    presents_itself = hasattr(type(offer), "spec") or "spec" in getattr(offer, "__dict__", ())
+    if not (callable(offer) or presents_itself):
         raise NoTool("register a typed function, or an object with `spec`, `check` and `call`")
     taken: Tool = offer if hasattr(offer, "spec") else make_tool(offer)
     spec = taken.spec

@@ -52,6 +52,7 @@ from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.secrets.opening import open_secrets
+from toolyard_runtime.secrets.tokens import SourceSecrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
@@ -136,7 +137,7 @@ async def composed(
             added.sources,
             root=options.repository,
             egress=lambda name: ways_out.of(name, DEFAULT_TENANT, None).egress,
-            secrets=safe.shelves,
+            secrets=SourceSecrets(safe),
         )
         opened.push_async_callback(sources.close)
         await sources.open()
@@ -201,7 +202,7 @@ async def composed(
             return copies_beside(database.path) if database.path is not None else ()
 
         admin = Admin(
-            engine, approving, keys, tenants, eraser, agents, services, safe, registry, database.scrub, copies
+            engine, approving, keys, tenants, eraser, agents, services, safe, registry, sources, database.scrub, copies
         )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],

@@ -193,6 +193,7 @@ OWN: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/tools/{name:str}/call"): "makes a run of the caller's own",
     ("GET", "/api/v1/tools/{name:str}/usage"): "names no tenant; see the test below",
     ("POST", "/mcp"): "runs are the caller's own; tests/http/mcp asks for those of others",
+    ("GET", "/api/v1/consents"): "knows nobody: what comes back is found by a state that cannot be guessed",
     ("GET", "/healthz"): "tells nothing",
     ("GET", "/readyz"): "tells nothing of a tenant",
     ("GET", "/metrics"): "the process's numbers, for the tenant of the house; see the test below",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from toolyard_registry.located_toml import did_you_mean
 from toolyard_registry.plugins import told
@@ -20,6 +20,15 @@ CLOSE_SECONDS = 5.0
 
 SourceFactory = Callable[..., ToolSource]
 """See the hook `register_sources`."""
+
+
+@runtime_checkable
+class Consented(Protocol):
+    """A source to whose server each end user consents for themselves."""
+
+    async def returned(self, parameters: Mapping[str, str]) -> str | None:
+        """Take the query of the callback's address: "" when all is well, else in words; None for somebody else's."""
+        ...
 
 
 class Sources:
@@ -81,6 +90,18 @@ class Sources:
             self._log.exception("the source %s could not be opened", name)
             self._broken[name] = Supply(problems=(told(error),))
         self._tell()
+
+    async def returned(self, parameters: Mapping[str, str]) -> str | None:
+        """Give what a person came back with from a consent to the source that waits for it; None when none does.
+
+        Returns "" when all is well, else in words what went wrong.
+        """
+        for source in self._sources.values():
+            if isinstance(source, Consented):
+                outcome = await source.returned(parameters)
+                if outcome is not None:
+                    return outcome
+        return None
 
     async def close(self) -> None:
         """End all of them; one that does not end in time is left behind."""

@@ -18,7 +18,19 @@ from toolyard_sdk.ids import PREFIX
 
 from toolyard_runtime.http import shapes
 from toolyard_runtime.http.access import OPEN
-from toolyard_runtime.http.api import approvals, doubts, erasures, keys, runs, secrets, stops, tenants, tool_changes
+from toolyard_runtime.http.api import (
+    approvals,
+    doubts,
+    erasures,
+    inputs,
+    keys,
+    runs,
+    secrets,
+    stops,
+    tenants,
+    tool_calls,
+    tool_changes,
+)
 from toolyard_runtime.http.api.reading import MOST, USUAL
 from toolyard_runtime.secrets.shelves import Entry
 from toolyard_runtime.secrets.table import Resealed
@@ -47,6 +59,7 @@ MEANINGS = {
     409: "Something else has moved on",
     410: "The run was cancelled",
     413: "The body is too large",
+    422: "The answer does not fit the question",
     421: "The server does not answer to this host name",
     429: "As many runs are live as the server takes",
     500: "The server failed",
@@ -173,6 +186,14 @@ TABLE: dict[str, Described] = {
     "GET /api/v1/agents": Described(shapes.AgentList, also=(400,)),
     "POST /api/v1/tools": Described(shapes.PublishedTools, Submission, status=(200, 201), also=(409, 413)),
     "GET /api/v1/tools": Described(Page(shapes.ToolObject), query=(_query("after", _AFTER, **_TEXT), _limit())),
+    "GET /api/v1/tools/search": Described(
+        Page(shapes.ToolFound),
+        query=({**_query("q", "what the tool should do, in a few words", **_TEXT), "required": True}, _limit()),
+    ),
+    "POST /api/v1/tools/{name}/call": Described(shapes.ToolCalled, tool_calls.Call, also=ASKING),
+    "GET /api/v1/tools/{name}/usage": Described(
+        shapes.ToolUsage, query=(_query("days", "how far back", type="integer", minimum=1, maximum=3650),), also=(400,)
+    ),
     "GET /api/v1/tools/{tool}": Described(shapes.ToolShown, also=(400,)),
     "GET /api/v1/tools/{tool}/diff": Described(
         shapes.ToolDiff, query=(_query("to", "a version, a range, a channel or a digest", **_TEXT),)
@@ -196,6 +217,9 @@ TABLE: dict[str, Described] = {
             _query("action", "only records of this action", **_TEXT),
         ),
     ),
+    "GET /api/v1/inputs/{question}": Described(shapes.InputObject, also=(400,)),
+    "POST /api/v1/inputs/{question}": Described(shapes.InputObject, inputs.Given, also=(409, 422)),
+    "GET /api/v1/consents": Described("text/html", status=(200, 400, 404)),
     "GET /healthz": Described("text/plain"),
     "GET /readyz": Described(shapes.Ready, status=(200, 503)),
     "GET /metrics": Described("text/plain"),

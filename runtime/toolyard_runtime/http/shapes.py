@@ -362,3 +362,51 @@ class ServerJsonObject(Struct):
     description: str
     version: str
     packages: list[dict[str, Any]]
+
+
+class InputObject(Struct):
+    """What a tool asks a person: an answer that accepts fits `schema`; `url` is where to go first."""
+
+    id: str
+    run: str
+    agent: str
+    call: int
+    tool: str
+    message: str | None
+    schema: dict[str, Any] | None
+    url: str | None
+    requested_at: Time
+    status: Literal["pending", "accept", "decline", "cancel", "withdrawn"]
+    answered_at: Time | None
+    answered_by: str | None
+
+
+class ToolUsage(Struct):
+    """How agents use a tool, by release: `own` in the caller's tenant, `everybody` where five tenants stand behind."""
+
+    tool: str
+    since: Time
+    runs: int
+    complete: bool
+    own: list[dict[str, Any]]
+    everybody: dict[str, Any] | None
+
+
+class ToolFound(Struct):
+    """A tool that fits words; of two the better has the higher score."""
+
+    name: str
+    description: str
+    source: str
+    version: str
+    score: float
+
+
+class ToolCalled(Struct):
+    """What a call of a tool gave: the text a model would read, and the run that the call was."""
+
+    text: str
+    structured: Any
+    is_error: bool
+    duration_us: int
+    run: str

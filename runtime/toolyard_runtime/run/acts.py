@@ -26,6 +26,7 @@ from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
 from toolyard_runtime.run.services import WayOut
 from toolyard_runtime.run.transcript import call_id, read_call_id
 from toolyard_runtime.run.turns import Turns
+from toolyard_runtime.run.ways_back import Waiting
 from toolyard_runtime.run.wholes import whole_of
 from toolyard_runtime.secrets.redaction import Redactor
 
@@ -222,6 +223,9 @@ class Acts:
             return
         content = log.put("question", msgspec.json.encode(question))
         self._add(e.InputRequested(log.now(), call.call, log.services.new_id(), content))
+        if question.url:
+            here = Waiting(log.identity.tenant, log.identity.run, call.call)
+            log.services.ways_back.expect(question.url, here)
         await log.commit()  # it must be answerable while other calls still run
 
     def _may_start(self, call: e.CallHead) -> bool:

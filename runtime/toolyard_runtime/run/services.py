@@ -16,6 +16,7 @@ from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.sights import Sights, everything
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.run.successes import Successes
+from toolyard_runtime.run.ways_back import WaysBack
 from toolyard_runtime.secrets.redaction import Redactor
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.runs import Runs
@@ -61,5 +62,6 @@ class Services(Struct, frozen=True):
     visible_text: Callable[[Segment], str]
     way_out: Callable[[str, str, str | None], WayOut] = no_way_out
     sights: Sights = field(default_factory=everything)
+    ways_back: WaysBack = field(default_factory=WaysBack)
     successes: Successes = field(default_factory=Successes)
     yanks: Yanks = field(default_factory=Yanks)

@@ -33,6 +33,10 @@ class Safe:
             await self._database.commit(tx, "full")
         return kept
 
+    async def own(self, tenant: str, end_user: str | None, name: str) -> str | None:
+        """Return what the table keeps for exactly this owner; raises SecretUnreadable."""
+        return await self._table.own(tenant, end_user, name)
+
     async def remove(self, tenant: str, end_user: str | None, name: str, actor: str) -> bool:
         """Take a secret out of the table; False where there is none."""
         async with self._alone:

@@ -13,6 +13,7 @@ from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_see, sees_all
+from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.tool_search import ToolSearch
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.reading import not_found
@@ -48,6 +49,7 @@ class Admin(Struct, frozen=True):
     services: Services
     safe: Safe
     registry: Registry
+    sources: Sources
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
     tool_search: ToolSearch = msgspec.field(default_factory=ToolSearch)

@@ -7,7 +7,10 @@ import mcp_types as mcp
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from toolyard_sdk.asking import Answer
 from toolyard_sdk.serve.calls import reporting
+from toolyard_sdk.serve.elicitation import elicitation
 from toolyard_sdk.serve.wording import result_of, tool_of
 
 from toolyard_runtime.http.access import CALLER
@@ -26,7 +29,7 @@ RUN = "toolyard/run"
 
 INSTRUCTIONS = (
     "Tools of a Toolyard server. A call may have to wait for a person's approval: then its result says so, names the "
-    "run, and get_run_result fetches what came of it. Tools named agent_... are agents: they answer in words."
+    "run, and get_run_result fetches what came of it. So may one that asks a person something. Tools named agent_... are agents: they answer in words."
 )
 
 Context = ServerRequestContext[Any, Any]
@@ -69,7 +72,10 @@ class _Handlers:
             cache_scope="private",
         )
 
-    async def call_tool(self, ctx: Context, params: mcp.CallToolRequestParams) -> mcp.CallToolResult:
+    async def call_tool(
+        self, ctx: Context, params: mcp.CallToolRequestParams
+    ) -> mcp.CallToolResult | mcp.InputRequiredResult:
+        """Make a call; one that came with a state goes on with the run that it was, and the person's answer."""
         caller = _caller(ctx)
         offer = (await self._offers_of(caller)).find(params.name)
         if offer is None:
@@ -80,7 +86,20 @@ class _Handlers:
                 progress(made.done, made.total, made.message)
 
             asking = Asking(caller, self._end_user_of(ctx.request, caller), watch)
-            answered = await self._answering.answer(offer, params.arguments or {}, asking)
+            if params.request_state is None:
+                answered = await self._answering.answer(offer, params.arguments or {}, asking)
+            else:
+                said = {
+                    name: Answer(one.action, dict(one.content or {}))
+                    for name, one in (params.input_responses or {}).items()
+                    if isinstance(one, mcp.ElicitResult)
+                }
+                answered = await self._answering.go_on(offer, params.request_state, said, asking)
+        if answered.asked is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            asked = answered.asked
+            request = elicitation(asked.question, ctx.session.client_capabilities, asked.input)
+            if request is not None:  # the state is the run's name: whoever sends it has to be let see that run
+                return mcp.InputRequiredResult(input_requests={asked.input: request}, request_state=answered.run)
         meta = {RUN: answered.run} if answered.run else None
         return result_of(answered.result, offer.spec, ctx.protocol_version, meta)
 

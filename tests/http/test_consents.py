@@ -1,0 +1,110 @@
+"""An end user consents to a remote MCP server: the run waits, the callback answers, the token is theirs and sealed."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.http.serving import SECONDS, Client, Server, serving
+from tests.registry.mcp.consent_server import Gate
+from tests.registry.mcp.openly import agree
+from tests.registry.mcp.web_server import WebServer
+from tests.registry.mcp.web_server import serving as remote_serving
+
+LINK = re.compile(r"http://[^\s'\"\\]+/authorize\?[^\s'\"\\]+")
+AGENT = """
+instructions = "You ask the tracker."
+tools = ["tracker_who"]
+
+[tool.tracker_who]
+read_only = true
+"""
+
+
+@pytest.fixture
+def remote() -> Iterator[WebServer]:
+    """A remote MCP server behind an authorization server, in a thread of its own."""
+    up, over = threading.Event(), threading.Event()
+    made: list[WebServer] = []
+
+    async def run() -> None:
+        gate = Gate()
+        async with remote_serving(gate=gate) as server:
+            gate.at = server.url.removesuffix("/mcp")
+            made.append(server)
+            up.set()
+            while not over.is_set():  # noqa: ASYNC110 - the test's own thread says when
+                await asyncio.sleep(0.02)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert up.wait(SECONDS)
+    yield made[0]
+    over.set()
+    thread.join(SECONDS)
+
+
+def test_a_run_waits_for_a_consent_and_goes_on_by_itself_when_it_was_given(tmp_path: Path, remote: WebServer) -> None:
+    place = remote.url.removeprefix("http://").removesuffix("/mcp")
+    settings = f"""
+[sources.tracker]
+kind = "mcp"
+url = "{remote.url}"
+oauth = {{ callback = "http://127.0.0.1:1/api/v1/consents" }}
+
+[egress.tracker]
+private = ["{place}"]
+"""
+    with serving(tmp_path, settings) as server:
+        until(server, lambda: LINK.search("\n".join(server.wiring.agents.problems)) is not None)
+        found = LINK.search("\n".join(server.wiring.agents.problems))
+        assert found
+        come_back(server, found[0])  # the operator's own consent, for the list of tools
+        (tmp_path / "repository" / "agents" / "asker.toml").write_text(AGENT)
+        until(server, lambda: bool((server.wiring.agents.release("asker") or nothing).tools))
+        frontend = server.client(server.tenant(), "frontend", "user")
+        ada, bob = frontend.speaking_for("ada"), frontend.speaking_for("bob")
+        run = ada.start("call tracker_who {}", "asker")
+        shown = ada.until(run, lambda shown: shown["status"] == "parked" and shown["inputs"])
+        link = shown["inputs"][0]["url"]
+        come_back(server, link)
+        assert "Bearer token" in str(ada.finished(run)["outputs"])
+        told = str(ada.get(f"/api/v1/runs/{run}/events"))
+        assert "'by': 'consent'" in told
+        again = ada.start("call tracker_who {}", "asker")
+        assert "Bearer token" in str(ada.finished(again)["outputs"]), "the token was kept"
+        other = bob.start("call tracker_who {}", "asker")
+        assert bob.until(other, lambda shown: shown["status"] == "parked")["inputs"], "bob has not consented"
+        names = [secret["name"] for secret in server.house.get("/api/v1/secrets")["data"]]
+        assert "mcp-tracker-token" in names
+        page = Client(server.port, "").ask("GET", "/api/v1/consents?state=nonsense&code=1")
+        assert page.status == 404
+        assert b"Nobody waits" in page.body
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    assert b"access_token" not in stored
+
+
+class nothing:  # noqa: N801 - stands for an agent that is not there yet
+    tools = ()
+
+
+def come_back(server: Server, link: str) -> None:
+    """Allow what a link asks for, and visit the callback as a browser would."""
+    query = asyncio.run(agree(link))
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    page = Client(server.port, "").ask("GET", f"/api/v1/consents?{words}")
+    assert (page.status, page.headers["content-security-policy"]) == (200, "default-src 'none'"), page
+
+
+def until(server: Server, reached: object) -> None:
+    """Wait until something holds of the server."""
+    assert callable(reached)
+    pause = threading.Event()
+    for _ in range(int(SECONDS / 0.02)):
+        if reached():
+            return
+        pause.wait(0.02)
+    raise AssertionError(server.wiring.agents.problems)
