@@ -131,7 +131,7 @@ async def no_check(_wheel: Path) -> None:
 
 
 class Publishing:
-    """Publishes what authors submit; `known` names the tools that are there by other ways, `confusable` those alike."""
+    """Publishes what authors submit; `known` names tools that are there by other ways, `confusable` a tenant's alike."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Publishing:
         clock: Clock,
         *,
         known: Callable[[], Collection[str]] = tuple,
-        confusable: Callable[[ToolSpec], Sequence[str]] = lambda _spec: (),
+        confusable: Callable[[str, ToolSpec], Sequence[str]] = lambda _tenant, _spec: (),
         replay: Replaying = no_replay,
         check: Checking = no_check,
     ) -> None:
@@ -155,9 +155,11 @@ class Publishing:
         self._confusable = confusable
         self._replay = replay
         self._check = check
+        self._turn = asyncio.Lock()
+        self._written = 0
 
     async def publish(self, who: Publisher, submission: Submission) -> tuple[PublishedTool, ...]:
-        """Publish every tool of a wheel, or none; raises PublishRefused, and Conflict where somebody was faster."""
+        """Publish every tool of a wheel, or none; raises PublishRefused, and Conflict where another node was faster."""
         manifest = submission.manifest
         version = _version(manifest)
         if submission.force and not who.operator:
@@ -167,15 +169,30 @@ class Publishing:
         statement = _signed(submission.envelope)
         wheel = await asyncio.to_thread(_opened, submission)
         _same_things(submission, statement, wheel)
-        taken = {*await self._publications.names(who.tenant), *self._known(), *(spec.name for spec in manifest.tools)}
-        tools = [await self._look(who, submission, spec, taken) for spec in manifest.tools]
+        seen = self._written
+        tools = await self._look_at_all(who, submission)
         if all(tool.same is not None for tool in tools):
-            return tuple(self._told(tool, tool.same.standing.state, new=False) for tool in tools if tool.same)
+            return self._all_there(who, tools)
         path = await asyncio.to_thread(self._wheels.put, wheel, manifest.file, submission.wheel)
         checked = await self._check(path)
         if checked is not None:
             _same_definitions(manifest.tools, checked)
-        return await self._write(who, submission, tools, channel, wheel=wheel, checked=checked is not None)
+        async with self._turn:
+            if self._written != seen:  # what has come since may be higher, of another signer, or the very same
+                tools = await self._look_at_all(who, submission)
+                if all(tool.same is not None for tool in tools):
+                    return self._all_there(who, tools)
+            done = await self._write(who, submission, tools, channel, wheel=wheel, checked=checked is not None)
+            self._written += 1
+        return done
+
+    async def _look_at_all(self, who: Publisher, submission: Submission) -> list[_Tool]:
+        specs = submission.manifest.tools
+        taken = {*await self._publications.names(who.tenant), *self._known(), *(spec.name for spec in specs)}
+        return [await self._look(who, submission, spec, taken) for spec in specs]
+
+    def _all_there(self, who: Publisher, tools: Sequence[_Tool]) -> tuple[PublishedTool, ...]:
+        return tuple(self._told(who, tool, tool.same.standing.state, new=False) for tool in tools if tool.same)
 
     async def _look(self, who: Publisher, submission: Submission, spec: ToolSpec, taken: Collection[str]) -> _Tool:
         """Find out all there is to say about one tool; raises PublishRefused."""
@@ -208,7 +225,7 @@ class Publishing:
         done = []
         for tool in tools:
             if tool.same is not None:
-                done.append(self._told(tool, tool.same.standing.state, new=False))
+                done.append(self._told(who, tool, tool.same.standing.state, new=False))
                 continue
             state, message = _state(who, submission, tool)
             publication = Publication(
@@ -231,11 +248,11 @@ class Publishing:
             if state in USABLE:
                 place = Channel("tool", tool.release.spec.name, channel)
                 await self._catalogue.move(tx, who.tenant, who.key, place, tool.release.digest)
-            done.append(self._told(tool, state, new=True))
+            done.append(self._told(who, tool, state, new=True))
         await self._database.commit(tx, "full")
         return tuple(done)
 
-    def _told(self, tool: _Tool, state: State, *, new: bool) -> PublishedTool:
+    def _told(self, who: Publisher, tool: _Tool, state: State, *, new: bool) -> PublishedTool:
         return PublishedTool(
             name=tool.release.spec.name,
             version=tool.release.version,
@@ -244,7 +261,7 @@ class Publishing:
             bump=tool.verdict.bump,
             changes=tool.verdict.changes,
             flags=tool.flags,
-            confusable=tuple(self._confusable(tool.release.spec)) if new else (),
+            confusable=tuple(self._confusable(who.tenant, tool.release.spec)) if new else (),
             replay=tool.replay,
             new=new,
         )

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import struct
+import tempfile
 import zipfile
 import zlib
 from email.parser import HeaderParser
@@ -28,6 +29,9 @@ MOST_FILES = 20_000
 _MOST_TEXT = 1024 * 1024
 _MOST_RECORD = 8 * 1024 * 1024
 """Bytes of a file that says something of the wheel: reading one takes many times its length."""
+
+_LONGEST_NAME = 200
+"""Characters of a wheel's file name: file systems take 255 bytes, and one that is being written has a longer one."""
 
 _CHUNK = 1 << 20
 _ENTRY = b"PK\x01\x02"
@@ -75,6 +79,8 @@ def inspect_wheel(content: bytes, file: str) -> Wheel:
     named = _FILE.match(file)
     if named is None:
         raise WheelRefused(f"{file[:120]!r} is no name of a wheel: it is NAME-VERSION-py3-none-any.whl")
+    if len(file) > _LONGEST_NAME:
+        raise WheelRefused(f"the wheel's file name has {len(file)} characters; at most {_LONGEST_NAME} are taken")
     if len(content) > MOST_BYTES:
         raise WheelRefused(f"the wheel has {len(content)} bytes; at most {MOST_BYTES} are taken")
     if content.count(_ENTRY) > MOST_FILES:
@@ -197,9 +203,8 @@ class WheelStore:
         if path.is_file():
             return path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
+        fresh = Path(name)
         try:
             with os.fdopen(handle, "wb") as file_object:
                 file_object.write(content)

@@ -15,10 +15,9 @@ from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.engine.registry import Registry, open_registry
 from toolyard_runtime.store.audit import verify
 from toolyard_runtime.store.opening import open_database
-from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
 
-from tests.registry.wheels import spec, submission
+from tests.registry.wheels import BOB, spec, submission
 
 ANN = Publisher(HOUSE, "key_ann", operator=False, may=lambda _name: True)
 
@@ -73,12 +72,50 @@ async def test_all_tools_of_a_wheel_are_published_or_none(registry: Registry) ->
     assert await registry.publications.names(HOUSE) == ("another", "one_thing")
 
 
-async def test_of_two_who_publish_one_version_at_once_one_is_told_to_read_again(registry: Registry) -> None:
+async def test_of_two_who_publish_one_version_at_once_one_is_told_that_it_is_taken(registry: Registry) -> None:
     both = [registry.publish(ANN, submission(body=body)) for body in ("one", "two")]
     done = await asyncio.gather(*both, return_exceptions=True)
     failed = [each for each in done if isinstance(each, BaseException)]
-    assert [type(each) for each in failed] == [Conflict]
+    assert [getattr(each, "code", each) for each in failed] == ["version_taken"]
     assert len(await registry.publications.of_name(HOUSE, "weather")) == 1
+
+
+async def test_the_same_wheel_many_times_at_once_is_no_error(registry: Registry) -> None:
+    done = await asyncio.gather(*(registry.publish(ANN, submission()) for _ in range(8)))
+    assert sorted(tool.new for (tool,) in done) == [False] * 7 + [True]
+
+
+async def test_of_versions_that_come_at_once_none_goes_back(registry: Registry) -> None:
+    versions = [f"0.1.{number}" for number in range(6)]
+    done = await asyncio.gather(
+        *(registry.publish(ANN, submission(version)) for version in versions), return_exceptions=True
+    )
+    assert {getattr(each, "code", "") for each in done if isinstance(each, BaseException)} <= {"version_goes_back"}
+    entries = registry.shelf.entries("weather")
+    assert registry.shelf.channels("weather")["stable"] == entries[0].digest
+    published = await registry.publications.of_name(HOUSE, "weather")
+    assert [one.publication.version for one in published] == sorted(one.publication.version for one in published)
+
+
+async def test_of_two_authors_who_publish_a_name_at_once_the_second_is_another_signer(registry: Registry) -> None:
+    done = await asyncio.gather(
+        registry.publish(ANN, submission("0.1.0")),
+        registry.publish(ANN, submission("0.2.0", key=BOB)),
+        return_exceptions=True,
+    )
+    assert len({one.publication.envelope.signer for one in await registry.publications.of_name(HOUSE, "weather")}) == 1
+    failed = [each for each in done if isinstance(each, PublishRefused)]
+    assert [each.code in ("signer_changed", "version_goes_back") for each in failed] == [True]
+
+
+async def test_what_another_tenant_has_published_is_never_named_as_alike(registry: Registry) -> None:
+    registry.judge_by(installed=dict)
+    acme = Publisher("acme", "key", operator=False, may=lambda _name: True)
+    (there,) = await registry.publish(ANN, submission("0.1.0", spec("weather_of_city")))
+    (alike,) = await registry.publish(ANN, submission("0.1.0", spec("city_weather"), name="acme-city"))
+    assert alike.confusable == (there.name,)
+    (foreign,) = await registry.publish(acme, submission("0.1.0", spec("city_weather"), name="acme-city"))
+    assert foreign.confusable == ()
 
 
 async def test_a_kept_wheel_is_what_was_signed(registry: Registry, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_wheel_that_would_unpack_into_too_much_is_refused_before_it_is(monkeyp
 def test_what_is_no_name_of_a_wheel_is_refused(file: str) -> None:
     with pytest.raises(WheelRefused, match="no name of a wheel"):
         inspect_wheel(zipped(contents("acme-weather", "0.1.0")), file)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(WheelRefused, match="file name has 326 characters; at most 200"):
+        inspect_wheel(b"", f"acme_weather-0.1.0-py3-none-{'a' * 294}.whl")
+
+
+def test_a_wheel_that_comes_many_times_at_once_is_kept_once(tmp_path: Path) -> None:
+    store, content, sha256 = WheelStore(tmp_path), b"x" * 100_000, "0" * 64
+    with ThreadPoolExecutor(16) as threads:
+        kept = [threads.submit(store.put, sha256, FILE, content) for _ in range(64)]
+        assert {each.result(timeout=30) for each in kept} == {tmp_path / sha256 / FILE}
+    assert [path.name for path in (tmp_path / sha256).iterdir()] == [FILE]
+    assert stat.S_IMODE((tmp_path / sha256 / FILE).stat().st_mode) == 0o600
 
 
 def test_a_file_twice_in_a_wheel_is_refused(tmp_path: Path) -> None:

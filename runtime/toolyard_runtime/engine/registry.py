@@ -103,9 +103,9 @@ class Registry:
     ) -> None:
         """Say what publishing looks at beside the catalogue: the tools that are there, recorded calls, the wheel."""
 
-        def alike(spec: ToolSpec) -> tuple[str, ...]:
-            there = dict(installed())
-            published = (self.shelf.release(self.shelf.entries(name)[0]) for name in self.shelf.names())
+        def alike(tenant: str, spec: ToolSpec) -> tuple[str, ...]:
+            there, shelf = dict(installed()), self._shelves[tenant]
+            published = (shelf.release(shelf.entries(name)[0]) for name in shelf.names())
             there |= {release.spec.name: release for release in published}
             return confusable(spec, "", ((release.spec, release.source) for release in there.values()))
 
@@ -127,6 +127,7 @@ class Registry:
 
     async def publish(self, who: Publisher, submission: Submission) -> tuple[PublishedTool, ...]:
         """Publish a wheel's tools; raises PublishRefused and Conflict."""
+        await self.shelf_of(who.tenant)
         done = await self._publishing.publish(who, submission)
         for tool in done:
             await self._refresh(who.tenant, tool.name)
