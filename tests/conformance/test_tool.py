@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from toolyard_registry.local_tools import load_local, own_tools
+from toolyard_registry.sources.mcp.factory import mcp_source
 from toolyard_sdk.context import ToolContext
+from toolyard_sdk.egress import CLOSED, NO_SECRETS
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Tool
@@ -42,9 +45,26 @@ def _own(how: str) -> Callable[[Path], AbstractAsyncContextManager[Tool]]:
     return opening
 
 
+@asynccontextmanager
+async def _served(folder: Path) -> AsyncIterator[Tool]:
+    """Serve the tool as an MCP server, and call it as one."""
+    path = folder / "sharing.py"
+    path.write_text(SOURCE.format(how=""))
+    command = [sys.executable, "-m", "toolyard_sdk.serve", str(path)]
+    source = mcp_source(name="it", settings={"command": command}, root=folder, egress=CLOSED, secrets=NO_SECRETS)
+    try:
+        async with asyncio.timeout(20):
+            await source.open(lambda: None)
+        (found,) = source.supply.tools
+        yield found
+    finally:
+        await source.close()
+
+
 TOOLS: dict[str, Callable[[Path], AbstractAsyncContextManager[Tool]]] = {
     "function": _own(""),
     "async function": _own("async "),
+    "mcp": _served,
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from toolyard_sdk.asking import Answering, Answers, InputNeeded, answering
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ToolError
 from toolyard_sdk.messages import ToolResult, ToolSpec
@@ -31,6 +32,9 @@ LONGEST_CALL = 86_400.0
 
 MARGIN = 1.0
 """Seconds before a call's deadline at which it is given up while its environment is still being made."""
+
+MOST_QUESTIONS = 8
+"""What one call may ask somebody who answers at once."""
 
 PATIENCE = 30.0
 """Seconds that a call without a deadline waits for that."""
@@ -182,7 +186,25 @@ class OtherRelease:
             ) from None
         except NotServed as error:
             raise ToolError(str(error)) from error
+        return await _asking(tool, arguments, context)
+
+
+async def _asking(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult:
+    """Call a tool, and again with each answer of whoever is asked here; raises InputNeeded where nobody has answered.
+
+    What has been answered before goes with the first call already: only who answers at once is asked in between.
+    """
+    if isinstance(context.ask, Answering):
         return await tool.call(arguments, context)
+    said: Answers = ()
+    while True:
+        try:
+            return await tool.call(arguments, msgspec.structs.replace(context, ask=answering(said)))
+        except InputNeeded as needed:
+            if len(said) >= MOST_QUESTIONS:
+                raise ToolError(f"{tool.spec.name} asks more than {MOST_QUESTIONS} questions in one call") from None
+            asked = needed.question
+            said = (*said, (asked, await context.ask(asked.message, asked.schema, asked.url)))
 
 
 class _NoSecrets:

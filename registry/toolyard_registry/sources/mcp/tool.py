@@ -26,5 +26,6 @@ class McpTool:
         self._validator.check(arguments)
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
-        """Call it on its server; raises what `calling.Call.make` raises."""
+        """Call it on its server; raises ArgumentsInvalid, and what `calling.Call.make` raises."""
+        self._validator.check(arguments)
         return await self._caller(self, arguments, context)
