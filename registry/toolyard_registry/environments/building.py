@@ -15,13 +15,15 @@ import msgspec
 from msgspec import Struct
 from toolyard_sdk.canonical import digest
 
+from toolyard_registry.environments.checkout import SDK, sdk_folder
 from toolyard_registry.environments.uv import BuildFailed, run_uv
 
 BUILD_SECONDS = 300.0
 """How long an environment may take to be made, the wait for somebody else who makes the same one included."""
 
-SERVE = "toolyard-sdk[serve]"
+SERVE = f"{SDK}[serve]"
 _MARK = "environment.json"
+_OWN = "own-wheels"
 _LOOK_AGAIN = 0.1
 """Seconds between two looks at a lock that another process holds."""
 
@@ -162,13 +164,21 @@ class Environments:
         return Environment(self._folder / name, mark.wheel, mark.sha256, mark.made_at)
 
     async def _install(self, folder: Path, wheel: Path, until: float) -> None:
-        """Install a wheel with what serves it. Only wheels are taken: installing one runs nothing of it."""
+        """Install a wheel with what serves it. Only wheels are taken: installing one runs nothing of it.
+
+        A server that runs from a checkout builds the wheel of its own SDK for it.
+        """
 
         async def uv(*arguments: str | Path) -> None:
             await run_uv(*arguments, environment=self._environment, seconds=max(until - time.monotonic(), 0.1))
 
         await uv("venv", "--quiet", "--relocatable", "--no-project", "--python", sys.executable, folder)
-        options = ("--quiet", "--python", folder / "bin" / "python", "--only-binary", ":all:", "--compile-bytecode")
+        python = folder / "bin" / "python"
+        options: list[str | Path] = ["--quiet", "--python", python, "--only-binary", ":all:", "--compile-bytecode"]
+        sources = await asyncio.to_thread(sdk_folder)
+        if sources is not None:
+            await uv("build", "--quiet", "--wheel", "--out-dir", folder / _OWN, sources)
+            options += ["--find-links", folder / _OWN]
         await uv("pip", "install", *options, *self._index.arguments, wheel, SERVE)
 
 
