@@ -27,6 +27,10 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     content: dict[str, Any] = {}
 
 
+Answers = tuple[tuple[Question, Answer], ...]
+"""What one call has asked and been told, in order."""
+
+
 class InputNeeded(BaseException):
     """Ends a call whose question nobody has answered yet; no tool should catch it, so it is no Exception."""
 
@@ -48,16 +52,23 @@ async def nobody(message: str, schema: dict[str, Any] | None = None, url: str = 
     return Answer("decline")
 
 
-def answering(answers: tuple[tuple[Question, Answer], ...]) -> Ask:
-    """Return an `Ask` that knows these answers, in the order in which their questions were asked."""
-    left = list(answers)
+class Answering:
+    """Implements `Ask` by the answers that are `known`, in the order in which their questions were asked."""
 
-    async def ask(message: str, schema: dict[str, Any] | None = None, url: str = "") -> Answer:
+    def __init__(self, known: Answers) -> None:
+        self.known = known
+        self._left = list(known)
+
+    async def __call__(self, message: str, schema: dict[str, Any] | None = None, url: str = "") -> Answer:
+        """Return the answer, once for each time that it was given; raises InputNeeded where there is none."""
         question = Question(message, schema, url)
-        for index, (asked, answer) in enumerate(left):
+        for index, (asked, answer) in enumerate(self._left):
             if asked == question:
-                del left[index]
+                del self._left[index]
                 return answer
         raise InputNeeded(question)
 
-    return ask
+
+def answering(answers: Answers) -> Answering:
+    """Return an `Ask` that knows these answers, in the order in which their questions were asked."""
+    return Answering(answers)

@@ -16,14 +16,16 @@ RUN = "toolyard/run"
 
 
 @asynccontextmanager
-async def connected(key: Key, mode: Any = "auto", **headers: str) -> AsyncIterator[Any]:
+async def connected(key: Key, mode: Any = "auto", elicitation: Any = None, **headers: str) -> AsyncIterator[Any]:
     """Give an MCP client with this key; `headers` are written with underscores."""
     url = f"http://127.0.0.1:{key.port}/mcp"
     sent = {"authorization": f"Bearer {key.secret}"} | {name.replace("_", "-"): each for name, each in headers.items()}
     async with (
         asyncio.timeout(SECONDS),
         httpx2.AsyncClient(headers=sent) as web,
-        Client(streamable_http_client(url, http_client=web), mode=mode, cache=None) as client,
+        Client(
+            streamable_http_client(url, http_client=web), mode=mode, cache=None, elicitation_callback=elicitation
+        ) as client,
     ):
         yield client
 

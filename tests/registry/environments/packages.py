@@ -54,6 +54,13 @@ async def reach(url: str, context: ToolContext) -> str:
 
 
 @tool
+async def measure(context: ToolContext) -> str:
+    """Ask for a size."""
+    size = await context.ask("Which size?")
+    return f"{{size.action}} {{size.content}}"
+
+
+@tool
 def lose() -> str:
     """Lose a connection."""
     raise ConnectionResetError("reset by peer")

@@ -14,6 +14,7 @@ from toolyard_registry.environments.building import Environments, Index
 from toolyard_registry.environments.serving import OtherReleases
 from toolyard_registry.environments.uv import BuildFailed
 from toolyard_registry.releases import ToolRelease, tool_release
+from toolyard_sdk.asking import Answer, InputNeeded, answering
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import EgressReply
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError
@@ -106,6 +107,15 @@ async def test_two_versions_of_one_plugin_answer_side_by_side(built: Built, tmp_
         lose = releases.tool(release("lose", "1.0.0"), *built.first)
         with pytest.raises(ConnectionError, match="reset by peer"):
             await lose.call(b"{}", context())
+
+        # What it asks is asked here: of a run that waits, and of whoever answers at once.
+        measure = releases.tool(release("measure", "1.0.0"), *built.first)
+        with pytest.raises(InputNeeded, match="Which size") as needed:
+            await measure.call(b"{}", context(ask=answering(())))
+        answer = Answer("accept", {"size": "M"})
+        known = answering(((needed.value.question, answer),))
+        assert (await measure.call(b"{}", context(ask=known))).text == "accept {'size': 'M'}"
+        assert (await measure.call(b"{}", context())).text == "decline {}"
 
         # One process serves a release, also from another handle to it, and it ends with the house.
         numbers = [

@@ -116,12 +116,34 @@ async def reach(url: str, context: ToolContext) -> str:
     return f"{reply.status} {reply.body.decode()}"
 
 
+SIZE = {"type": "object", "properties": {"size": {"type": "string", "enum": ["S", "M"]}}, "required": ["size"]}
+NESTED = {"type": "object", "properties": {"where": {"type": "object", "properties": {}}}}
+
+
+@tool
+async def measure(what: str, context: ToolContext) -> str:
+    """Ask for a size, then whether that is sure."""
+    size = await context.ask(f"Which size of {what}?", SIZE)
+    if size.action != "accept":
+        return f"no size: {size.action}"
+    sure = await context.ask("Are you sure?")
+    return f"{what}: {size.content['size']}, {sure.action}"
+
+
+@tool
+async def lead(context: ToolContext) -> str:
+    """Ask a person to visit a page, and for what no form can hold."""
+    seen = await context.ask("Go there.", url="https://example.org/pay")
+    where = await context.ask("Where?", NESTED)
+    return f"{seen.action}, {where.action}"
+
+
 @hookimpl
 def register_tools(register: Callable[[FunctionTool], None], settings: Mapping[str, Any]) -> None:
     """Offer all of them; a setting makes one more, and one makes it fail."""
     if settings.get("broken"):
         sys.exit("broken settings")
-    for each in (add, words, who, climb, climb_in_a_thread, wait, block, fail, by_hand, reach):
+    for each in (add, words, who, climb, climb_in_a_thread, wait, block, fail, by_hand, reach, measure, lead):
         register(each)
     if "extra" in settings:
         register(tool(name=settings["extra"], description="One more.")(lambda: "extra"))

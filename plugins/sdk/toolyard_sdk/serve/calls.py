@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec import Struct
 
+from toolyard_sdk.asking import InputNeeded, Question
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
@@ -26,10 +27,14 @@ Report = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
 class Outcome(Struct, frozen=True):
-    """A result; `raised` where the tool raised what leaves its effect unknown, or was refused a connection."""
+    """A result; `raised` where the tool raised what leaves its effect unknown, or was refused a connection.
+
+    `asked` is what it asks a person: the call is over, and is to be made again with the answer.
+    """
 
     result: ToolResult
     raised: Raised | None = None
+    asked: Question | None = None
 
 
 async def perform(tool: Tool, arguments: bytes, context: ToolContext) -> Outcome:
@@ -64,6 +69,9 @@ async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolRes
 
 def _of_error(name: str, error: BaseException | None) -> Outcome:
     words = _words(error)
+    if isinstance(error, InputNeeded):
+        told = f"{name} asks a person: {words}"
+        return Outcome(ToolResult(told[:DETAIL], is_error=True), asked=error.question)
     if isinstance(error, ToolError):
         return Outcome(ToolResult(words, is_error=True))
     if error is None or isinstance(error, asyncio.CancelledError):  # it did not stop in time, or stopped itself

@@ -6,10 +6,14 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from toolyard_sdk.asking import Answering, Answers, InputNeeded, Question
 from toolyard_sdk.context import ToolContext
 
 CONTEXT = "toolyard/context"
 """Of a call: who is asking, as `CallContext`. Believed only by a process that a Toolyard server has started."""
+
+ASKED = "toolyard/asked"
+"""Of a result: what the tool asks a person, as `Question`: the call is made again with the answer."""
 
 RAISED = "toolyard/raised"
 """Of a result: what the tool raised that no result says, as `Raised`."""
@@ -45,6 +49,8 @@ class CallContext(Struct, frozen=True, omit_defaults=True):
     deadline: int = 0
     attempt: int = 1
     egress: str = ""
+    answers: Answers = ()
+    """What this call has asked before, and was told."""
 
 
 def write_context(context: ToolContext, egress: str) -> dict[str, Any]:
@@ -59,6 +65,7 @@ def write_context(context: ToolContext, egress: str) -> dict[str, Any]:
         deadline=context.deadline,
         attempt=context.attempt,
         egress=egress,
+        answers=context.ask.known if isinstance(context.ask, Answering) else (),
     )
     return {CONTEXT: msgspec.to_builtins(told)}
 
@@ -69,17 +76,25 @@ def read_context(meta: Any) -> CallContext:
     return msgspec.convert(told, CallContext) if told is not None else CallContext()
 
 
-def write_raised(raised: Raised | None) -> dict[str, Any] | None:
+def write_raised(raised: Raised | None, asked: Question | None = None) -> dict[str, Any] | None:
     """Return the `_meta` of a result."""
+    if asked is not None:
+        return {ASKED: msgspec.to_builtins(asked)}
     return {RAISED: msgspec.to_builtins(raised)} if raised is not None else None
 
 
 def raise_again(meta: Mapping[str, Any]) -> None:
-    """Raise what a result's `_meta` says was raised where it comes from; nothing where it says nothing."""
+    """Raise what a result's `_meta` says was raised where it comes from; nothing where it says nothing.
+
+    A question that was asked there is asked here: InputNeeded.
+    """
     try:
+        asked = msgspec.convert(meta.get(ASKED), Question | None)
         raised = msgspec.convert(meta.get(RAISED), Raised | None)
     except msgspec.ValidationError:
         return
+    if asked is not None:
+        raise InputNeeded(asked)
     if raised is None:
         return
     kinds: dict[RaisedKind, type[Exception]] = {

@@ -10,9 +10,11 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
+from toolyard_sdk.asking import answering
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import Egress
 from toolyard_sdk.serve.calls import perform, reporting
+from toolyard_sdk.serve.eliciting import Eliciting, asking_of
 from toolyard_sdk.serve.finding import Served
 from toolyard_sdk.serve.meta import CallContext, read_context, write_raised
 from toolyard_sdk.serve.wording import result_of, tool_of
@@ -53,12 +55,15 @@ class _Offering:
         shown = [tool_of(self._tools[name].spec, ctx.protocol_version) for name in names[:PAGE]]
         return mcp.ListToolsResult(tools=shown, next_cursor=names[PAGE - 1] if len(names) > PAGE else None)
 
-    async def call_tool(self, ctx: Context, params: mcp.CallToolRequestParams) -> mcp.CallToolResult:
+    async def call_tool(
+        self, ctx: Context, params: mcp.CallToolRequestParams
+    ) -> mcp.CallToolResult | mcp.InputRequiredResult:
         tool = self._tools.get(params.name)
         if tool is None:
             known = ", ".join(sorted(self._tools)[:PAGE])
             raise MCPError(code=mcp.INVALID_PARAMS, message=f"Unknown tool: {params.name!r}. There are: {known}.")
         asking = self._asking(ctx)
+        person = asking_of(ctx, params) if not self._trusting else answering(asking.answers)
         async with reporting(ctx.session.report_progress) as progress:
             context = ToolContext(
                 tenant=asking.tenant,
@@ -72,9 +77,13 @@ class _Offering:
                 settings=self._settings,
                 progress=progress,
                 egress=self._way_out(asking),
+                ask=person,
             )
             outcome = await perform(tool, msgspec.json.encode(params.arguments or {}), context)
-        return result_of(outcome.result, tool.spec, ctx.protocol_version, write_raised(outcome.raised))
+        if outcome.asked is not None and isinstance(person, Eliciting):
+            return person.required(outcome.asked)
+        meta = write_raised(outcome.raised, outcome.asked)
+        return result_of(outcome.result, tool.spec, ctx.protocol_version, meta)
 
     def _asking(self, ctx: Context) -> CallContext:
         if not self._trusting:

@@ -195,9 +195,9 @@ class Answering:
             if isinstance(output, ApprovalOut):
                 return Answered(ToolResult(self._waits(output, segment), is_error=True), run)
         if segment.finish == "input":
-            words = [output.text for output in segment.outputs if isinstance(output, TextOut)]
+            asked = [output.text for output in segment.outputs if isinstance(output, TextOut)]
             fetch = f"Then fetch the result with {RESULT}, run {run}."
-            return Answered(ToolResult("\n\n".join((*words, fetch)), is_error=True), run, waits=True)
+            return Answered(ToolResult("\n\n".join((*asked, fetch)), is_error=True), run, waits=True)
         calls = [output for output in segment.outputs if isinstance(output, ServerCallOut)]
         if not calls:
             fault = segment_fault(segment)

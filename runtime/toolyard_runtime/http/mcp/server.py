@@ -29,7 +29,8 @@ RUN = "toolyard/run"
 
 INSTRUCTIONS = (
     "Tools of a Toolyard server. A call may have to wait for a person's approval: then its result says so, names the "
-    "run, and get_run_result fetches what came of it. So may one that asks a person something. Tools named agent_... are agents: they answer in words."
+    "run, and get_run_result fetches what came of it. So may one that asks a person something. "
+    "Tools named agent_... are agents: they answer in words."
 )
 
 Context = ServerRequestContext[Any, Any]
