@@ -5,9 +5,10 @@ tool's definition, what was published before, and whether callers could still ca
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database
@@ -20,6 +21,7 @@ from toolyard_registry.names import NameInvalid, check_channel, check_name
 from toolyard_registry.publications import Publications
 from toolyard_registry.published import USABLE, Publication, Published, State
 from toolyard_registry.releases import ToolRelease, tool_release
+from toolyard_registry.rest import READ_RESULT
 from toolyard_registry.schemas import SchemaInvalid, compile_schema
 from toolyard_registry.shelf import STABLE
 from toolyard_registry.signing import Envelope, SignatureInvalid, Statement, verify
@@ -29,10 +31,13 @@ from toolyard_registry.wheels import WheelRefused, WheelStore, inspect_wheel, no
 NEXT = "next"
 """The channel that a pre-release moves in place of `stable`."""
 
-RESERVED = frozenset({"find_tools", "off", "toolyard"})
+RESERVED = frozenset({"find_tools", "off", READ_RESULT, "toolyard"})
 """Names that mean something to the server itself."""
 
 _MOST_TOOLS = 500
+_MOST_DEFINITION = 64 * 1024
+"""Bytes of one definition as JSON: a model reads it in every turn."""
+
 _SHOWN = 5
 
 
@@ -117,6 +122,9 @@ class _Tool(Struct, frozen=True):
 Replaying = Callable[[str, str, ToolSpec], Awaitable[Replay]]
 """`replay(tenant, name, spec)` tries the tenant's recorded calls of a tool against a new definition."""
 
+Confusing = Callable[[str, Sequence[ToolSpec]], Awaitable[Mapping[str, Sequence[str]]]]
+"""`confusable(tenant, specs)` names for each definition what agents would take for it, among what the tenant has."""
+
 Checking = Callable[[Path], Awaitable[Sequence[ToolSpec] | None]]
 """`check(wheel)` loads a wheel where it can do no harm and returns its definitions, None where that cannot be done."""
 
@@ -126,12 +134,17 @@ async def no_replay(_tenant: str, _name: str, _spec: ToolSpec) -> Replay:
     return Replay()
 
 
+async def no_confusion(_tenant: str, _specs: Sequence[ToolSpec]) -> Mapping[str, Sequence[str]]:
+    """Take nothing for anything else."""
+    return {}
+
+
 async def no_check(_wheel: Path) -> None:
     """Believe the manifest."""
 
 
 class Publishing:
-    """Publishes what authors submit; `known` names tools that are there by other ways, `confusable` a tenant's alike."""
+    """Publishes what authors submit; `known` are the tools that are there by other ways, by name."""
 
     def __init__(
         self,
@@ -141,8 +154,8 @@ class Publishing:
         wheels: WheelStore,
         clock: Clock,
         *,
-        known: Callable[[], Collection[str]] = tuple,
-        confusable: Callable[[str, ToolSpec], Sequence[str]] = lambda _tenant, _spec: (),
+        known: Callable[[], Mapping[str, ToolRelease]] = dict,
+        confusable: Confusing = no_confusion,
         replay: Replaying = no_replay,
         check: Checking = no_check,
     ) -> None:
@@ -172,7 +185,7 @@ class Publishing:
         seen = self._written
         tools = await self._look_at_all(who, submission)
         if all(tool.same is not None for tool in tools):
-            return self._all_there(who, tools)
+            return self._all_there(tools)
         path = await asyncio.to_thread(self._wheels.put, wheel, manifest.file, submission.wheel)
         checked = await self._check(path)
         if checked is not None:
@@ -181,7 +194,7 @@ class Publishing:
             if self._written != seen:  # what has come since may be higher, of another signer, or the very same
                 tools = await self._look_at_all(who, submission)
                 if all(tool.same is not None for tool in tools):
-                    return self._all_there(who, tools)
+                    return self._all_there(tools)
             done = await self._write(who, submission, tools, channel, wheel=wheel, checked=checked is not None)
             self._written += 1
         return done
@@ -191,8 +204,8 @@ class Publishing:
         taken = {*await self._publications.names(who.tenant), *self._known(), *(spec.name for spec in specs)}
         return [await self._look(who, submission, spec, taken) for spec in specs]
 
-    def _all_there(self, who: Publisher, tools: Sequence[_Tool]) -> tuple[PublishedTool, ...]:
-        return tuple(self._told(who, tool, tool.same.standing.state, new=False) for tool in tools if tool.same)
+    def _all_there(self, tools: Sequence[_Tool]) -> tuple[PublishedTool, ...]:
+        return tuple(self._told(tool, tool.same.standing.state, new=False) for tool in tools if tool.same)
 
     async def _look(self, who: Publisher, submission: Submission, spec: ToolSpec, taken: Collection[str]) -> _Tool:
         """Find out all there is to say about one tool; raises PublishRefused."""
@@ -204,7 +217,7 @@ class Publishing:
             _must_be_the_same(release, same, submission)
             return _Tool(release, None, same, Verdict(), (), None)
         _check_schemas(spec)
-        flags = flags_of(spec, (name for name in taken if name != spec.name))
+        flags = await asyncio.to_thread(flags_of, spec, [name for name in taken if name != spec.name])
         before = _before(own)
         verdict, replay = Verdict(), None
         if before is not None:
@@ -214,6 +227,8 @@ class Publishing:
             _must_go_on(spec.name, manifest.version, own)
             _must_be_the_same_signer(spec.name, submission.envelope, before)
             _must_not_deceive(flags)
+            if not own:
+                _must_not_take_over(spec.name, manifest.distribution, self._known().get(spec.name))
             if before is not None:
                 _must_not_break(spec.name, manifest.version, before, verdict, replay)
         return _Tool(release, before, None, verdict, flags, replay)
@@ -221,11 +236,12 @@ class Publishing:
     async def _write(
         self, who: Publisher, submission: Submission, tools: Sequence[_Tool], channel: str, *, wheel: str, checked: bool
     ) -> tuple[PublishedTool, ...]:
+        alike = await self._confusable(who.tenant, [tool.release.spec for tool in tools if tool.same is None])
         tx, now = self._database.begin(), self._clock.now()
         done = []
         for tool in tools:
             if tool.same is not None:
-                done.append(self._told(who, tool, tool.same.standing.state, new=False))
+                done.append(self._told(tool, tool.same.standing.state, new=False))
                 continue
             state, message = _state(who, submission, tool)
             publication = Publication(
@@ -248,11 +264,11 @@ class Publishing:
             if state in USABLE:
                 place = Channel("tool", tool.release.spec.name, channel)
                 await self._catalogue.move(tx, who.tenant, who.key, place, tool.release.digest)
-            done.append(self._told(who, tool, state, new=True))
+            done.append(self._told(tool, state, alike.get(tool.release.spec.name, ()), new=True))
         await self._database.commit(tx, "full")
         return tuple(done)
 
-    def _told(self, who: Publisher, tool: _Tool, state: State, *, new: bool) -> PublishedTool:
+    def _told(self, tool: _Tool, state: State, alike: Sequence[str] = (), *, new: bool) -> PublishedTool:
         return PublishedTool(
             name=tool.release.spec.name,
             version=tool.release.version,
@@ -261,7 +277,7 @@ class Publishing:
             bump=tool.verdict.bump,
             changes=tool.verdict.changes,
             flags=tool.flags,
-            confusable=tuple(self._confusable(who.tenant, tool.release.spec)) if new else (),
+            confusable=tuple(alike),
             replay=tool.replay,
             new=new,
         )
@@ -363,6 +379,13 @@ def _same_definitions(said: Sequence[ToolSpec], found: Sequence[ToolSpec]) -> No
 
 
 def _check_schemas(spec: ToolSpec) -> None:
+    size = len(msgspec.json.encode(spec))
+    if size > _MOST_DEFINITION:
+        message = (
+            f"the definition of `{spec.name}` has {size} bytes, and a model reads it in every turn; "
+            f"at most {_MOST_DEFINITION} are taken"
+        )
+        raise PublishRefused("invalid_schema", message, "manifest.tools")
     for field, schema in (("input_schema", spec.input_schema), ("output_schema", spec.output_schema)):
         if schema is None:
             continue
@@ -422,6 +445,16 @@ def _must_be_the_same_signer(name: str, envelope: Envelope, before: Published | 
             "sign it with the same key, or let an operator publish it with --force"
         )
         raise PublishRefused("signer_changed", message, "envelope")
+
+
+def _must_not_take_over(name: str, distribution: str, there: ToolRelease | None) -> None:
+    """Refuse the name of a tool that comes from elsewhere: a range of its versions would mean the new one."""
+    if there is not None and normal_name(there.source) != normal_name(distribution):
+        message = (
+            f"`{name}` is a tool of {there.source} here, and this is {distribution}: choose another name, "
+            "or let an operator publish it with --force"
+        )
+        raise PublishRefused("name_taken", message, "manifest.tools")
 
 
 def _must_not_deceive(flags: Sequence[Flag]) -> None:

@@ -1,6 +1,6 @@
 """What hangs on something is found through whatever lies between, once; what agents confuse is found by search."""
 
-from toolyard_registry.confusions import confusable
+from toolyard_registry.confusions import all_confusable, confusable
 from toolyard_registry.provenance import Edge, Reached, reached
 
 from tests.registry.wheels import spec
@@ -44,6 +44,16 @@ OTHERS = (
 def test_a_tool_that_says_the_same_is_confusable_and_another_one_is_not() -> None:
     assert confusable(spec("find_pages", "Search for web pages about something."), "x", OTHERS) == ("web_search",)
     assert confusable(spec("weather", "Tell how warm it is in a city."), "x", OTHERS) == ()
+
+
+def test_many_new_tools_are_each_confusable_with_what_they_would_be_alone() -> None:
+    new = [
+        spec("find_pages", "Search for web pages about something."),
+        spec("web_search", "Search the web for pages about something."),
+        spec("weather", "Tell how warm it is in a city."),
+        spec("sums", "Compute an arithmetic expression."),
+    ]
+    assert all_confusable(new, "x", OTHERS) == {each.name: confusable(each, "x", OTHERS) for each in new}
 
 
 def test_a_request_that_fits_both_makes_them_confusable() -> None:

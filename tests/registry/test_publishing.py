@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from toolyard_registry.published import State
 from toolyard_registry.publishing import Publisher, PublishRefused, Replay, no_replay
+from toolyard_registry.releases import tool_release
 from toolyard_registry.rights import HOUSE
 from toolyard_registry.wheels import WheelStore
 from toolyard_runtime.clocks import SystemClock
@@ -116,6 +118,43 @@ async def test_what_another_tenant_has_published_is_never_named_as_alike(registr
     assert alike.confusable == (there.name,)
     (foreign,) = await registry.publish(acme, submission("0.1.0", spec("city_weather"), name="acme-city"))
     assert foreign.confusable == ()
+
+
+async def test_the_name_of_an_installed_tool_is_not_taken_over_by_another_distribution(registry: Registry) -> None:
+    registry.judge_by(installed=lambda: {"weather": tool_release(spec(), "Acme_Weather", "0.1.0")})
+    with pytest.raises(PublishRefused, match=r"`weather` is a tool of Acme_Weather here, and this is evil"):
+        await registry.publish(ANN, submission("0.1.1", name="evil"))
+    (own,) = await registry.publish(ANN, submission("0.1.1", name="acme-weather"))
+    assert own.new
+    operator = Publisher("acme", "key", operator=True, may=lambda _name: True)
+    (forced,) = await registry.publish(operator, submission("0.1.1", name="evil", force=True))
+    assert forced.new
+
+
+async def test_a_definition_too_long_for_a_model_is_refused(registry: Registry) -> None:
+    with pytest.raises(PublishRefused, match=r"definition of `weather` has 7\d{4} bytes"):
+        await registry.publish(ANN, submission("0.1.0", spec(description="word " * 14_000)))
+
+
+async def test_while_many_tools_are_published_nobody_else_waits_for_long(registry: Registry) -> None:
+    registry.judge_by(installed=dict)
+    longest, end = 0.0, asyncio.Event()
+
+    async def beat() -> None:
+        nonlocal longest
+        while not end.is_set():
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+
+    beating = asyncio.create_task(beat())
+    before = time.perf_counter()
+    tools = [spec(f"look_{number}_up_{number * number}", f"Look number {number} up.") for number in range(150)]
+    await registry.publish(ANN, submission("0.1.0", *tools))
+    took = time.perf_counter() - before
+    end.set()
+    await beating
+    assert longest < took / 4
 
 
 async def test_a_kept_wheel_is_what_was_signed(registry: Registry, tmp_path: Path) -> None:

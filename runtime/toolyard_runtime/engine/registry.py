@@ -1,11 +1,12 @@
 """The registry of one server: what is published, in SQL and in memory, which follows it; knows no route and no run."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from toolyard_registry.catalogue import DRAFT, Catalogue, Channel
-from toolyard_registry.confusions import confusable
+from toolyard_registry.confusions import all_confusable
 from toolyard_registry.definitions import Definitions
 from toolyard_registry.pins import Changed, Pins, Standing
 from toolyard_registry.publications import Publications
@@ -103,11 +104,12 @@ class Registry:
     ) -> None:
         """Say what publishing looks at beside the catalogue: the tools that are there, recorded calls, the wheel."""
 
-        def alike(tenant: str, spec: ToolSpec) -> tuple[str, ...]:
+        async def alike(tenant: str, specs: Sequence[ToolSpec]) -> Mapping[str, Sequence[str]]:
             there, shelf = dict(installed()), self._shelves[tenant]
             published = (shelf.release(shelf.entries(name)[0]) for name in shelf.names())
             there |= {release.spec.name: release for release in published}
-            return confusable(spec, "", ((release.spec, release.source) for release in there.values()))
+            others = [(release.spec, release.source) for release in there.values()]
+            return await asyncio.to_thread(all_confusable, specs, "", others)
 
         self._publishing = Publishing(
             self._database,

@@ -30,7 +30,15 @@ MOST_BODY = 48 * 1024 * 1024
 """Bytes of a submission: a wheel of the largest size in base64, and its manifest."""
 
 _CONFLICTS = frozenset(
-    {"version_taken", "version_goes_back", "breaking_change", "bump_too_small", "signer_changed", "look_alike_name"}
+    {
+        "breaking_change",
+        "bump_too_small",
+        "look_alike_name",
+        "name_taken",
+        "signer_changed",
+        "version_goes_back",
+        "version_taken",
+    }
 )
 
 _read_submission = Reader(
