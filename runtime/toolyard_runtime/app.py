@@ -15,6 +15,7 @@ from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.environments.building import Index
+from toolyard_registry.environments.running import Limits
 from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.publishing import no_check
@@ -162,6 +163,7 @@ async def composed(
                 environment,
                 config.plugin_settings,
                 clock,
+                Limits(config.environments.idle_seconds, config.environments.most_running),
             )
         )
         agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry, others)

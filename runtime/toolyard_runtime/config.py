@@ -72,13 +72,16 @@ class EnvironmentsTable(Struct, frozen=True, forbid_unknown_fields=True):
 
     `find_links` are folders of wheels, relative to the repository; `index_url` takes the place of uv's own index;
     with `offline`, nothing but the folders is looked at. With `check_published`, a wheel that is published is loaded in
-    one, to see whether it holds what its author says.
+    one, to see whether it holds what its author says. A release that nobody has called for `idle_seconds` (0: for ever)
+    is stopped until it is called again; `most_running` of them run at a time.
     """
 
     find_links: tuple[str, ...] = ()
     index_url: str = ""
     offline: bool = False
     check_published: bool = True
+    idle_seconds: Annotated[float, Meta(ge=0)] = 600.0
+    most_running: Annotated[int, Meta(ge=1)] = 16
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

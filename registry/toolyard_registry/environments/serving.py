@@ -4,10 +4,11 @@ A tool is there at once, by its pinned definition; what serves it is made and st
 """
 
 import asyncio
+import contextlib
 import importlib
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from toolyard_sdk.serve.meta import PARENT, SETTINGS
 
 from toolyard_registry.environments.building import Environments
 from toolyard_registry.environments.gate import Gate
+from toolyard_registry.environments.running import DEFAULT, Crowded, Limits, Running, Sources
 from toolyard_registry.environments.uv import BuildFailed
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.schemas import Validator, compile_schema
@@ -45,13 +47,19 @@ class NotServed(Exception):
 
 
 class OtherReleases:
-    """Serves releases by their wheels: one process for each plugin of each wheel, for as long as this is open.
+    """Serves releases by their wheels: one process for each plugin of each wheel that is wanted.
 
-    `settings` are the `[plugins.NAME]` tables, `folder` is where the processes run.
+    `settings` are the `[plugins.NAME]` tables, `folder` is where the processes run; `limits` say how many, and for how
+    long without a call.
     """
 
     def __init__(
-        self, environments: Environments, settings: Mapping[str, Mapping[str, Any]], folder: Path, clock: Clock
+        self,
+        environments: Environments,
+        settings: Mapping[str, Mapping[str, Any]],
+        folder: Path,
+        clock: Clock,
+        limits: Limits = DEFAULT,
     ) -> None:
         self._environments = environments
         self._settings = settings
@@ -59,61 +67,43 @@ class OtherReleases:
         self._clock = clock
         self._gate = Gate()
         self._opening = asyncio.Lock()
-        self._starting: dict[str, asyncio.Task[tuple[ToolSource, ...]]] = {}
+        self._running = Running(self._start, limits)
 
     def tool(self, release: ToolRelease, wheel: Path, sha256: str) -> "OtherRelease":
-        """Return a tool of a release whose wheel this is; what serves it begins to be made."""
-        self._started(wheel, sha256).add_done_callback(_noted)
+        """Return a tool of a release whose wheel this is; what serves it begins to be made where there is room."""
+        self._running.foresee(wheel, sha256)
         return OtherRelease(release, wheel, sha256, self)
 
-    async def served(self, release: ToolRelease, wheel: Path, sha256: str) -> Tool:
-        """Return the tool in its process; raises NotServed."""
-        name = release.spec.name
-        try:
-            sources = await asyncio.shield(self._started(wheel, sha256))
-        except (BuildFailed, WheelRefused, OSError) as error:
-            raise NotServed(f"{name} {release.version} cannot be served: {error}") from error
-        problems: list[str] = []
-        for source in sources:
-            problems += source.supply.problems
-            found = next((tool for tool in source.supply.tools if tool.spec.name == name), None)
-            if found is None:
-                continue
-            if found.spec.input_schema != release.spec.input_schema:
-                raise NotServed(f"{name} {release.version} takes other arguments than it was published with")
-            return found
-        raise NotServed(f"{wheel.name} does not offer {name}: {'; '.join(problems) or 'it has no such tool'}")
+    @contextlib.asynccontextmanager
+    async def served(self, release: ToolRelease, wheel: Path, sha256: str) -> AsyncIterator[Tool]:
+        """Give the tool in its process, which stays meanwhile; raises NotServed and Crowded."""
+        name = f"{release.spec.name} {release.version}"
+        async with self._using(wheel, sha256, name) as sources:
+            yield _found(release, wheel, sources)
 
     async def offered(self, wheel: Path, sha256: str) -> tuple[ToolSpec, ...]:
-        """Return what a wheel's plugins offer, as its processes present it; raises NotServed."""
-        try:
-            sources = await asyncio.shield(self._started(wheel, sha256))
-        except (BuildFailed, WheelRefused, OSError) as error:
-            raise NotServed(f"{wheel.name} cannot be served: {error}") from error
-        problems = [problem for source in sources for problem in source.supply.problems]
-        if problems:
-            raise NotServed(f"{wheel.name}: {problems[0]}")
-        return tuple(tool.spec for source in sources for tool in source.supply.tools)
+        """Return what a wheel's plugins offer, as its processes present it; raises NotServed and Crowded."""
+        async with self._using(wheel, sha256, wheel.name) as sources:
+            problems = [problem for source in sources for problem in source.supply.problems]
+            if problems:
+                raise NotServed(f"{wheel.name}: {problems[0]}")
+            return tuple(tool.spec for source in sources for tool in source.supply.tools)
 
     async def close(self) -> None:
         """End every process."""
-        for starting in self._starting.values():
-            starting.cancel()
-        if self._starting:
-            await asyncio.wait(self._starting.values())
-        started = [task.result() for task in self._starting.values() if not task.cancelled() and not task.exception()]
-        await asyncio.gather(*(source.close() for sources in started for source in sources), return_exceptions=True)
-        self._starting.clear()
+        await self._running.close()
         await self._gate.close()
 
-    def _started(self, wheel: Path, sha256: str) -> asyncio.Task[tuple[ToolSource, ...]]:
-        """Return the start of a wheel's processes; one that has failed is tried again."""
-        known = self._starting.get(sha256)
-        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
-            known = self._starting[sha256] = asyncio.create_task(self._start(wheel, sha256))
-        return known
+    @contextlib.asynccontextmanager
+    async def _using(self, wheel: Path, sha256: str, name: str) -> AsyncIterator[Sources]:
+        async with contextlib.AsyncExitStack() as used:
+            try:
+                sources = await used.enter_async_context(self._running.using(wheel, sha256))
+            except (BuildFailed, WheelRefused, OSError) as error:
+                raise NotServed(f"{name} cannot be served: {error}") from error
+            yield sources
 
-    async def _start(self, wheel: Path, sha256: str) -> tuple[ToolSource, ...]:
+    async def _start(self, wheel: Path, sha256: str) -> Sources:
         made = await self._environments.ready(wheel, sha256)
         inspected = await asyncio.to_thread(lambda: inspect_wheel(wheel.read_bytes(), wheel.name))
         async with self._opening:
@@ -177,16 +167,26 @@ class OtherRelease:
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
         """Call it in its process; raises ToolError while it cannot be served, and ConnectionRefusedError unsent."""
         left = context.deadline / 1e6 - time.time() - MARGIN if context.deadline else PATIENCE
+        async with contextlib.AsyncExitStack() as used:
+            tool = await self._served(used, max(left, 0.0))
+            return await _asking(tool, arguments, context)
+
+    async def _served(self, used: contextlib.AsyncExitStack, seconds: float) -> Tool:
+        name = f"{self.spec.name} {self._release.version}"
         try:
-            async with asyncio.timeout(max(left, 0.0)):
-                tool = await self._house.served(self._release, self._wheel, self._sha256)
+            async with asyncio.timeout(seconds):
+                return await used.enter_async_context(self._house.served(self._release, self._wheel, self._sha256))
         except TimeoutError:
             raise ConnectionRefusedError(
-                f"the environment of {self.spec.name} {self._release.version} is still being made; call it again later"
+                f"the environment of {name} is still being made; call it again later"
+            ) from None
+        except Crowded:
+            raise ConnectionRefusedError(
+                f"{name} finds no room: as many environments are in use as `[environments]` most_running allows; "
+                "call it again later"
             ) from None
         except NotServed as error:
             raise ToolError(str(error)) from error
-        return await _asking(tool, arguments, context)
 
 
 async def _asking(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult:
@@ -219,10 +219,19 @@ def _nothing() -> None:
     """Take the news that a plugin's tools are others: those of one process stay."""
 
 
-def _noted(starting: "asyncio.Task[Any]") -> None:
-    """Look at a failure that nobody waits for; whoever calls the tool is told of it."""
-    if not starting.cancelled():
-        starting.exception()
+def _found(release: ToolRelease, wheel: Path, sources: Sources) -> Tool:
+    """Return the tool of a release among what its wheel offers; raises NotServed."""
+    name = release.spec.name
+    problems: list[str] = []
+    for source in sources:
+        problems += source.supply.problems
+        found = next((tool for tool in source.supply.tools if tool.spec.name == name), None)
+        if found is None:
+            continue
+        if found.spec.input_schema != release.spec.input_schema:
+            raise NotServed(f"{name} {release.version} takes other arguments than it was published with")
+        return found
+    raise NotServed(f"{wheel.name} does not offer {name}: {'; '.join(problems) or 'it has no such tool'}")
 
 
 def _load() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from toolyard_registry.environments.building import Environments, Index
+from toolyard_registry.environments.running import Crowded, Limits
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.wheels import WheelRefused, inspect_wheel
 from toolyard_sdk.messages import ToolSpec
@@ -45,12 +46,14 @@ class Others:
         settings: Mapping[str, Mapping[str, Any]],
         folder: Path,
         clock: Clock,
+        limits: Limits,
     ) -> None:
         self._registry = registry
         self._environments = environments
         self._settings = settings
         self._folder = folder
         self._clock = clock
+        self._limits = limits
         self._house: OtherReleases | None = None
         self._plugins: dict[str, str] = {}
 
@@ -79,6 +82,8 @@ class Others:
                 return await self._serving().offered(wheel, wheel.parent.name)
         except TimeoutError:
             _log.warning("%s was not loaded within %.0f s, and is published unchecked", wheel.name, CHECK_SECONDS)
+        except Crowded:
+            _log.warning("%s was not loaded: no environment is free; it is published unchecked", wheel.name)
         except NotServed as error:
             _log.warning("published unchecked: %s", error)
         return None
@@ -93,7 +98,7 @@ class Others:
         from toolyard_registry.environments.serving import OtherReleases  # noqa: PLC0415 - see above
 
         if self._house is None:
-            self._house = OtherReleases(self._environments, self._settings, self._folder, self._clock)
+            self._house = OtherReleases(self._environments, self._settings, self._folder, self._clock, self._limits)
         return self._house
 
     def _plugin(self, wheel: Path, sha256: str) -> str:
@@ -116,9 +121,10 @@ async def other_releases(
     environment: Mapping[str, str],
     settings: Mapping[str, Mapping[str, Any]],
     clock: Clock,
+    limits: Limits,
 ) -> AsyncIterator[Others]:
     """Give what serves other releases; their processes end with it. `environment` is what uv is run with."""
-    others = Others(registry, Environments(state_dir / FOLDER, index, environment), settings, repository, clock)
+    others = Others(registry, Environments(state_dir / FOLDER, index, environment), settings, repository, clock, limits)
     try:
         yield others
     finally:
