@@ -70,9 +70,8 @@ class Sessions:
 
     def open(self, tx: Transaction, session: Session, at: int) -> None:
         """Add a new session; times are UTC microseconds."""
-        tx.write(
-            OPEN, (session.tenant, session.id, session.caller, session.end_user, session.agent, at, at, None, None)
-        )
+        run, n = (session.head.run, session.head.n) if session.head is not None else (None, None)
+        tx.write(OPEN, (session.tenant, session.id, session.caller, session.end_user, session.agent, at, at, run, n))
 
     def add(self, tx: Transaction, session: bytes, item: Item, parent: ItemRef | None, encoder: int) -> None:
         """Add one immutable item below `parent`."""

@@ -5,6 +5,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 MODEL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 TOOL_SECONDS = (0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
 
+KEPT = 1_000
+"""Observations that are noted before the histograms get them."""
+
 
 class Meters:
     """All metrics, on a registry of their own; label values come from a closed set or from agents' files."""
@@ -36,26 +39,33 @@ class Meters:
             "toolyard_calls_in_doubt", "Calls of which nobody knows whether they happened.", "tool"
         )
         self.decisions = self._counter("toolyard_policy_decisions", "What the policy decided.", "decision")
-        self._children: dict[tuple[str, ...], Counter | Histogram] = {}
+        self._counted: dict[tuple[Counter, tuple[str, ...]], float] = {}
+        self._observed: list[tuple[Histogram, tuple[str, ...], float]] = []
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
     def count(self, counter: Counter, *labels: str, by: float = 1) -> None:
-        """Add to a counter; its labelled child is looked up once."""
-        self._child(counter, labels).inc(by)  # type: ignore[union-attr]  # a counter comes from `count`, a histogram from `observe`
+        """Add to a counter."""
+        key = (counter, labels)
+        self._counted[key] = self._counted.get(key, 0) + by
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
         """Add an observation in seconds."""
-        self._child(histogram, labels).observe(value)  # type: ignore[union-attr]  # a counter comes from `count`, a histogram from `observe`
+        self._observed.append((histogram, labels, value))
+        if len(self._observed) >= KEPT:
+            self._hand_over()
 
-    def _child(self, metric: Counter | Histogram, labels: tuple[str, ...]) -> Counter | Histogram:
-        key = (metric._name, *labels)  # noqa: SLF001 - the metric's own name has no public reader
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels) if labels else metric
-        return child
+    def _hand_over(self) -> None:
+        """Give the metrics what was noted since the last time: one by one it would cost a run more than its policy."""
+        counted, self._counted = self._counted, {}
+        observed, self._observed = self._observed, []
+        for (counter, labels), by in counted.items():
+            (counter.labels(*labels) if labels else counter).inc(by)
+        for histogram, labels, value in observed:
+            (histogram.labels(*labels) if labels else histogram).observe(value)
 
     def exposition(self) -> bytes:
         """Return all metrics in the Prometheus text format."""
+        self._hand_over()
         return generate_latest(self.registry)

@@ -111,9 +111,7 @@ class Engine:
         log = RunLog(services, new.agent, identity, beginning(run), conversation)
         log.begin(new.base)
         log.at_stake = self._record_first or new.mode == "background" or new.stream
-        if new.session is None:
-            owner = Session(new.tenant, session, new.caller, new.end_user, release.name, None)
-            services.sessions.open(log.tx, owner, now)
+        owner = Session(new.tenant, session, new.caller, new.end_user, release.name, None)
         row = RunRow(
             tenant=new.tenant,
             id=run,
@@ -129,7 +127,7 @@ class Engine:
             base_run=new.base.run if new.base else None,
             base_n=new.base.n if new.base else None,
         )
-        services.runs.add(log.tx, row)
+        log.open(row, owner if new.session is None else None)
         context = RunContext(
             roles=new.roles,
             instructions=new.instructions,

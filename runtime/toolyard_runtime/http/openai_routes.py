@@ -17,6 +17,7 @@ from toolyard_runtime.engine.desk import Asked, Desk, Served
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.http.access import caller_of, end_user_of, only
+from toolyard_runtime.http.bodies import body_of
 from toolyard_runtime.http.refusals import told
 from toolyard_runtime.http.whole import Whole
 from toolyard_runtime.run.segments import Ask, Closed, Opened, Segment, StreamEvent, TextDelta, TextOut
@@ -124,7 +125,7 @@ async def _watch(front: Front, request: Request[Any, Any, Any], served: Served) 
 async def chat_completions(request: Request[Any, Any, Any]) -> Response[Any]:
     """Answer with a chat completion, whole or streamed."""
     front = front_of(request)
-    body = await request.body()
+    body = await body_of(request)
     ask = read_chat(body)
     served = await front.desk.serve(caller_of(request), ask, _asked(_headers(request), b"chat", body))
     if ask.stream:
@@ -222,7 +223,7 @@ async def _replayed(front: Front, served: Served, after: int) -> list[list[Strea
 async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
     """Answer with a response object, whole, streamed or in background."""
     front = front_of(request)
-    body = await request.body()
+    body = await body_of(request)
     ask = read_responses(body)
     echo = echo_of(ask)
     stored = msgspec.json.encode(echo) if echo != NO_ECHO else None

@@ -208,9 +208,7 @@ class Driver:
             head_n=state.items[-1] if state.items else 0,
         )
         log.file_items()
-        log.services.runs.update(log.tx, self.row)
-        if finish and last is not None:
-            log.services.sessions.move_head(log.tx, identity.tenant, identity.session, last, now)
+        log.keep(self.row, last if finish else None)
         if self.context.visible is not None and last is not None:
             said = Message("assistant", self.context.prologue + log.services.visible_text(log.transcript.segment()))
             parts = (*self.context.visible, encode_message(said))

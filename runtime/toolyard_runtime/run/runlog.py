@@ -11,6 +11,7 @@ from typing import cast
 
 import msgspec
 from msgspec import Struct
+from toolyard_memory.sessions import Session
 from toolyard_memory.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
 from toolyard_sdk.asking import Answer, Question
@@ -28,6 +29,7 @@ from toolyard_runtime.run.segments import Sampling, StreamEvent
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.transcript import Transcript, stream_of
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
+from toolyard_runtime.store.runs import RunRow
 
 DURABLE_AFTER = 0.05
 """Seconds after which what need not be durable at once is made durable, whatever the run is waiting for."""
@@ -126,6 +128,7 @@ class RunLog:
         self._unwatched: asyncio.Task[None] | None = None
         self._due: asyncio.TimerHandle | None = None
         self.at_stake = True
+        self._unwritten: tuple[RunRow, Session | None] | None = None
 
     def begin(self, base: e.ItemRef | None) -> None:
         """Make the run's salt; `base` is the session item it continues from."""
@@ -133,6 +136,30 @@ class RunLog:
         self._commitment = committer(self._salt)
         self._last = base
         self.tx.write(ADD_PAYLOAD, (self.identity.run, SALT_N, "salt", self._salt))
+
+    def open(self, row: RunRow, session: Session | None) -> None:
+        """Let the run's row, and that of a session it opens, be written with the first commit, as they are by then."""
+        self._unwritten = row, session
+
+    def keep(self, row: RunRow, head: e.ItemRef | None) -> None:
+        """Write the run's row as it is now, and the session's newest item where there is another one."""
+        if self._unwritten is not None:
+            session = self._unwritten[1]
+            if session is not None and head is not None:
+                session, head = msgspec.structs.replace(session, head=head), None
+            self._unwritten = row, session
+        else:
+            self.services.runs.update(self.tx, row)
+        if head is not None:
+            self.services.sessions.move_head(self.tx, row.tenant, row.session, head, self.now())
+
+    def _write_rows(self) -> None:
+        if self._unwritten is not None:
+            row, session = self._unwritten
+            self._unwritten = None
+            if session is not None:
+                self.services.sessions.open(self.tx, session, row.started_at)
+            self.services.runs.add(self.tx, row)
 
     def restore(self, events: tuple[e.RunEvent, ...], payloads: dict[int, Payload]) -> None:
         """Fold a journal and take its payloads, as they were committed: nothing is written."""
@@ -298,6 +325,7 @@ class RunLog:
         async with self._one_at_a_time:
             if self._lost is not None:
                 raise self._lost
+            self._write_rows()
             tx, self.tx = self.tx, self.services.database.begin()
             self._pending = False
             if self._due is not None:
