@@ -2,8 +2,8 @@
 
 A block whose first line is a comment with a path is that file of the agent repository. A console block is typed line by
 line; what stands below a command, or in a text block right after it, has to come out, line by line and in this order,
-up to what differs from run to run (ids, times, addresses). `...` stands for lines that are left out. All Python of a
-page that is no file is one script, run where its last block stands. Knows no page.
+up to what differs from run to run (ids, times, addresses). `...` stands for lines that are left out, and for the rest
+of a line at its end. All Python of a page that is no file is one script, run where its last block stands. Knows no page.
 """
 
 import json
@@ -60,7 +60,11 @@ def compare(place: str, shown: list[str], happened: str) -> None:
     left: Iterator[str] = iter([plain(line) for line in happened.splitlines()])
     for line in shown:
         wanted = plain(line)
-        if wanted not in ("", LEFT_OUT) and wanted not in left:
+        if wanted in ("", LEFT_OUT):
+            continue
+        cut = wanted.endswith(f" {LEFT_OUT}")
+        begins = wanted.removesuffix(LEFT_OUT).strip()
+        if not any(each == wanted or (cut and each.startswith(begins)) for each in left):
             raise NotAsShown(f"{place} shows\n  {line}\nbut what came out is\n{happened[-MOST_TOLD:]}")
 
 

@@ -88,8 +88,8 @@ def reference() -> list[Section]:
 
 
 def all_pages() -> list[Path]:
-    """Return README.md, the readmes of the distributions, and everything under docs/."""
-    readmes = [ROOT / "README.md", *(ROOT / "plugins").glob("*/README.md")]
+    """Return README.md, the readmes of the distributions and examples, and everything under docs/."""
+    readmes = [ROOT / "README.md", ROOT / "examples" / "README.md", *(ROOT / "plugins").glob("*/README.md")]
     readmes += [ROOT / folder / "README.md" for folder in ("registry", "memory", "runtime")]
     return [*readmes, *(ROOT / "docs").rglob("*.md")]
 

@@ -144,6 +144,9 @@ def test_the_auditors_script_finds_what_was_changed_and_nothing_else(readme: Fol
 
 def test_what_is_shown_and_does_not_come_out_is_found() -> None:
     compare("page", ["run_... took 3 s", "...", "end"], "run_" + "0" * 32 + " took 25 ms\nmore\nend")
+    compare("page", ["refused: too long ...", "end"], "refused: too long by 3 letters\nend")
+    with pytest.raises(NotAsShown):
+        compare("page", ["refused: too long ..."], "refused: too short\nend")
     with pytest.raises(NotAsShown):
         compare("page", ["end", "run_..."], "run_" + "0" * 32 + "\nend")
     with pytest.raises(NotAsShown):
