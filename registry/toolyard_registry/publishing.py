@@ -448,8 +448,12 @@ def _must_be_the_same_signer(name: str, envelope: Envelope, before: Published | 
 
 
 def _must_not_take_over(name: str, distribution: str, there: ToolRelease | None) -> None:
-    """Refuse the name of a tool that comes from elsewhere: a range of its versions would mean the new one."""
-    if there is not None and normal_name(there.source) != normal_name(distribution):
+    """Refuse the name of another plugin's tool: its version counts among the published ones, a range means both."""
+    if (
+        there is not None
+        and read_version(there.version) is not None
+        and normal_name(there.source) != normal_name(distribution)
+    ):
         message = (
             f"`{name}` is a tool of {there.source} here, and this is {distribution}: choose another name, "
             "or let an operator publish it with --force"

@@ -52,6 +52,14 @@ def call_of(run: dict[str, Any]) -> dict[str, Any]:
     return dict(call)
 
 
+def test_a_tool_that_was_just_published_has_been_used_by_nobody_and_another_tenant_sees_none(server: Server) -> None:
+    publish(server.house, "0.1.0", spec("just_here"), name="acme-just")
+    used = server.house.get("/api/v1/tools/just_here/usage")
+    assert (used["tool"], used["own"]) == ("just_here", [])
+    other = server.client(server.tenant(), "author")
+    assert other.ask("GET", "/api/v1/tools/just_here/usage").status == 404
+
+
 def test_an_agent_follows_its_range_until_it_is_locked(server: Server) -> None:
     house, root = server.house, server.root
     publish(house, "0.1.0")

@@ -126,6 +126,10 @@ async def test_the_name_of_an_installed_tool_is_not_taken_over_by_another_distri
         await registry.publish(ANN, submission("0.1.1", name="evil"))
     (own,) = await registry.publish(ANN, submission("0.1.1", name="acme-weather"))
     assert own.new
+    registry.judge_by(installed=lambda: {"clock": tool_release(spec("clock"), "tools/clock.py", "0+8db42f76e8c9")})
+    (moved,) = await registry.publish(ANN, submission("0.1.0", spec("clock"), name="acme-clock"))
+    assert moved.new
+    registry.judge_by(installed=lambda: {"weather": tool_release(spec(), "Acme_Weather", "0.1.0")})
     operator = Publisher("acme", "key", operator=True, may=lambda _name: True)
     (forced,) = await registry.publish(operator, submission("0.1.1", name="evil", force=True))
     assert forced.new

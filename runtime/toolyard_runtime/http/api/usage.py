@@ -35,7 +35,8 @@ async def show_usage(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     since = max(0, admin.services.clock.now() - days * _DAY_US)
     reader = UsageReader(admin.services.database)
     own, everybody = await reader.read(caller.tenant, name, since, LEAST_TENANTS)
-    if not own.tallies and name not in admin.agents.repository.toolbox.releases:
+    published = (await admin.registry.shelf_of(caller.tenant)).entries(name)
+    if not own.tallies and not published and name not in admin.agents.repository.toolbox.releases:
         raise not_found("tool", name, param="name")
     releases = [(release, _sum(own.of(release))) for release in own.releases()]
     content: dict[str, Any] = {
