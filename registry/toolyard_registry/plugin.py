@@ -9,7 +9,7 @@ from toolyard_sdk.hooks import hookimpl
 @hookimpl
 def register_tables(register: Callable[[Any], None]) -> None:
     """Contribute the catalogue's tables."""
-    from toolyard_registry.tables import METADATA  # noqa: PLC0415 - tables load sqlmodel; loading plugins need not
+    from toolyard_registry.catalogue.tables import METADATA  # noqa: PLC0415 - tables load sqlmodel; loading plugins need not
 
     register(METADATA)
 

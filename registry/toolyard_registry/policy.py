@@ -10,8 +10,8 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.events import Decision
 from toolyard_sdk.messages import Annotations
 
-from toolyard_registry.located_toml import decode, did_you_mean, line_of
 from toolyard_registry.releases import Policy, PolicyCall, Rule
+from toolyard_registry.toml.located import decode, did_you_mean, line_of
 
 Ruling = tuple[Decision, str, str]
 """The decision, the id of the rule that made it, and the reason in words."""

@@ -21,8 +21,8 @@ from msgspec import Struct
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ConfigError
 
-from toolyard_registry.located_toml import decode, did_you_mean, line_of
 from toolyard_registry.releases import ModelSettings
+from toolyard_registry.toml.located import decode, did_you_mean, line_of
 
 _FENCE = "+++"
 _PLACE = re.compile(r"(?P<literal>\\\{\{)|\{\{[ \t]*(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|(?P<stray>\{\{)")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from toolyard_sdk.errors import ConfigError
 
-from toolyard_registry.located_toml import decode, line_of
+from toolyard_registry.toml.located import decode, line_of
 
 FILE = "rights.toml"
 """Beside toolyard.toml, and read again while the server runs, as policies are: people come and go."""

@@ -14,13 +14,13 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 from toolyard_memory.sessions import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
+from toolyard_registry.agents.repository import Loader
 from toolyard_registry.environments.building import Index
 from toolyard_registry.environments.running import Limits
-from toolyard_registry.local_packages import plugin_names
 from toolyard_registry.plugins import load_plugins
-from toolyard_registry.publishing import no_check
-from toolyard_registry.repository import Loader
-from toolyard_registry.toolbox import open_toolbox
+from toolyard_registry.publishing.submissions import no_check
+from toolyard_registry.toolbox.collecting import open_toolbox
+from toolyard_registry.toolbox.local_packages import plugin_names
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.http import open_egress
 from toolyard_sdk.ids import uuid7

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
-from toolyard_registry.located_toml import did_you_mean, line_of, load, read_text
+from toolyard_registry.toml.located import did_you_mean, line_of, load, read_text
 from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.http.grants import grant_problems

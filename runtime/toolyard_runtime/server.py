@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvicorn
 import uvloop
-from toolyard_registry.local_packages import plugin_names
+from toolyard_registry.toolbox.local_packages import plugin_names
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.app import Wiring, composed, first_key

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from msgspec import Struct
-from toolyard_registry.toolbox import Toolbox
+from toolyard_registry.toolbox.collecting import Toolbox
 from toolyard_runtime.models.calls import normalise_arguments
 from toolyard_runtime.run.calling import Returned, execute, misfit
 from toolyard_sdk.context import ToolContext

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from toolyard_registry.plugins import Plugin, Plugins, load_plugins
-from toolyard_registry.toolbox import Toolbox, open_toolbox
+from toolyard_registry.toolbox.collecting import Toolbox, open_toolbox
 from toolyard_sdk import hookimpl, tool
 
 WRONGLY_TYPED = frozenset({("close_ticket", "ticket_id")})

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from toolyard_registry.scaffold import scaffold
+from toolyard_registry.scaffolding.agents import scaffold
 
 from tests.cli.running import Outcome, as_process, toolyard
 from tests.cli.scripted import scripted

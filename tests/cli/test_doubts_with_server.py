@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolyard_registry.scaffold import scaffold
+from toolyard_registry.scaffolding.agents import scaffold
 from toolyard_runtime.cli.conversation import run_of
 from toolyard_runtime.demo.process import ServerProcess
 

@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from toolyard_registry.local_tools import load_local, own_tools
 from toolyard_registry.sources.mcp.factory import mcp_source
+from toolyard_registry.toolbox.local_tools import load_local, own_tools
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import CLOSED, NO_SECRETS
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError

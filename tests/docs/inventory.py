@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 import click
 import msgspec
 from msgspec import Struct
-from toolyard_registry.agents import AgentFile
+from toolyard_registry.agents.reading import AgentFile
 from toolyard_registry.policy import PolicyFile
 from toolyard_registry.prompts import FrontMatter
 from toolyard_registry.rights import Rights

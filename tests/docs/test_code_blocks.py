@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
-from toolyard_registry.scaffold import scaffold
+from toolyard_registry.scaffolding.agents import scaffold
 from toolyard_runtime.cli.program import program
 
 from tests.docs.pages import ROOT, Block, all_pages, read

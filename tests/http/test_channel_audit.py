@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolyard_registry.catalogue import Channel
+from toolyard_registry.catalogue.storing import Channel
 from toolyard_runtime.store import audit
 
 from tests.http.serving import Server

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from toolyard_registry.catalogue import Channel
-from toolyard_registry.grants import Granting, LockedTool
-from toolyard_registry.published import Publication
+from toolyard_registry.agents.grants import Granting, LockedTool
+from toolyard_registry.catalogue.storing import Channel
+from toolyard_registry.published.records import Publication
+from toolyard_registry.published.shelf import STABLE
+from toolyard_registry.published.signing import SignedTool, Statement, sign
 from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.rights import HOUSE
-from toolyard_registry.shelf import STABLE
-from toolyard_registry.signing import SignedTool, Statement, sign
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.store.opening import open_database

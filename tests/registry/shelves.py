@@ -1,10 +1,10 @@
 """Shelves and releases for tests: what was published, without publishing it."""
 
 import msgspec
-from toolyard_registry.published import Publication, Published, Standing, State
+from toolyard_registry.published.records import Publication, Published, Standing, State
+from toolyard_registry.published.shelf import STABLE, Shelf
+from toolyard_registry.published.signing import Envelope
 from toolyard_registry.releases import ToolRelease, tool_release
-from toolyard_registry.shelf import STABLE, Shelf
-from toolyard_registry.signing import Envelope
 from toolyard_sdk.messages import ToolSpec
 
 from tests.registry.wheels import spec

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_registry.schemas import compile_schema
+from toolyard_registry.schemas.checking import compile_schema
 from toolyard_runtime.run.calling import misfit
 from toolyard_runtime.run.faulting import STRANGER, field_at_fault
 from toolyard_sdk import ArgumentsInvalid, tool

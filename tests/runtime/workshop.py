@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 from toolyard_memory.sessions import Sessions
-from toolyard_registry.catalogue import Catalogue
+from toolyard_registry.agents.repository import Loader
+from toolyard_registry.catalogue.storing import Catalogue
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.releases import tool_release
-from toolyard_registry.repository import Loader
-from toolyard_registry.toolbox import Toolbox
+from toolyard_registry.toolbox.collecting import Toolbox
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.config import Config, ModelsTable, ProviderTable
 from toolyard_runtime.engine.agents import Agents

@@ -24,10 +24,10 @@ from toolyard_registry.environments.building import Environments
 from toolyard_registry.environments.gate import Gate
 from toolyard_registry.environments.running import DEFAULT, Crowded, Limits, Running, Sources
 from toolyard_registry.environments.uv import BuildFailed
+from toolyard_registry.published.wheels import WheelRefused, inspect_wheel
 from toolyard_registry.releases import ToolRelease
-from toolyard_registry.schemas import Validator, compile_schema
+from toolyard_registry.schemas.checking import Validator, compile_schema
 from toolyard_registry.sources.mcp.settings import McpSettings
-from toolyard_registry.wheels import WheelRefused, inspect_wheel
 
 LONGEST_CALL = 86_400.0
 """Seconds; whoever calls has a time-out of their own."""

@@ -7,9 +7,9 @@ from collections.abc import Sized
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from toolyard_registry.agents.repository import load_repository
 from toolyard_registry.plugins import load_plugins
-from toolyard_registry.repository import load_repository
-from toolyard_registry.toolbox import open_toolbox
+from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.findings import Finding

@@ -52,7 +52,7 @@ def _older(before: str | None, text: str) -> str:
     """Say how the file differs from what it should be."""
     if before is None:
         return "is not there. "
-    from toolyard_registry.locks import read_lock, stale  # noqa: PLC0415 - same
+    from toolyard_registry.agents.locks import read_lock, stale  # noqa: PLC0415 - same
     from toolyard_sdk.errors import ConfigError  # noqa: PLC0415 - --help must not wait for it
 
     try:

@@ -17,7 +17,7 @@ def new(surroundings: Surroundings, name: str) -> None:
 
     NAME is the new folder, and the name the agent knows the house by.
     """
-    from toolyard_registry.scaffold import scaffold  # noqa: PLC0415 - the registry is heavy; --help must not wait
+    from toolyard_registry.scaffolding.agents import scaffold  # noqa: PLC0415 - the registry is heavy; --help must not wait
 
     if not name:
         raise Failed("the name is empty: use letters, digits, '_' or '-', as in `toolyard new shop`.")

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from toolyard_registry.agents.rights_file import RightsFile
 from toolyard_registry.rights import FILE as RIGHTS
-from toolyard_registry.rights_file import RightsFile
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.findings import Finding

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from toolyard_registry.catalogue import Catalogue, CatalogueDamaged
+from toolyard_registry.agents.repository import Loader, Repository
+from toolyard_registry.catalogue.storing import Catalogue, CatalogueDamaged
 from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
-from toolyard_registry.repository import Loader, Repository
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from toolyard_registry.environments.building import Environments, Index
 from toolyard_registry.environments.running import Crowded, Limits
+from toolyard_registry.published.wheels import WheelRefused, inspect_wheel
 from toolyard_registry.releases import ToolRelease
-from toolyard_registry.wheels import WheelRefused, inspect_wheel
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Tool
 

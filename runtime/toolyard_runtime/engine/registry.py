@@ -5,14 +5,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from toolyard_registry.catalogue import DRAFT, Catalogue, Channel
-from toolyard_registry.confusions import all_confusable
-from toolyard_registry.definitions import Definitions
-from toolyard_registry.pins import Changed, Pins, Standing
-from toolyard_registry.publications import Publications
-from toolyard_registry.published import Standing as ReleaseStanding
-from toolyard_registry.published import State
-from toolyard_registry.publishing import (
+from toolyard_registry.agents.repository import Repository
+from toolyard_registry.agents.rights_file import RightsFile
+from toolyard_registry.catalogue.definitions import Definitions
+from toolyard_registry.catalogue.publications import Publications
+from toolyard_registry.catalogue.storing import DRAFT, Catalogue, Channel
+from toolyard_registry.catalogue.yanks import Yanks
+from toolyard_registry.published.records import Standing as ReleaseStanding
+from toolyard_registry.published.records import State
+from toolyard_registry.published.shelf import Shelf
+from toolyard_registry.published.wheels import WheelStore
+from toolyard_registry.publishing.confusions import all_confusable
+from toolyard_registry.publishing.submissions import (
     Checking,
     PublishedTool,
     Publisher,
@@ -23,12 +27,8 @@ from toolyard_registry.publishing import (
     no_replay,
 )
 from toolyard_registry.releases import ToolRelease
-from toolyard_registry.repository import Repository
 from toolyard_registry.rights import HOUSE, Rights
-from toolyard_registry.rights_file import RightsFile
-from toolyard_registry.shelf import Shelf
-from toolyard_registry.wheels import WheelStore
-from toolyard_registry.yanks import Yanks
+from toolyard_registry.toolbox.pins import Changed, Pins, Standing
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database, Transaction

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from toolyard_registry.located_toml import did_you_mean
 from toolyard_registry.plugins import told
-from toolyard_registry.schemas import not_installed
-from toolyard_registry.supplies import Supplied
+from toolyard_registry.schemas.checking import not_installed
+from toolyard_registry.toml.located import did_you_mean
+from toolyard_registry.toolbox.supplies import Supplied
 from toolyard_sdk.egress import Egress
 from toolyard_sdk.ports import Secrets, Supply, ToolSource
 

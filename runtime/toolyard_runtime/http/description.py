@@ -12,7 +12,7 @@ from litestar import Litestar, Request
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 from msgspec import Struct
-from toolyard_registry.publishing import Submission
+from toolyard_registry.publishing.submissions import Submission
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import PREFIX
 

@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from toolyard_registry.releases import AgentRelease
-from toolyard_registry.rest import READ_RESULT, reader_release
 from toolyard_registry.search.documents import document
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.shortlist import shortlist
+from toolyard_registry.toolbox.rest import READ_RESULT, reader_release
 from toolyard_sdk.events import Candidate
 from toolyard_sdk.messages import TextPart
 from toolyard_sdk.ports import Tool

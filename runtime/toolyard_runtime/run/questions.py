@@ -3,7 +3,7 @@
 import re
 
 import msgspec
-from toolyard_registry.schemas import SchemaInvalid, compile_schema
+from toolyard_registry.schemas.checking import SchemaInvalid, compile_schema
 from toolyard_sdk.asking import Answer, Question
 from toolyard_sdk.errors import ArgumentsInvalid
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
-from toolyard_registry.rest import READ_RESULT, SPEC
+from toolyard_registry.toolbox.rest import READ_RESULT, SPEC
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError
 from toolyard_sdk.messages import ToolResult, ToolSpec

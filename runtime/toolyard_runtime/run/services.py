@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 from toolyard_memory.sessions import Sessions
+from toolyard_registry.catalogue.yanks import Yanks
 from toolyard_registry.releases import AgentRelease
-from toolyard_registry.yanks import Yanks
 from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Journal, Transaction

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toolyard_registry.located_toml import line_of, read_text
 from toolyard_registry.names import NameInvalid
+from toolyard_registry.toml.located import line_of, read_text
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database

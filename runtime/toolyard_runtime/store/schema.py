@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import toolyard_memory.tables
-import toolyard_registry.tables
+import toolyard_registry.catalogue.tables
 from msgspec import Struct
 from sqlalchemy import MetaData
 from sqlalchemy.dialects import sqlite as dialects
@@ -23,7 +23,7 @@ from toolyard_runtime.store.errors import SchemaError, StorageError
 PACKAGES: tuple[MetaData, ...] = (
     tables.METADATA,
     toolyard_memory.tables.METADATA,
-    toolyard_registry.tables.METADATA,
+    toolyard_registry.catalogue.tables.METADATA,
 )
 HISTORY = ("0001", "0002", "0003")
 """Every revision, oldest first; known here so that a current database is opened without alembic."""

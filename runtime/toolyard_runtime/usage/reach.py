@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import Text, bindparam, exists, select
-from toolyard_registry.provenance import Edge, Node, Reached, reached
-from toolyard_registry.tables import METADATA
+from toolyard_registry.catalogue.provenance import Edge, Node, Reached, reached
+from toolyard_registry.catalogue.tables import METADATA
 from toolyard_sdk.ids import show
 from toolyard_sdk.ports import Database
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, select
-from toolyard_registry.publishing import Replay
-from toolyard_registry.schemas import Validator, compile_schema
+from toolyard_registry.publishing.submissions import Replay
+from toolyard_registry.schemas.checking import Validator, compile_schema
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show, uuid7_floor
 from toolyard_sdk.messages import ToolSpec

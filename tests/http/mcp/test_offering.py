@@ -1,10 +1,10 @@
 """What a caller finds at `/mcp`, page by page; no server and no MCP."""
 
+from toolyard_registry.agents.repository import Repository
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.policy import make_policy
 from toolyard_registry.releases import AgentRelease, ModelSettings, ToolRelease, tool_release
-from toolyard_registry.repository import Repository
-from toolyard_registry.toolbox import Toolbox
+from toolyard_registry.toolbox.collecting import Toolbox
 from toolyard_runtime.http.mcp.offering import Offering
 from toolyard_sdk.events import Limits
 from toolyard_sdk.messages import ToolSpec

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from toolyard_registry.publishing import Manifest, Submission
+from toolyard_registry.published.signing import SignedTool, Statement, sign
+from toolyard_registry.publishing.submissions import Manifest, Submission
 from toolyard_registry.releases import tool_release
-from toolyard_registry.signing import SignedTool, Statement, sign
 from toolyard_sdk.messages import Annotations, ToolSpec
 
 from tests.http.serving import Server, serving

@@ -256,13 +256,13 @@ def _prepare() -> None:
 
 def _code() -> str:
     """Return a digest of everything that decides: results of other code are not taken over."""
-    import toolyard_registry.schemas  # noqa: PLC0415 - to find its folder
+    import toolyard_registry  # noqa: PLC0415 - to find its folder
 
-    package = Path(toolyard_registry.schemas.__file__).parent
+    package = Path(toolyard_registry.__file__).parent
     files = sorted(
         [
             *(package / "sources" / "openapi").glob("*.py"),
-            package / "schemas.py",
+            package / "schemas" / "checking.py",
             HERE / "samples.py",
             HERE / "judge.py",
         ]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from toolyard_registry.schemas import compile_schema
+from toolyard_registry.schemas.checking import compile_schema
 from toolyard_registry.sources.openapi.definitions import BUDGET, HARD_BUDGET, Definitions
 from toolyard_registry.sources.openapi.references import References
 from toolyard_sdk.errors import ArgumentsInvalid

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_registry.schemas import compile_schema
+from toolyard_registry.schemas.checking import compile_schema
 
 from tests.registry.openapi.samples import VARIANTS, matching, sample
 

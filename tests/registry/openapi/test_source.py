@@ -13,8 +13,8 @@ import pytest
 from msgspec import Struct
 from toolyard_registry.sources.openapi.settings import read_settings
 from toolyard_registry.sources.openapi.source import FIRST_WAIT, OpenApiSource, open_source
-from toolyard_registry.supplies import Supplied, with_supplies
-from toolyard_registry.toolbox import open_toolbox
+from toolyard_registry.toolbox.collecting import open_toolbox
+from toolyard_registry.toolbox.supplies import Supplied, with_supplies
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import CLOSED, Egress, EgressGrant
 from toolyard_sdk.errors import ConfigError, EgressRefused, ToolError

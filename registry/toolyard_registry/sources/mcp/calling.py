@@ -29,7 +29,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
 
-from toolyard_registry.schemas import Validator
+from toolyard_registry.schemas.checking import Validator
 from toolyard_registry.sources.mcp.asking import elicited, response
 from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.content import tool_result

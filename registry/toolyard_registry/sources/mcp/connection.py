@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.messages import ToolResult
 
-from toolyard_registry.schemas import Validator
+from toolyard_registry.schemas.checking import Validator
 from toolyard_registry.sources.mcp.asking import DECLINED
 from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import Call, first_fault

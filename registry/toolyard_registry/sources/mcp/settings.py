@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from toolyard_sdk.errors import ConfigError
 
-from toolyard_registry.located_toml import did_you_mean
+from toolyard_registry.toml.located import did_you_mean
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

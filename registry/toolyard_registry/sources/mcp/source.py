@@ -11,7 +11,7 @@ from toolyard_sdk.errors import ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Clock, Secrets, Supply
 
-from toolyard_registry.schemas import SchemaInvalid
+from toolyard_registry.schemas.checking import SchemaInvalid
 from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import ConsentNeeded, SessionOver
 from toolyard_registry.sources.mcp.connection import Connection, Unreachable, reason

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.messages import ToolResult, ToolSpec
 
-from toolyard_registry.schemas import Validator, compile_schema
+from toolyard_registry.schemas.checking import Validator, compile_schema
 
 Caller = Callable[["McpTool", bytes, ToolContext], Awaitable[ToolResult]]
 

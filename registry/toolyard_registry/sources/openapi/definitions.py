@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from toolyard_registry.schemas import SchemaInvalid, compile_schema
+from toolyard_registry.schemas.checking import SchemaInvalid, compile_schema
 from toolyard_registry.sources.openapi.keywords import Schema, Surroundings, translate
 from toolyard_registry.sources.openapi.problems import Problem, Unusable
 from toolyard_registry.sources.openapi.references import References, reference_of

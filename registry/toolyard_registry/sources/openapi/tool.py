@@ -8,7 +8,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, EgressRefused, ToolError
 from toolyard_sdk.messages import Annotations, ToolResult, ToolSpec
 
-from toolyard_registry.schemas import SchemaInvalid, Validator, compile_schema
+from toolyard_registry.schemas.checking import SchemaInvalid, Validator, compile_schema
 from toolyard_registry.sources.openapi.replies import read_reply
 from toolyard_registry.sources.openapi.requests import Plan, write_request
 

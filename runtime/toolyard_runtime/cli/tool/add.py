@@ -77,7 +77,7 @@ def _table(
     name: str, mcp: str, openapi: str, server_json: Path | None, cwd: Path, repository: Path
 ) -> tuple[str, dict[str, Any]]:
     from toolyard_registry.names import NameInvalid, check_name  # noqa: PLC0415 - --help must not wait for it
-    from toolyard_registry.server_json import command_words, read_server, source_of  # noqa: PLC0415 - same
+    from toolyard_registry.sources.server_json import command_words, read_server, source_of  # noqa: PLC0415 - same
 
     if server_json is not None:
         made = source_of(read_server(server_json.read_bytes(), str(server_json)), name)
@@ -110,7 +110,7 @@ def _table(
 
 def _checked(path: Path, name: str) -> str:
     """Return the file's text; raises ConfigError where it cannot be added to."""
-    from toolyard_registry.located_toml import read_text  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.toml.located import read_text  # noqa: PLC0415 - --help must not wait for it
 
     text = read_text(path, shown=REPOSITORY_FILE)
     try:
@@ -163,7 +163,7 @@ class _NoSecrets:
 
 
 def _show(supply: Supply) -> None:
-    from toolyard_registry.lookalikes import flags_of  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.publishing.lookalikes import flags_of  # noqa: PLC0415 - --help must not wait for it
 
     for problem in supply.problems:
         click.echo(f"! {clean(problem)}", err=True)
@@ -178,7 +178,7 @@ def _show(supply: Supply) -> None:
 
 def _write(path: Path, before: str, name: str, table: Mapping[str, Any]) -> None:
     """Add the table at the end of the file, in which everything else stays as it is; raises Failed."""
-    from toolyard_registry.server_json import toml_table  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.sources.server_json import toml_table  # noqa: PLC0415 - --help must not wait for it
 
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     text = before + gap + toml_table(name, table)

@@ -6,9 +6,9 @@ from pathlib import Path
 from shutil import which
 
 from msgspec import Struct
-from toolyard_registry.local_packages import is_package, read_package
-from toolyard_registry.publishing import Manifest
-from toolyard_registry.wheels import WheelRefused, inspect_wheel
+from toolyard_registry.published.wheels import WheelRefused, inspect_wheel
+from toolyard_registry.publishing.submissions import Manifest
+from toolyard_registry.toolbox.local_packages import is_package, read_package
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.tool.workbench import workbench

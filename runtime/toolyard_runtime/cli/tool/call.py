@@ -78,7 +78,7 @@ def call_tool(
 
 
 def _here(name: str, arguments: str, place: Path | None, seconds: float, allow: tuple[str, ...]) -> Called:
-    from toolyard_registry.located_toml import did_you_mean  # noqa: PLC0415 - the registry is heavy; --help must not wait
+    from toolyard_registry.toml.located import did_you_mean  # noqa: PLC0415 - the registry is heavy; --help must not wait
     from toolyard_sdk.testing import call  # noqa: PLC0415 - same
 
     from toolyard_runtime.cli.tool.context import author_context  # noqa: PLC0415 - same

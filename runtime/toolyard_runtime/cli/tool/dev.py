@@ -38,8 +38,8 @@ def dev_tool(
     PATH is the package's folder; without it, the nearest one here or above. A save with a mistake in it is told with
     its file and line, and the tool stays as it was. Talk to it with `toolyard chat` in another terminal.
     """
-    from toolyard_registry.local_packages import is_package, read_package  # noqa: PLC0415 - --help must not wait for it
-    from toolyard_registry.tool_scaffold import scaffold_trial  # noqa: PLC0415 - same
+    from toolyard_registry.scaffolding.tools import scaffold_trial  # noqa: PLC0415 - same
+    from toolyard_registry.toolbox.local_packages import is_package, read_package  # noqa: PLC0415 - --help must not wait for it
 
     from toolyard_runtime.cli.tool.workbench import trial_of  # noqa: PLC0415 - same
 

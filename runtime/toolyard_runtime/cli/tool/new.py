@@ -17,7 +17,7 @@ def new_tool(surroundings: Surroundings, name: str) -> None:
 
     NAME is the new folder, the package and, with '_' for '-', the tool.
     """
-    from toolyard_registry.tool_scaffold import module_name, scaffold_tool  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.scaffolding.tools import module_name, scaffold_tool  # noqa: PLC0415 - --help must not wait for it
 
     target = surroundings.cwd / name
     package = Path(name).name

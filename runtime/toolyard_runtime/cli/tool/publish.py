@@ -30,9 +30,9 @@ def publish_tool(
 
     PACKAGE is the folder with its pyproject.toml, the one around you where it is left out.
     """
-    from toolyard_registry.publishing import Submission  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.published.signing import SignedTool, Statement, sign  # noqa: PLC0415 - same
+    from toolyard_registry.publishing.submissions import Submission  # noqa: PLC0415 - --help must not wait for it
     from toolyard_registry.releases import tool_release  # noqa: PLC0415 - same
-    from toolyard_registry.signing import SignedTool, Statement, sign  # noqa: PLC0415 - same
 
     from toolyard_runtime.cli.tool.building import build, package_folder  # noqa: PLC0415 - same
     from toolyard_runtime.cli.tool.signing_key import key_file, signing_key  # noqa: PLC0415 - same

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from toolyard_registry.signing import KEY_SIZE
+from toolyard_registry.published.signing import KEY_SIZE
 from toolyard_sdk.errors import ConfigError
 
 FILE = "signing.key"

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from toolyard_registry.local_packages import is_package, plugin_names
-from toolyard_registry.local_tools import load_local, own_tools
 from toolyard_registry.plugins import load_plugins
-from toolyard_registry.toolbox import open_toolbox
+from toolyard_registry.toolbox.collecting import open_toolbox
+from toolyard_registry.toolbox.local_packages import is_package, plugin_names
+from toolyard_registry.toolbox.local_tools import load_local, own_tools
 from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Tool

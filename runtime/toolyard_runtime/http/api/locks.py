@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.response import Response
-from toolyard_registry.locks import FILE, make_lock, written
+from toolyard_registry.agents.locks import FILE, make_lock, written
 
 from toolyard_runtime.http.access import only
 from toolyard_runtime.http.api.admin import admin_of

@@ -6,12 +6,12 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
-from toolyard_registry.catalogue import DRAFT, Channel
-from toolyard_registry.compatibility import compare
-from toolyard_registry.differences import spec_differences
+from toolyard_registry.catalogue.storing import DRAFT, Channel
 from toolyard_registry.names import NameInvalid, check_channel
-from toolyard_registry.pins import Changed
 from toolyard_registry.rights import may_publish
+from toolyard_registry.schemas.compatibility import compare
+from toolyard_registry.schemas.differences import spec_differences
+from toolyard_registry.toolbox.pins import Changed
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, WATCHERS, Admin, admin_of, in_house

@@ -8,14 +8,14 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
-from toolyard_registry.differences import spec_differences
-from toolyard_registry.lookalikes import by_looks, flags_of, skeleton
 from toolyard_registry.names import NameInvalid, Reference, check_name, parse
-from toolyard_registry.publishing import Publisher, PublishRefused, Submission
+from toolyard_registry.published.shelf import Entry, Shelf, Unresolved
+from toolyard_registry.published.wheels import inspect_wheel
+from toolyard_registry.publishing.lookalikes import by_looks, flags_of, skeleton
+from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Submission
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import may_publish
-from toolyard_registry.shelf import Entry, Shelf, Unresolved
-from toolyard_registry.wheels import inspect_wheel
+from toolyard_registry.schemas.differences import spec_differences
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.http.access import caller_of, only
@@ -201,7 +201,7 @@ def _fields(record: Struct) -> dict[str, Any]:
 @get("/api/v1/tools/{tool:str}/diff", opt=READERS, summary="Say where two releases of a tool differ")
 async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
     """Compare a release with another one of the same tool, `to`: where they differ, and what that asks of a version."""
-    from toolyard_registry.compatibility import compare  # noqa: PLC0415 - only whoever asks waits for it
+    from toolyard_registry.schemas.compatibility import compare  # noqa: PLC0415 - only whoever asks waits for it
 
     admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "to")
@@ -224,7 +224,7 @@ async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
 @get("/api/v1/tools/{tool:str}/server.json", opt=READERS, summary="Describe a tool for the official MCP registry")
 async def export_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
     """Return a published release as a server.json, under `namespace`."""
-    from toolyard_registry.server_json import written  # noqa: PLC0415 - only whoever asks waits for it
+    from toolyard_registry.sources.server_json import written  # noqa: PLC0415 - only whoever asks waits for it
 
     admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "namespace")

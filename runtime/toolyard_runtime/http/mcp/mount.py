@@ -11,7 +11,7 @@ from typing import Any
 
 from litestar import Litestar, asgi
 from litestar.types import Receive, Scope, Send
-from toolyard_registry.repository import Repository
+from toolyard_registry.agents.repository import Repository
 from toolyard_registry.rights import Rights, may_see
 
 from toolyard_runtime.http.access import end_user_of, only

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
+from toolyard_registry.agents.repository import Repository
 from toolyard_registry.releases import AgentRelease, ToolRelease
-from toolyard_registry.repository import Repository
 from toolyard_sdk.messages import Annotations, ToolSpec
 
 AGENT_PREFIX = "agent_"

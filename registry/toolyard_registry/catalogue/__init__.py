@@ -1,0 +1,1 @@
+"""The registry in SQL: releases, channels, publications and what was decided about definitions."""

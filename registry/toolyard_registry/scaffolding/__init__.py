@@ -1,0 +1,1 @@
+"""New repositories and new tool packages that run at once."""

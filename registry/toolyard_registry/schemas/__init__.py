@@ -1,0 +1,1 @@
+"""JSON Schemas of strangers: checked, compared, and held against what was recorded."""

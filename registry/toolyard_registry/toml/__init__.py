@@ -1,0 +1,1 @@
+"""TOML in which every mistake has a file, a line and a cure."""

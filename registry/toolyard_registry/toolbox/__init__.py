@@ -1,0 +1,1 @@
+"""The tools there are: of plugins, of a repository's own files and of sources, held to what was admitted."""

@@ -1,0 +1,120 @@
+"""Holds tools to the definitions they were admitted with: a plugin or source that presents another one waits; no I/O.
+
+The first definition that a source's tool presents is admitted. Of an installed plugin, another version is the
+operator's own doing and is admitted too; the same version with another definition is not. Of what lies outside this
+process (MCP servers, REST APIs) no other definition is. Tools of the repository's own files follow the files.
+
+While a changed definition waits, agents keep the admitted one, where whatever that takes is taken by the tool as it is
+now; else the tool is held back, and agents that need it are not served.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from toolyard_registry.releases import ToolRelease
+from toolyard_registry.schemas.compatibility import still_callable
+from toolyard_registry.toolbox.collecting import Toolbox
+from toolyard_registry.toolbox.local_tools import LOCAL
+
+Standing = Literal["admitted", "quarantined", "rejected"]
+Place = tuple[str, str]
+"""A source and the name of a tool of it."""
+
+
+class Definition(Struct, frozen=True):
+    """A definition that was presented, and what was decided about it."""
+
+    release: ToolRelease
+    standing: Standing
+    decided_at: int = 0
+    decided_by: str = ""
+
+    @property
+    def place(self) -> Place:
+        return self.release.source, self.release.spec.name
+
+
+class Changed(Struct, frozen=True):
+    """A tool that presents another definition than the admitted one; `kept` says whether agents go on with that."""
+
+    admitted: ToolRelease
+    presented: ToolRelease
+    standing: Standing
+    kept: bool
+
+
+class Held(Struct, frozen=True):
+    """A toolbox as agents may use it, the definitions that are new, and the tools that have changed."""
+
+    box: Toolbox
+    news: tuple[Definition, ...]
+    changed: tuple[Changed, ...]
+
+
+class Pins:
+    """What was admitted, by source and name; `serial` changes with every decision."""
+
+    def __init__(self) -> None:
+        self._admitted: dict[Place, ToolRelease] = {}
+        self._standings: dict[tuple[Place, str], Standing] = {}
+        self.serial = 0
+
+    def learn(self, definitions: Iterable[Definition]) -> None:
+        """Take decisions over, the oldest first."""
+        self.note(definitions)
+        self.serial += 1
+
+    def note(self, definitions: Iterable[Definition]) -> None:
+        """Take over what `held` has found: nothing is another because of it."""
+        for one in definitions:
+            self._standings[one.place, one.release.digest] = one.standing
+            if one.standing == "admitted":
+                self._admitted[one.place] = one.release
+
+    def admitted(self, place: Place) -> ToolRelease | None:
+        """Return the definition that agents are held to."""
+        return self._admitted.get(place)
+
+    def standing(self, release: ToolRelease) -> Standing | None:
+        """Return what was decided about a definition, None for one that is new."""
+        return self._standings.get(((release.source, release.spec.name), release.digest))
+
+    def held(self, box: Toolbox) -> Held:
+        """Return a toolbox in which every tool has its admitted definition or is left out."""
+        tools, releases, held = dict(box.tools), dict(box.releases), dict(box.held)
+        news: list[Definition] = []
+        changed: list[Changed] = []
+        for name, release in box.releases.items():
+            pinned = self._admitted.get((release.source, name))
+            if pinned is None or _may_follow(pinned, release):
+                if not release.source.startswith(LOCAL) and (pinned is None or pinned.digest != release.digest):
+                    news.append(Definition(release, "admitted"))
+                continue
+            standing = self.standing(release)
+            if standing is None:
+                news.append(Definition(release, "quarantined"))
+            kept = still_callable(pinned.spec.input_schema, release.spec.input_schema)
+            changed.append(Changed(pinned, release, standing or "quarantined", kept))
+            if kept:
+                releases[name] = pinned
+            else:
+                del releases[name], tools[name]
+                held[name] = (
+                    f"`{name}` of {release.source} has changed and no longer takes what it was admitted with: see "
+                    f"`toolyard tool diff {name}`, then `toolyard tool admit {name}@{release.digest}`"
+                )
+        if not changed:
+            return Held(box, tuple(news), ())
+        return Held(
+            msgspec.structs.replace(box, tools=tools, releases=releases, held=held), tuple(news), tuple(changed)
+        )
+
+
+def _may_follow(pinned: ToolRelease, release: ToolRelease) -> bool:
+    """Tell whether a definition may take the admitted one's place without anybody being asked."""
+    if pinned.digest == release.digest or release.source.startswith(LOCAL):
+        return True
+    return ":" not in release.source and pinned.version != release.version

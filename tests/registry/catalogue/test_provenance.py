@@ -1,0 +1,64 @@
+"""What hangs on something is found through whatever lies between, once; what agents confuse is found by search."""
+
+from toolyard_registry.catalogue.provenance import Edge, Reached, reached
+from toolyard_registry.publishing.confusions import all_confusable, confusable
+
+from tests.registry.wheels import spec
+
+
+def test_everything_between_is_walked_and_counted_once() -> None:
+    edges: list[Edge] = [
+        (("tool", "weather@0.1.0"), ("agent", "guide@a")),
+        (("tool", "weather@0.1.0"), ("agent", "guide@b")),
+        (("agent", "guide@a"), ("run", "run_1")),
+        (("agent", "guide@b"), ("run", "run_2")),
+        (("run", "run_1"), ("session", "sess_1")),
+        (("run", "run_2"), ("session", "sess_1")),
+        (("run", "run_2"), ("fact", "fact_1")),
+        (("tool", "other@1.0.0"), ("agent", "other@c")),
+    ]
+    assert reached(("tool", "weather@0.1.0"), edges) == (
+        Reached("agent", 2, ("guide@a", "guide@b")),
+        Reached("run", 2, ("run_1", "run_2")),
+        Reached("session", 1, ("sess_1",)),
+        Reached("fact", 1, ("fact_1",)),
+    )
+
+
+def test_nothing_hangs_on_what_nobody_uses() -> None:
+    assert reached(("tool", "weather@0.1.0"), ()) == ()
+
+
+def test_many_things_are_counted_and_some_are_named() -> None:
+    edges: list[Edge] = [(("tool", "t"), ("agent", f"a{number:04}")) for number in range(500)]
+    (found,) = reached(("tool", "t"), edges)
+    assert (found.count, len(found.names)) == (500, 100)
+
+
+OTHERS = (
+    (spec("web_search", "Search the web for pages about something."), "acme"),
+    (spec("calculate", "Compute an arithmetic expression exactly."), "acme"),
+)
+
+
+def test_a_tool_that_says_the_same_is_confusable_and_another_one_is_not() -> None:
+    assert confusable(spec("find_pages", "Search for web pages about something."), "x", OTHERS) == ("web_search",)
+    assert confusable(spec("weather", "Tell how warm it is in a city."), "x", OTHERS) == ()
+
+
+def test_many_new_tools_are_each_confusable_with_what_they_would_be_alone() -> None:
+    new = [
+        spec("find_pages", "Search for web pages about something."),
+        spec("web_search", "Search the web for pages about something."),
+        spec("weather", "Tell how warm it is in a city."),
+        spec("sums", "Compute an arithmetic expression."),
+    ]
+    assert all_confusable(new, "x", OTHERS) == {each.name: confusable(each, "x", OTHERS) for each in new}
+
+
+def test_a_request_that_fits_both_makes_them_confusable() -> None:
+    new = spec("letter", "Write to somebody on paper and send it by post.")
+    others = ((spec("parcel", "Put goods into a box and ship it by post."), "acme"), *OTHERS)
+    assert confusable(new, "x", others) == ()
+    assert confusable(new, "x", others, ["bring this to the post"]) == ("parcel",)
+    assert confusable(new, "x", others, ["write a letter on paper"]) == ()
