@@ -17,7 +17,7 @@ from toolyard_sdk.messages import Message
 
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run import answers, loop
-from toolyard_runtime.run.calling import Asked, InDoubt, Outcome, Returned, execute, misfit
+from toolyard_runtime.run.calling import InDoubt, Outcome, Returned, execute, misfit
 from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
 from toolyard_runtime.run.questions import unfit
@@ -204,12 +204,12 @@ class Acts:
             else:
                 self._return(call, Returned(answers.cancelled_words(call.name), is_error=True), "cancelled")
             return
-        if isinstance(outcome, InDoubt):
-            self._doubt(call, outcome.why)
-        elif isinstance(outcome, Asked):
-            await self._question(call, outcome.question, duration)
-        else:
+        if isinstance(outcome, Returned):
             self._return(call, outcome, outcome.source, duration)
+        elif isinstance(outcome, InDoubt):
+            self._doubt(call, outcome.why)
+        else:
+            await self._question(call, outcome.question, duration)
 
     async def _question(self, call: e.CallHead, question: Question, duration: int) -> None:
         """Let a call wait for a person's answer; a question that cannot be put to one is the call's error."""

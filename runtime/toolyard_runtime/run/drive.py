@@ -9,7 +9,7 @@ parallel calls get tasks of their own. Whatever comes from outside is folded at 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -44,6 +44,13 @@ class Driver:
             loop.HandOver: self._acts.hand_over,
             loop.Abort: self._abort,
             loop.AbortModel: self._abort,
+        }
+        self._in_time: dict[type, Callable[[Any], Coroutine[Any, Any, None]]] = {
+            loop.Think: self._turns.think,
+            loop.Execute: self._execute,
+            loop.Ask: self._ask,
+            loop.Park: self._park,
+            loop.Finish: self._finish,
         }
         self._todo: deque[loop.Effect] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -108,24 +115,22 @@ class Driver:
         self._todo.extend(self.log.append(event))
 
     async def _perform(self, effect: loop.Effect) -> None:
-        match effect:
-            case loop.Think():
-                await self._turns.think(effect)
-            case loop.Execute(call=call):
-                if len(self.log.state.calls) > 1:  # the turn's other calls must not wait for this one
-                    self._tasks[call.call] = asyncio.create_task(self._execute_beside(effect))
-                else:
-                    await self._acts.execute(effect)
-            case loop.Ask():
-                self._acts.ask(effect)
-                if self._tasks or self._todo:  # the question must be answerable while other calls still run
-                    await self.log.commit("full")
-            case loop.Park():
-                await self._park(effect)
-            case loop.Finish():
-                await self._finish(effect)
-            case _:
-                self._at_once[type(effect)](effect)
+        at_once = self._at_once.get(type(effect))
+        if at_once is not None:
+            at_once(effect)
+        else:
+            await self._in_time[type(effect)](effect)
+
+    async def _execute(self, effect: loop.Execute) -> None:
+        if len(self.log.state.calls) > 1:  # the turn's other calls must not wait for this one
+            self._tasks[effect.call.call] = asyncio.create_task(self._execute_beside(effect))
+        else:
+            await self._acts.execute(effect)
+
+    async def _ask(self, effect: loop.Ask) -> None:
+        self._acts.ask(effect)
+        if self._tasks or self._todo:  # the question must be answerable while other calls still run
+            await self.log.commit("full")
 
     async def _execute_beside(self, effect: loop.Execute) -> None:
         try:

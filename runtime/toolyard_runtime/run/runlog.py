@@ -7,7 +7,7 @@ anything.
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -37,12 +37,7 @@ DURABLE_AFTER = 0.05
 UNSALTED = committer(b"")
 """Stands in for a run's own commitments until its salt is made or read."""
 
-NOTED = frozenset(
-    {e.PolicyDecided, e.ApprovalDecided, e.ToolsOffered, e.ToolReturned, e.InputRequested, e.InputProvided}
-)
-"""Events of which later steps look something up."""
-
-UNTIL_DURABLE = (e.ApprovalRequested, e.InputRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished)
+UNTIL_DURABLE = frozenset({e.ApprovalRequested, e.InputRequested, e.ClientToolsRequested, e.RunParked, e.RunFinished})
 """Events that readers see only once they are durable: they name what somebody may answer, or say that it is over."""
 
 
@@ -237,7 +232,7 @@ class RunLog:
         self.state, effects = loop.step(self.state, event)
         self._tail = self.services.journal.append(self.tx, self._tail, (event,))
         self._pending = True
-        self._publish(self.transcript.fold(event), until_durable=isinstance(event, UNTIL_DURABLE))
+        self._publish(self.transcript.fold(event), until_durable=type(event) in UNTIL_DURABLE)
         self._note(event)
         if len(self.state.items) > self._windowed:
             self._extend_window()
@@ -245,23 +240,32 @@ class RunLog:
 
     def _note(self, event: e.RunEvent) -> None:
         """Keep what later steps look up: what was decided about a call, what was offered, and what was found."""
-        if type(event) not in NOTED:
-            return
-        if isinstance(event, e.PolicyDecided) and event.call is not None:
+        note = NOTED.get(type(event))
+        if note is not None:
+            note(self, event)
+
+    def _note_ruling(self, event: e.PolicyDecided) -> None:
+        if event.call is not None:
             self.rulings[event.call] = event
-        elif isinstance(event, e.ApprovalDecided):
-            self.verdicts[event.call] = event
-        elif isinstance(event, e.InputRequested):
-            self.questions.setdefault(event.call, []).append((event, None))
-        elif isinstance(event, e.InputProvided):
-            asked = self.questions.get(event.call, [])
-            asked[:] = [(one, event if one.request == event.request else given) for one, given in asked]
-        elif isinstance(event, e.ToolsOffered):
-            self.offered = event
-        elif isinstance(event, e.ToolReturned):
+
+    def _note_verdict(self, event: e.ApprovalDecided) -> None:
+        self.verdicts[event.call] = event
+
+    def _note_question(self, event: e.InputRequested) -> None:
+        self.questions.setdefault(event.call, []).append((event, None))
+
+    def _note_answer(self, event: e.InputProvided) -> None:
+        asked = self.questions.get(event.call, [])
+        asked[:] = [(one, event if one.request == event.request else given) for one, given in asked]
+
+    def _note_offer(self, event: e.ToolsOffered) -> None:
+        self.offered = event
+
+    def _note_result(self, event: e.ToolReturned) -> None:
+        if event.found:
             self.found += event.found
-            if event.whole is not None:
-                self.whole[event.call] = event.whole.n
+        if event.whole is not None:
+            self.whole[event.call] = event.whole.n
 
     def answers(self, call: int) -> tuple[tuple[Question, Answer], ...]:
         """Return what a call has asked a person and what was said, in that order; erased answers decline."""
@@ -365,3 +369,14 @@ class RunLog:
     def now(self) -> int:
         """Return UTC microseconds."""
         return self.services.clock.now()
+
+
+NOTED: dict[type, Callable[[RunLog, Any], None]] = {
+    e.PolicyDecided: RunLog._note_ruling,  # noqa: SLF001 - the table belongs to the class above it
+    e.ApprovalDecided: RunLog._note_verdict,  # noqa: SLF001
+    e.InputRequested: RunLog._note_question,  # noqa: SLF001
+    e.InputProvided: RunLog._note_answer,  # noqa: SLF001
+    e.ToolsOffered: RunLog._note_offer,  # noqa: SLF001
+    e.ToolReturned: RunLog._note_result,  # noqa: SLF001
+}
+"""Events of which later steps look something up."""
