@@ -2,8 +2,9 @@
 
 A block whose first line is a comment with a path is that file of the agent repository. A console block is typed line by
 line; what stands below a command, or in a text block right after it, has to come out, line by line and in this order,
-up to what differs from run to run (ids, times, addresses). `...` stands for lines that are left out, and for the rest
-of a line at its end. All Python of a page that is no file is one script, run where its last block stands. Knows no page.
+up to what differs from run to run (ids, times, addresses). `...` stands for lines that are left out, and at
+its end for the rest of a line. All Python of a page that is no file is one script, run where its last block stands.
+Knows no page.
 """
 
 import json

@@ -23,7 +23,7 @@ TYPED = {
     "uv sync --locked": "",
     "uv run --locked pytest": "",
     "source .venv/bin/activate": "",
-    "uv run pytest": f"{sys.executable} -m pytest -p no:asyncio -p no:cacheprovider",
+    "python -m pytest": f"{sys.executable} -m pytest -p no:asyncio -p no:cacheprovider",
 }
 """Commands that get or test the program itself: this is a test of it."""
 
