@@ -204,7 +204,19 @@ async def composed(
             return copies_beside(database.path) if database.path is not None else ()
 
         admin = Admin(
-            engine, approving, keys, tenants, eraser, agents, services, safe, registry, sources, database.scrub, copies
+            engine,
+            approving,
+            keys,
+            tenants,
+            eraser,
+            agents,
+            services,
+            safe,
+            registry,
+            sources,
+            others,
+            database.scrub,
+            copies,
         )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],

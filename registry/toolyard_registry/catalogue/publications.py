@@ -75,6 +75,8 @@ YANKED = select(RELEASE_STATE.c.tenant, RELEASE_STATE.c.name, RELEASE_STATE.c.ve
     RELEASE_STATE.c.state == "yanked", _newest()
 )
 
+ALL = select(PUBLICATION.c.tenant, PUBLICATION.c.name, PUBLICATION.c.version, PUBLICATION.c.body)
+
 
 def _published() -> Select[Any]:
     return (
@@ -176,6 +178,12 @@ class Publications:
     async def yanked(self) -> tuple[tuple[str, str, str, str], ...]:
         """Return (tenant, name, version, message) of every release that is withdrawn, of all tenants."""
         return tuple((row[0], row[1], row[2], row[3]) for row in await self._database.scan(YANKED))
+
+    async def wheels(self) -> frozenset[str]:
+        """Return the SHA-256 (in hex) of every wheel that a release of any tenant is in, but for those withdrawn."""
+        gone = {row[:3] for row in await self.yanked()}
+        rows = await self._database.scan(ALL)
+        return frozenset(_decode(row[3]).wheel for row in rows if (row[0], row[1], row[2]) not in gone)
 
 
 _decode = msgspec.json.Decoder(Publication).decode

@@ -110,12 +110,18 @@ class Environments:
         found = [made for name in names if (made := self._found(name)) is not None]
         return tuple(sorted(found, key=lambda made: made.made_at, reverse=True))
 
-    def prune(self, keep: Collection[str] = ()) -> tuple[Environment, ...]:
-        """Remove every environment but those of the wheels in `keep` (SHA-256 in hex), and return what was removed.
+    def unwanted(self, keep: Collection[str] = ()) -> tuple[Environment, ...]:
+        """Return every environment but those of the wheels in `keep` (SHA-256 in hex), and those that nobody finds.
 
-        One that is being used by a process goes too: call it when nothing runs, or name what is in use.
+        Nobody finds one any more that was made with another Python, or by another way to find what wheels need.
         """
-        gone = tuple(made for made in self.all() if made.sha256 not in keep)
+        return tuple(
+            made for made in self.all() if made.sha256 not in keep or made.folder.name != self._name(made.sha256)
+        )
+
+    def prune(self, keep: Collection[str] = (), using: Collection[str] = ()) -> tuple[Environment, ...]:
+        """Remove what is `unwanted`, and return it; an environment of a wheel in `using` stays."""
+        gone = tuple(made for made in self.unwanted(keep) if made.sha256 not in using)
         for made in gone:
             dying = made.folder.with_name(f"{made.folder.name}.gone.{os.getpid()}")
             made.folder.rename(dying)

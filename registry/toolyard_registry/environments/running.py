@@ -46,6 +46,11 @@ class Running:
         self._places: dict[str, _Place] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def wheels(self) -> frozenset[str]:
+        """The wheels that are served now, by their SHA-256."""
+        return frozenset(self._places)
+
     def foresee(self, wheel: Path, sha256: str) -> None:
         """Start what will be wanted, where there is room."""
         if sha256 in self._places or len(self._places) < self._limits.most_running:

@@ -69,6 +69,11 @@ class OtherReleases:
         self._opening = asyncio.Lock()
         self._running = Running(self._start, limits)
 
+    @property
+    def using(self) -> frozenset[str]:
+        """The wheels whose environments processes run in, by their SHA-256."""
+        return self._running.wheels
+
     def tool(self, release: ToolRelease, wheel: Path, sha256: str) -> "OtherRelease":
         """Return a tool of a release whose wheel this is; what serves it begins to be made where there is room."""
         self._running.foresee(wheel, sha256)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from toolyard_registry.environments.building import Environments, Index
+from toolyard_registry.agents.locks import FILE as LOCK
+from toolyard_registry.agents.locks import read_lock
+from toolyard_registry.environments.building import Environment, Environments, Index
 from toolyard_registry.environments.running import Crowded, Limits
 from toolyard_registry.published.wheels import WheelRefused, inspect_wheel
 from toolyard_registry.releases import ToolRelease
@@ -87,6 +89,28 @@ class Others:
         except NotServed as error:
             _log.warning("published unchecked: %s", error)
         return None
+
+    async def prune(self, *, dry_run: bool = False) -> tuple[Environment, ...]:
+        """Remove the environments that nothing published or locked refers to, and return them.
+
+        Those that processes run in stay. With `dry_run` nothing is removed. Raises ConfigError for a lock that nobody
+        can read.
+        """
+        keep = await self._registry.publications.wheels() | await asyncio.to_thread(self._locked)
+        using = self._house.using if self._house is not None else frozenset()
+        if dry_run:
+            unwanted = await asyncio.to_thread(self._environments.unwanted, keep)
+            return tuple(made for made in unwanted if made.sha256 not in using)
+        return await asyncio.to_thread(self._environments.prune, keep, using)
+
+    def _locked(self) -> frozenset[str]:
+        """Return the wheels that agent.lock names."""
+        path = self._folder / LOCK
+        if not path.exists():
+            return frozenset()
+        lock = read_lock(path.read_text())
+        tools = (tool for agent in lock.agents.values() for tool in agent.tools.values())
+        return frozenset(tool.wheel.removeprefix("sha256:") for tool in tools if tool.wheel)
 
     async def close(self) -> None:
         """End every process, and stop making environments."""

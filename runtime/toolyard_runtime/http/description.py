@@ -21,6 +21,7 @@ from toolyard_runtime.http.access import OPEN
 from toolyard_runtime.http.api import (
     approvals,
     doubts,
+    environments,
     erasures,
     inputs,
     keys,
@@ -209,6 +210,7 @@ TABLE: dict[str, Described] = {
     "GET /api/v1/quarantine": Described(Page(shapes.WaitingDefinition), also=(400,)),
     "POST /api/v1/quarantine/{tool}": Described(shapes.DecidedDefinition, tool_changes.Decide, also=(404, 409)),
     "GET /api/v1/lock": Described(shapes.LockText, also=(400, 409)),
+    "POST /api/v1/environments/prune": Described(shapes.PrunedEnvironments, environments.Prune, also=(409,)),
     "GET /api/v1/audit": Described(
         Page(AuditRecord),
         query=(

@@ -355,6 +355,21 @@ class LockText(Struct):
     text: str
 
 
+class RemovedEnvironment(Struct):
+    """An environment, by the wheel that it was made of; `made_at` in UTC seconds."""
+
+    wheel: str
+    sha256: str
+    made_at: int
+
+
+class PrunedEnvironments(Struct):
+    """What was removed, or would be."""
+
+    dry_run: bool
+    removed: list[RemovedEnvironment]
+
+
 class ServerJsonObject(Struct):
     """A server.json of the official MCP registry."""
 

@@ -12,6 +12,7 @@ from toolyard_registry.publishing.submissions import Manifest, Submission
 from toolyard_registry.releases import tool_release
 from toolyard_sdk.messages import Annotations, ToolSpec
 
+from tests.http.expecting import refused
 from tests.http.serving import Server, serving
 from tests.registry.environments.packages import build_greeter, build_sdk
 
@@ -30,6 +31,8 @@ GREET = ToolSpec(
 )
 AGENT = 'instructions = "Greet."\ntools = ["greet@{version}"]\n[limits]\ntool_seconds = 200\n'
 PATIENCE = 200.0
+SETTINGS = "check_published = false\nidle_seconds = 0.2\n"
+PRUNE = "/api/v1/environments/prune"
 
 
 def publish(server: Server, folder: Path, version: str, greeting: str) -> None:
@@ -61,7 +64,7 @@ def answer_of(server: Server, agent: str) -> str:
 
 def test_two_agents_pinned_to_two_versions_answer_side_by_side(tmp_path: Path) -> None:
     links = build_sdk(tmp_path / "sdk")
-    settings = f'[environments]\nfind_links = ["{links}"]\n[plugins.greeter]\nmood = "merry"\n'
+    settings = f'[environments]\nfind_links = ["{links}"]\n{SETTINGS}[plugins.greeter]\nmood = "merry"\n'
     with serving(tmp_path, settings, environment=dict(os.environ)) as server:
         publish(server, tmp_path, "1.0.0", "Hello")
         publish(server, tmp_path, "2.0.0", "Good day")
@@ -71,3 +74,19 @@ def test_two_agents_pinned_to_two_versions_answer_side_by_side(tmp_path: Path) -
             until_asked(server, name)
         assert "Hello, Bo! [default None merry]" in answer_of(server, "old")
         assert "Good day, Bo! [default None merry]" in answer_of(server, "new")
+        what_nothing_refers_to_is_removed_and_nothing_else(server)
+        assert "Good day, Bo! [default None merry]" in answer_of(server, "new")
+
+
+def what_nothing_refers_to_is_removed_and_nothing_else(server: Server) -> None:
+    refused(server.client(server.tenant(), "operator").ask("POST", PRUNE, {}), 403, "Authorization")
+    assert server.house.post(PRUNE, {"dry_run": True})["removed"] == []
+    server.house.post("/api/v1/tools/greet/state", {"version": "1.0.0", "state": "yanked", "message": "rude"})
+    deadline = time.monotonic() + PATIENCE
+    while not (seen := server.house.post(PRUNE, {"dry_run": True})["removed"]):  # it is in use until it was idle
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert server.house.post(PRUNE, {})["removed"] == seen
+    assert [each["wheel"] for each in seen] == ["toolyard_greeter-1.0.0-py3-none-any.whl"]
+    (kept,) = server.root.parent.glob("*/environments/*/environment.json")
+    assert b"toolyard_greeter-2.0.0" in kept.read_bytes()

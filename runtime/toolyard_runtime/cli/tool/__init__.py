@@ -9,6 +9,7 @@ from toolyard_runtime.cli.tool.dev import dev_tool
 from toolyard_runtime.cli.tool.export import export_tool
 from toolyard_runtime.cli.tool.listing import diff_tool, list_tools, show_tool
 from toolyard_runtime.cli.tool.new import new_tool
+from toolyard_runtime.cli.tool.prune import prune_tools
 from toolyard_runtime.cli.tool.publish import publish_tool
 from toolyard_runtime.cli.tool.search import search_tools
 from toolyard_runtime.cli.tool.standing import (
@@ -44,6 +45,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tool_badge,
     add_tools,
     export_tool,
+    prune_tools,
 )
 """In the order of a tool's life. Each command's module stands beside this one."""
 

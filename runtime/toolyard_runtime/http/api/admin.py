@@ -11,6 +11,7 @@ from toolyard_sdk.ids import read
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.others import Others
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_see, sees_all
 from toolyard_runtime.engine.sources import Sources
@@ -50,6 +51,7 @@ class Admin(Struct, frozen=True):
     safe: Safe
     registry: Registry
     sources: Sources
+    others: Others
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
     tool_search: ToolSearch = msgspec.field(default_factory=ToolSearch)
