@@ -1,6 +1,7 @@
 """Composes the server: the one place where adapters are chosen and everything is wired; listens to nothing."""
 
 import contextlib
+import functools
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -65,6 +66,7 @@ from toolyard_runtime.store.schema import copies_beside
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.usage.replay import Replaying
+from toolyard_runtime.usage.requests import recent_requests
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
 DEFAULT_TENANT = "default"
@@ -171,6 +173,7 @@ async def composed(
             installed=lambda: agents.repository.toolbox.releases,
             replay=Replaying(database, clock),
             check=others.definitions if config.environments.check_published else no_check,
+            requests=functools.partial(recent_requests, database),
         )
 
         def visible(segment: Segment) -> str:

@@ -1,6 +1,6 @@
 """Tells which tools an agent would take for each other, by what finds them in a search; knows no catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from toolyard_sdk.messages import ToolSpec
 
@@ -31,7 +31,10 @@ def confusable(
 
 
 def all_confusable(
-    specs: Iterable[ToolSpec], source: str, others: Iterable[tuple[ToolSpec, str]]
+    specs: Iterable[ToolSpec],
+    source: str,
+    others: Iterable[tuple[ToolSpec, str]],
+    requests: Sequence[str] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Return for each of many new tools of one source what `confusable` says, reading the others once."""
     known = {other.name: (other, origin) for other, origin in others}
@@ -39,7 +42,7 @@ def all_confusable(
     found = {}
     for spec in specs:
         search.remove(spec.name)
-        found[spec.name] = _found(search, spec, source)
+        found[spec.name] = _found(search, spec, source, requests)
         if spec.name in known:
             other, origin = known[spec.name]
             search.add(other.name, document(other, origin))
