@@ -130,3 +130,11 @@ def test_a_command_of_a_plugin_appears_and_a_failing_plugin_is_named(tmp_path: P
     assert "no such luck" in shown.out
     assert as_process("greet", PYTHONPATH=str(tmp_path)).out == "hello from a plugin\n"
     assert "Serve every agent" in as_process("serve", "--help", PYTHONPATH=str(tmp_path)).out
+
+
+def test_the_help_of_tools_lists_every_command_with_its_whole_line() -> None:
+    out = toolyard("tool", "--help").out
+    group = program.commands.get("tool") or program.get_command(click.Context(program), "tool")
+    assert isinstance(group, click.Group)
+    assert all(f"\n  {name} " in out for name in group.commands)
+    assert "..." not in out.partition("Write:")[2]

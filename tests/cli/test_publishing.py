@@ -116,8 +116,12 @@ def test_a_source_is_added_with_what_is_there_left_as_it_was(bench: Bench, tmp_p
     server = tmp_path / "server.json"
     server.write_text(
         '{"name":"io.github.acme/never","description":"x","version":"1.0.0","packages":[{"registryType":"pypi",'
-        '"identifier":"never","transport":{"type":"stdio"},"runtimeHint":"toolyard-no-such-program"}]}'
+        '"identifier":"never","transport":{"type":"stdio"},"runtimeHint":"python3"}]}'
     )
+    asked = bench.run("tool", "add", "--server-json", str(server))
+    assert (asked.code, "It is started by: python3 never" in asked.out) == (1, True), asked
+    assert settings.read_text() == before
+    assert "'we ird' is no name of a source" in bench.run("tool", "add", "we ird", "--server-json", str(server)).err
     added = bench.run("tool", "add", "--server-json", str(server), "--yes")
     assert added.code == 0, added
     after = settings.read_text()
@@ -125,6 +129,8 @@ def test_a_source_is_added_with_what_is_there_left_as_it_was(bench: Bench, tmp_p
     assert '[sources.never]\nkind = "mcp"' in after
     assert "is there already" in bench.run("tool", "add", "--server-json", str(server), "--yes").err
     assert "say one of" in bench.run("tool", "add", "x").err
+    taken = bench.run("tool", "add", "clock", "--mcp", "https://clock.example.org/mcp", "--yes")
+    assert "a plugin or a tool file is called clock already" in taken.err
     settings.write_text(before)
 
 

@@ -33,7 +33,7 @@ COMMANDS = (
     Entry("Decide", "answer", "answer:answer_question", "Answer what a tool asks a person."),
     Entry("Decide", "doubt", "doubt:doubt", "Settle calls of which nobody knows whether they happened."),
     Entry("Decide", "stop", "stop:stop", "Stop an agent, a tool or a tenant before its next effect."),
-    Entry("Tools", "lock", "lock:lock", "Pin what the agents of a repository use by digest."),
+    Entry("Tools", "lock", "lock:lock", "Pin every agent, tool, prompt and policy by digest in agent.lock."),
     Entry("Tools", "tool", "tool:tool", "Write, publish, look at and withdraw tools."),
     Entry("Administer", "key", "key:key", "Create, list and revoke API keys."),
     Entry("Administer", "tenant", "tenant:tenant", "Create, list and revoke tenants."),

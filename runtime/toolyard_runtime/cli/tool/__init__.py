@@ -24,33 +24,32 @@ from toolyard_runtime.cli.tool.standing import (
 from toolyard_runtime.cli.tool.test import test_tool
 from toolyard_runtime.cli.tool.usage import tool_usage
 
-COMMANDS: tuple[click.Command, ...] = (
-    new_tool,
-    dev_tool,
-    call_tool,
-    test_tool,
-    tool_usage,
-    search_tools,
-    publish_tool,
-    list_tools,
-    show_tool,
-    diff_tool,
-    move_tool,
-    deprecate_tool,
-    yank_tool,
-    restore_tool,
-    waiting_tools,
-    admit_tool,
-    reject_tool,
-    tool_badge,
-    add_tools,
-    export_tool,
-    prune_tools,
+SECTIONS: tuple[tuple[str, tuple[click.Command, ...]], ...] = (
+    ("Write", (new_tool, dev_tool, call_tool, test_tool)),
+    ("Publish", (publish_tool, move_tool, deprecate_tool, yank_tool, restore_tool, prune_tools)),
+    ("Look", (list_tools, show_tool, diff_tool, search_tools, tool_usage, tool_badge)),
+    ("From elsewhere", (add_tools, export_tool, waiting_tools, admit_tool, reject_tool)),
 )
-"""In the order of a tool's life. Each command's module stands beside this one."""
+"""In the order of a tool's life, as `toolyard tool --help` lists them. Each command's module stands beside this one."""
+
+COMMANDS = tuple(command for _, commands in SECTIONS for command in commands)
+_LINE = 120
+"""Letters of a command's line in the list; the terminal breaks it where it must."""
 
 
-@click.group()
+class Life(click.Group):
+    """A click group that lists its commands under headings."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write each heading with its commands, and all of their lines."""
+        width = max(len(command.name or "") for command in COMMANDS)
+        for heading, commands in SECTIONS:
+            with formatter.section(heading):
+                rows = [((command.name or "").ljust(width), command.get_short_help_str(_LINE)) for command in commands]
+                formatter.write_dl(rows)
+
+
+@click.group(cls=Life)
 def tool() -> None:
     """Write, publish, look at and withdraw tools."""
 

@@ -1,6 +1,7 @@
 """`toolyard tool add`: a server or an API becomes a `[sources.NAME]` table, once it has shown what it offers."""
 
 import asyncio
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,9 @@ def add_tools(
         name, table = _table(name, mcp, openapi, server_json, surroundings.cwd, repository)
         if prefix is not None:
             table = {**table, "prefix": prefix}
-        before = _checked(repository / REPOSITORY_FILE, name)
+        before = _checked(repository, name)
+        if server_json is not None and "command" in table and not yes:
+            click.confirm(f"It is started by: {clean(shlex.join(table['command']))}\nStart it?", abort=True)
         supply = asyncio.run(_opened(name, table, repository))
     except ConfigError as error:
         raise Failed(str(error)) from error
@@ -76,8 +79,11 @@ def add_tools(
 def _table(
     name: str, mcp: str, openapi: str, server_json: Path | None, cwd: Path, repository: Path
 ) -> tuple[str, dict[str, Any]]:
-    from toolyard_registry.names import NameInvalid, check_name  # noqa: PLC0415 - --help must not wait for it
-    from toolyard_registry.sources.server_json import command_words, read_server, source_of  # noqa: PLC0415 - same
+    from toolyard_registry.sources.server_json import (  # noqa: PLC0415 - --help must not wait for it
+        command_words,
+        read_server,
+        source_of,
+    )
 
     if server_json is not None:
         made = source_of(read_server(server_json.read_bytes(), str(server_json)), name)
@@ -87,13 +93,10 @@ def _table(
             raise ConfigError(
                 f"it also needs {', '.join(made.missing)}: fill them in by hand, as docs/registry.md says"
             )
-        return made.name, made.table
+        return _source_name(made.name), made.table
     if not name:
         raise ConfigError("give it a name: toolyard tool add NAME ...")
-    try:
-        check_name(name, "name of a source")
-    except NameInvalid as error:
-        raise ConfigError(str(error)) from error
+    _source_name(name)
     if mcp:
         remote = mcp.startswith(("http://", "https://"))
         return name, {"kind": "mcp", **({"url": mcp} if remote else {"command": command_words(mcp)})}
@@ -108,17 +111,30 @@ def _table(
         raise ConfigError(f"copy it into the repository first, say to {repository / 'tools'}", path=openapi) from None
 
 
-def _checked(path: Path, name: str) -> str:
-    """Return the file's text; raises ConfigError where it cannot be added to."""
-    from toolyard_registry.toml.located import read_text  # noqa: PLC0415 - --help must not wait for it
+def _source_name(name: str) -> str:
+    from toolyard_registry.names import NameInvalid, check_name  # noqa: PLC0415 - --help must not wait for it
 
-    text = read_text(path, shown=REPOSITORY_FILE)
+    try:
+        return check_name(name, "name of a source")
+    except NameInvalid as error:
+        raise ConfigError(str(error)) from error
+
+
+def _checked(repository: Path, name: str) -> str:
+    """Return the text of the repository's file; raises ConfigError where it cannot be added to."""
+    from toolyard_registry.plugins import load_plugins  # noqa: PLC0415 - --help must not wait for it
+    from toolyard_registry.toml.located import read_text  # noqa: PLC0415 - same
+
+    text = read_text(repository / REPOSITORY_FILE, shown=REPOSITORY_FILE)
     try:
         known = tomllib.loads(text).get("sources", {})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", path=REPOSITORY_FILE) from error
     if name in known:
         raise ConfigError(f"[sources.{name}] is there already; choose another name", path=REPOSITORY_FILE)
+    taken = {plugin.name for plugin in load_plugins().loaded} | {file.stem for file in repository.glob("tools/*.py")}
+    if name in taken:
+        raise ConfigError(f"a plugin or a tool file is called {name} already; choose another name for the source")
     return text
 
 
@@ -167,7 +183,7 @@ def _show(supply: Supply) -> None:
 
     for problem in supply.problems:
         click.echo(f"! {clean(problem)}", err=True)
-    click.echo(f"It offers {len(supply.tools)} tools:")
+    click.echo(f"It offers {len(supply.tools)} tool{'' if len(supply.tools) == 1 else 's'}:")
     for tool in supply.tools[:_SHOWN]:
         click.echo(f"  {clean(tool.spec.name)}: {one_line(tool.spec.description, _WIDTH)}")
         for flag in flags_of(tool.spec):

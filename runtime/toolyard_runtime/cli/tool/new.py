@@ -37,5 +37,6 @@ Next:
   cd {name}
   toolyard tool call {tool} '{{"city": "Oslo"}}'
   toolyard tool test                      what a model sees of it, and what is wrong with it
-  toolyard tool dev                       serve it; every save is in an open chat's next call"""
+  toolyard tool dev                       serve it; every save is in an open chat's next call
+  toolyard tool publish                   put it into a server's registry, by version"""
     )
