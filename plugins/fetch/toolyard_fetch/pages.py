@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from lxml import etree  # type: ignore[import-untyped] # it ships no types
-
 from toolyard_fetch.markdown import Markdown
 
 SKIPPED = frozenset(
@@ -28,6 +26,8 @@ _SPACE = re.compile(r"[ \t\n\f\r]+")
 
 def page_text(html: str, url: str) -> tuple[str, str]:
     """Return a page's title and its text as Markdown, with addresses of links made whole by `url`."""
+    from lxml import etree  # type: ignore[import-untyped] # noqa: PLC0415 - 5 MB that who reads no page need not load
+
     data = html.encode("utf-8", "replace")
     if _is_hostile(data):
         return "", _SPACE.sub(" ", _ANY_TAG.sub(" ", html)).strip()

@@ -17,19 +17,22 @@ class ToolSearch:
 
     def __init__(self) -> None:
         self._of: Mapping[str, ToolRelease] | None = None
-        self._search = Search()
+        self._search: Search | None = None
         self._making = asyncio.Lock()
 
     async def find(
         self, releases: Mapping[str, ToolRelease], text: str, limit: int, sees: Callable[[str], bool]
     ) -> tuple[tuple[str, float], ...]:
         """Return (name, score) of at most `limit` tools that fit a text and that `sees` holds, the best first."""
-        if releases is not self._of:
-            async with self._making:
-                if releases is not self._of:
-                    self._search, self._of = await asyncio.to_thread(_index, releases), releases
-        scores = self._search.scores(text[:LONGEST])
+        scores = (await self._of_now(releases)).scores(text[:LONGEST])
         return ranked({name: score for name, score in scores.items() if sees(name)}, limit)
+
+    async def _of_now(self, releases: Mapping[str, ToolRelease]) -> Search:
+        """Return the index of these tools, made in a thread where it is not there."""
+        async with self._making:
+            if self._search is None or releases is not self._of:
+                self._search, self._of = await asyncio.to_thread(_index, releases), releases
+            return self._search
 
 
 def _index(releases: Mapping[str, ToolRelease]) -> Search:
