@@ -16,6 +16,13 @@ from toolyard_sdk.errors import ConfigError
 
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 
+_STARTERS = {
+    "npm": frozenset({"npx", "bunx"}),
+    "oci": frozenset({"docker", "podman"}),
+    "pypi": frozenset({"uvx", "python", "python3"}),
+}
+"""What may start a package of each kind: a file of a stranger names no other program."""
+
 _LONGEST = 100
 _NAMESPACE = re.compile(r"[a-zA-Z0-9.-]{1,120}\Z")
 _PLACE = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
@@ -142,6 +149,7 @@ def _local(server: ServerJson, made: _Making) -> dict[str, Any] | None:
         started = _STARTS.get(package.registry_type)
         if package.transport.type != "stdio" or started is None:
             continue
+        _check_package(server.name, package)
         command = [
             *started(package, tuple(_words(package.runtime_arguments, made))),
             *_words(package.package_arguments, made),
@@ -149,6 +157,18 @@ def _local(server: ServerJson, made: _Making) -> dict[str, Any] | None:
         env = _named(package.environment_variables, made)
         return {"command": command} | ({"env": env} if env else {})
     return None
+
+
+def _check_package(server: str, package: Package) -> None:
+    """Refuse what would start something else than the package; raises ConfigError."""
+    known = _STARTERS[package.registry_type]
+    if package.runtime_hint and package.runtime_hint not in known:
+        raise ConfigError(
+            f"{server} wants to be started by {package.runtime_hint[:80]!r}, and not by {' or '.join(sorted(known))}: "
+            "write its [sources.NAME] by hand where you trust that"
+        )
+    if not package.identifier or package.identifier.startswith("-") or package.version.startswith("-"):
+        raise ConfigError(f"{server} names the package {package.identifier[:80]!r}, which can be none")
 
 
 def _named(inputs: Iterable[Input], made: _Making) -> dict[str, str]:

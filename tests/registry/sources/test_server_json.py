@@ -1,6 +1,7 @@
 """A server.json becomes the table of a source, and a published tool becomes a server.json that fits its schema."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def test_what_a_person_has_to_say_is_named() -> None:
 def test_what_can_be_neither_reached_nor_started_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="neither reached nor started"):
         described(**parts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "identifier", "more", "words"),
+    [
+        ("npm", "weather", {"runtimeHint": "/bin/sh"}, "wants to be started by '/bin/sh', and not by bunx or npx"),
+        ("oci", "weather", {"runtimeHint": "npx"}, "not by docker or podman"),
+        ("npm", "-c=touch x", {}, "names the package '-c=touch x', which can be none"),
+        ("oci", "-v=/:/host", {}, "which can be none"),
+        ("pypi", "--index-url=http://evil", {}, "which can be none"),
+        ("pypi", "", {}, "which can be none"),
+    ],
+)
+def test_a_file_starts_nothing_but_its_package(kind: str, identifier: str, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        described(packages=[package(kind, identifier, **more)])
 
 
 @pytest.mark.parametrize(
