@@ -242,17 +242,6 @@ def test_tools_that_agents_would_confuse_are_named(author: Client) -> None:
     assert "convert_time" in tool["confusable"]
 
 
-def test_tools_that_one_request_of_the_own_tenant_fits_are_confusable(server: Server, tenant: str) -> None:
-    other = server.client(server.tenant(), "author")
-    for author in (server.client(tenant, "author"), other):
-        publish(author, "0.1.0", spec(name="parcel", description="Put goods into a box and ship it by post."))
-    user = server.client(tenant, "user")
-    user.finished(user.start("bring this to the post"))
-    letter = spec(name="letter", description="Write to somebody on paper, then send the sheet in an envelope by post.")
-    assert publish(server.client(tenant, "author"), "0.1.0", letter)["confusable"] == ["parcel"]
-    assert publish(other, "0.1.0", letter)["confusable"] == []
-
-
 @pytest.mark.parametrize("role", ["user", "frontend", "auditor"])
 def test_only_authors_and_operators_publish(server: Server, tenant: str, role: str) -> None:
     answered = server.client(tenant, role).ask("POST", "/api/v1/tools", body_of(submission()))

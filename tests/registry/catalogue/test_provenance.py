@@ -62,3 +62,4 @@ def test_a_request_that_fits_both_makes_them_confusable() -> None:
     assert confusable(new, "x", others) == ()
     assert confusable(new, "x", others, ["bring this to the post"]) == ("parcel",)
     assert confusable(new, "x", others, ["write a letter on paper"]) == ()
+    assert all_confusable([new], "x", others, ["bring this to the post"]) == {"letter": ("parcel",)}
