@@ -70,6 +70,37 @@ def test_every_mistake_in_the_files_is_listed(repository: Path) -> None:
     assert "tools/broken.py:1" in done.out
 
 
+def test_what_only_a_running_server_knows_is_no_mistake(repository: Path) -> None:
+    agent = repository / "agents" / "other.toml"
+    agent.write_text('instructions = "x"\ntools = ["weather@^0.1"]\n')
+    done = toolyard("doctor", "--repo", str(repository))
+    assert done.code == 0
+    assert "no tool `weather` is published or installed" in line(done, "File")
+    assert "Only a running server knows" in line(done, "File")
+    agent.write_text('instructions = "x"\ntools = ["desk_*"]\n')
+    assert toolyard("doctor", "--repo", str(repository)).code == 1
+    configure(repository, '[sources.desk]\nkind = "mcp"\nurl = "http://127.0.0.1:9/mcp"\n')
+    assert toolyard("doctor", "--repo", str(repository)).code == 0
+    agent.write_text('instructions = "x"\ntols = ["desk_*"]\n')
+    assert toolyard("doctor", "--repo", str(repository)).code == 1
+
+
+def test_a_running_server_says_what_agents_name_in_vain(repository: Path) -> None:
+    (repository / "agents" / "other.toml").write_text('instructions = "x"\ntools = ["desk_*"]\n')
+    problems = ["agents/other.toml:2: `desk_*` matches no tool", "source desk: it does not answer", "plugin x: y"]
+    agents = {"data": [{"name": "assistant"}], "problems": problems}
+    with scripted({"GET /readyz": (200, {}), "GET /api/v1/agents": (200, agents)}) as server:
+        address = repository / ".toolyard" / "server.json"
+        address.parent.mkdir()
+        address.write_text(json.dumps({"url": server.url, "key": "k", "pid": os.getpid()}))
+        address.chmod(0o600)
+        done = toolyard("doctor", "--repo", str(repository))
+    assert done.code == 1
+    assert done.out.count("broken  File") == 2
+    assert "source desk: it does not answer" in done.out
+    assert "1 agent," in line(done, "Repository")
+
+
 def test_a_plugin_that_fails_is_broken_and_can_be_switched_off(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('no such luck')\n")
     info = tmp_path / "broken-1.0.dist-info"

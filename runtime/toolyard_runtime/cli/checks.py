@@ -3,7 +3,7 @@
 import platform
 import shutil
 import sys
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,13 +14,18 @@ from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.findings import Finding
 from toolyard_runtime.cli.secret_checks import rights, secrets
-from toolyard_runtime.cli.service_checks import database, disk, model_servers, server
+from toolyard_runtime.cli.service_checks import AsServed, database, disk, model_servers, server, told_by_server
 from toolyard_runtime.cli.surroundings import Surroundings
 from toolyard_runtime.config import Config, check_kinds, read_config
 from toolyard_runtime.contributions import Contributions
 
 _PARTS = ("toolyard-sdk", "toolyard-registry", "toolyard-memory", "toolyard-runtime")
 _FLOOR = (3, 11)
+_AGENTS = "agents/"
+_SERVED = (_AGENTS, "agent.lock", "source ")
+_PUBLISHED = "is published or installed"
+_OF_SOURCES = ("is no tool", "matches no tool")
+_UNKNOWN = "Only a running server knows what is published and what sources offer: start it, and ask again."
 
 
 def of_installation(surroundings: Surroundings) -> list[Finding]:
@@ -35,7 +40,7 @@ def of_repository(surroundings: Surroundings, repository: Path, state_dir: Path)
     except ConfigError as error:
         return [Finding("broken", "toolyard.toml", str(error), "Correct the line; the other checks need the file.")]
     return [
-        *_files(repository, config),
+        *_files(repository, config, told_by_server(state_dir)),
         *model_servers(config, surroundings.environment),
         server(state_dir),
         database(config, repository, state_dir),
@@ -76,8 +81,11 @@ def _uv(surroundings: Surroundings) -> Finding:
     return Finding("ok", "uv", program)
 
 
-def _files(repository: Path, config: Config) -> list[Finding]:
-    """Load the repository as the server would, and tell every mistake in it."""
+def _files(repository: Path, config: Config, served: AsServed | None) -> list[Finding]:
+    """Load the repository as the server would, and tell every mistake in it.
+
+    What is published and what sources offer is known to a running server only: what agents name is judged by it.
+    """
     plugins = load_plugins(config.plugins_off)
     added = Contributions(plugins)
     added.take_models()
@@ -91,19 +99,28 @@ def _files(repository: Path, config: Config) -> list[Finding]:
         Finding("broken", "Plugin", f"{problem.plugin}: {problem.error}", problem.advice)
         for problem in (*toolbox.problems, *added.problems)
     ]
-    findings += [
-        Finding(
-            "broken", "File", str(problem), "The server keeps the last set without mistakes until this is corrected."
-        )
-        for problem in found.problems
-    ]
-    told = f"{repository}: {_counted(found.agents, 'agent')}, {_counted(toolbox.tools, 'tool')}"
-    if found.agents:
+    of_agents = [problem for problem in found.problems if problem.path.startswith(_AGENTS)]
+    findings += [_mistake(str(problem)) for problem in found.problems if problem not in of_agents]
+    if served is not None:
+        findings += [_mistake(problem) for problem in served.problems if problem.startswith(_SERVED)]
+    else:
+        unsure = (_PUBLISHED, *_OF_SOURCES) if config.sources else (_PUBLISHED,)
+        for problem in map(str, of_agents):
+            unknown = any(words in problem for words in unsure)
+            findings.append(Finding("warn", "File", problem, _UNKNOWN) if unknown else _mistake(problem))
+    agents: Sequence[object] = served.data if served is not None else tuple(found.agents)
+    told = f"{repository}: {_counted(agents, 'agent')}, {_counted(toolbox.tools, 'tool')}"
+    if agents or of_agents:
         findings.insert(0, Finding("ok", "Repository", told))
     else:
         advice = "agents/NAME.toml makes one; `toolyard new NAME` shows how."
         findings.insert(0, Finding("broken", "Repository", told, advice))
     return findings
+
+
+def _mistake(problem: str) -> Finding:
+    advice = "The server keeps the last set without mistakes until this is corrected."
+    return Finding("broken", "File", problem, advice)
 
 
 def _counted(things: Sized, noun: str) -> str:

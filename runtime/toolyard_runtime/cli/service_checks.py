@@ -7,6 +7,10 @@ import sqlite3
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
 from toolyard_runtime.cli.findings import Finding
@@ -95,6 +99,25 @@ def server(state_dir: Path) -> Finding:
             "Its log says why for each. They are tried again; `toolyard runs cancel RUN` ends one.",
         )
     return Finding("ok", "Server", f"{address.url} (process {address.pid})")
+
+
+class AsServed(Struct, frozen=True):
+    """What a running server says of its agents: those it serves, and what is wrong with the files, in words."""
+
+    data: tuple[dict[str, Any], ...]
+    problems: tuple[str, ...]
+
+
+def told_by_server(state_dir: Path) -> AsServed | None:
+    """Ask the server that runs on this repository; None where none answers."""
+    address = read_address(state_dir)
+    if address is None or not is_alive(address.pid):
+        return None
+    try:
+        told = Connection(address.url, address.key, seconds=_PROBE_SECONDS).get("/api/v1/agents")
+        return msgspec.convert(told, AsServed)
+    except (Refused, Unreachable, msgspec.ValidationError):
+        return None
 
 
 def database(config: Config, repository: Path, state_dir: Path) -> Finding:
