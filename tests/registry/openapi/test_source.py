@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 from toolyard_registry.sources.openapi.settings import read_settings
-from toolyard_registry.sources.openapi.source import FIRST_WAIT, OpenApiSource, open_source
+from toolyard_registry.sources.openapi.source import FIRST_WAIT, LOOK_SECONDS, OpenApiSource, open_source
 from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_registry.toolbox.supplies import Supplied, with_supplies
 from toolyard_sdk.context import ToolContext
@@ -239,7 +239,68 @@ async def test_a_document_that_cannot_be_fetched_is_tried_again_until_it_can(api
         waits.end()
         assert await changed.get() == ()
     assert len(source.supply.tools) == 1
-    assert waits.asked == [FIRST_WAIT, 2 * FIRST_WAIT]
+    assert waits.asked[:2] == [FIRST_WAIT, 2 * FIRST_WAIT]
+    await source.close()
+
+
+def pets(*paths: str) -> str:
+    return json.dumps(document({path: {"get": {}} for path in paths}))
+
+
+async def test_a_file_that_is_written_again_is_read_again_and_a_broken_one_keeps_the_tools(tmp_path: Path) -> None:
+    path, waits = tmp_path / "pets.json", Waits()
+    path.write_text(pets("/pets"))
+    settings = read_settings("pets", {"file": "pets.json", "server": "https://api.example.org"})
+    source = OpenApiSource("pets", settings, tmp_path, CLOSED, waits.sleep)
+    changed: asyncio.Queue[tuple[int, tuple[str, ...]]] = asyncio.Queue()
+    async with asyncio.timeout(DEADLINE):
+        await source.open(lambda: changed.put_nowait((len(source.supply.tools), source.supply.problems)))
+        waits.end()  # nothing has changed: nobody is told
+        for text, tools, problem in (
+            (pets("/pets", "/more"), 2, ""),
+            ("{", 2, "not valid JSON"),
+            (pets("/pets", "/more"), 2, ""),
+            (None, 2, "cannot be read: No such file or directory"),
+            (pets("/one-more-than-before"), 1, ""),
+        ):
+            path.unlink() if text is None else path.write_text(text)
+            waits.end()
+            seen, problems = await changed.get()
+            assert (seen, len(problems)) == (tools, bool(problem))
+            assert all(problem in each and each.endswith("; the one before is used") for each in problems)
+    assert set(waits.asked) == {LOOK_SECONDS}
+    await source.close()
+
+
+async def test_a_document_by_url_is_read_again_now_and_then_and_only_sent_when_it_is_another(
+    api: Api, tmp_path: Path
+) -> None:
+    one, two = pets("/pets").encode(), pets("/pets", "/more").encode()
+    answers = [
+        answer(one, "200 OK", ETag='"a"', Last_Modified="Mon, 23 Nov 2026 05:00:00 GMT"),
+        answer(b"", "304 Not Modified"),
+        answer(two, "200 OK", ETag='"b"'),
+        answer(b"{"),
+        answer(two, "200 OK", ETag='"b"'),
+        answer(b"", "503 Down"),
+    ]
+    api.server.reply = lambda _: answers.pop(0)
+    waits = Waits()
+    settings = read_settings("pets", {"url": f"{api.url}/pets.json", "server": api.url, "refresh": 60})
+    source = OpenApiSource("pets", settings, tmp_path, api.egress, waits.sleep)
+    changed: asyncio.Queue[int] = asyncio.Queue()
+    async with asyncio.timeout(DEADLINE):
+        await source.open(lambda: changed.put_nowait(len(source.supply.problems)))
+        waits.end()
+        waits.end()
+        assert (await changed.get(), len(source.supply.tools)) == (0, 2)
+        for problems in (1, 0, 1):
+            waits.end()
+            assert (await changed.get(), len(source.supply.tools)) == (problems, 2)
+    asked = [(got.headers.get("if-none-match"), got.headers.get("if-modified-since")) for got in api.server.got]
+    date = "Mon, 23 Nov 2026 05:00:00 GMT"
+    assert asked == [(None, None), ('"a"', date), ('"a"', date), ('"b"', None), (None, None), ('"b"', None)]
+    assert set(waits.asked[:5]) == {60}
     await source.close()
 
 
@@ -286,6 +347,8 @@ async def test_many_problems_of_one_kind_are_counted(tmp_path: Path) -> None:
 def test_settings_with_a_mistake_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         openapi({"flie": "a"}, tmp_path)
+    with pytest.raises(ConfigError, match="refresh must be 0"):
+        openapi({"url": "https://api.example.org/", "refresh": 1}, tmp_path)
 
 
 async def tool_of(api: Api, root: Path, method: str = "post", **settings: Any) -> Any:

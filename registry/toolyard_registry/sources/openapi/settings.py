@@ -10,6 +10,8 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_registry.sources.openapi.problems import Unusable
 from toolyard_registry.sources.openapi.servers import checked, host_of
 
+LEAST_REFRESH = 10.0
+
 
 class OpenApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One source: a document by `file` (in the repository) or `url`, and how its operations are used.
@@ -17,6 +19,7 @@ class OpenApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     `server` is used instead of the document's; `variables` fill in what stands in braces in a server's address.
     `operations` are globs over operationId or `GET /path`. `security` maps a security scheme, or a parameter that the
     model is not to give, to the name of a secret. `prefix` begins the tools' names (None: the source's name and `_`).
+    A document by `url` is read again every `refresh` seconds (0: never).
     `timeout` is seconds and `max_bytes` bytes of one answer.
     """
 
@@ -28,6 +31,7 @@ class OpenApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     operations: tuple[str, ...] = ("*",)
     security: dict[str, str] = {}
     prefix: str | None = None
+    refresh: float = 3600.0
     timeout: float = 30.0
     max_bytes: int = 1_000_000
 
@@ -50,6 +54,8 @@ def read_settings(name: str, raw: Mapping[str, Any]) -> OpenApiSettings:
             checked(settings.server)
         except Unusable as error:
             raise ConfigError(f"{place}: {error.words.removeprefix('its ')}") from error
+    if settings.refresh and not settings.refresh >= LEAST_REFRESH:
+        raise ConfigError(f"{place}: refresh must be 0 (never) or at least {LEAST_REFRESH:g} seconds")
     if not settings.timeout > 0 or settings.max_bytes < 1:
         raise ConfigError(f"{place}: timeout and max_bytes must be more than 0")
     return settings

@@ -1,7 +1,8 @@
-"""The tool source of kind `openapi`: reads its document when it opens, and again until it could be read."""
+"""The tool source of kind `openapi`: reads its document when it opens, and again when it may have changed."""
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,14 @@ FIRST_WAIT = 5.0
 LONGEST_WAIT = 300.0
 """Seconds between attempts to fetch a document that could not be had; each wait is twice the one before."""
 
+LOOK_SECONDS = 1.0
+"""Between two looks at a file: whether it was written again."""
+
+Stamp = tuple[int, int]
+"""When a file was written (nanoseconds), and how long it is (bytes)."""
+
 _OK = 200
+_NOT_MODIFIED = 304
 
 
 class _Unread(Exception):
@@ -47,7 +55,11 @@ class OpenApiSource:
         self._egress = egress
         self._sleep = sleep
         self._supply = Supply()
-        self._trying: asyncio.Task[None] | None = None
+        self._good: Supply | None = None
+        self._content_read: bytes | None = None
+        self._read_at: Stamp | None = None
+        self._validators: dict[str, str] = {}
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def origin(self) -> str:
@@ -60,60 +72,101 @@ class OpenApiSource:
         return self._supply
 
     async def open(self, changed: Callable[[], None]) -> None:
-        """Read the document; one that cannot be fetched is tried again in the background."""
-        if await self._read():
-            self._trying = asyncio.get_running_loop().create_task(self._try_again(changed))
+        """Read the document, and follow it from now on in the background."""
+        again = await self._read()
+        self._following = asyncio.get_running_loop().create_task(self._follow(changed, again))
 
     async def close(self) -> None:
-        """Stop trying."""
-        if self._trying is not None:
-            self._trying.cancel()
+        """Follow it no more."""
+        if self._following is not None:
+            self._following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._trying
-            self._trying = None
+                await self._following
+            self._following = None
 
-    async def _try_again(self, changed: Callable[[], None]) -> None:
+    async def _follow(self, changed: Callable[[], None], again: bool) -> None:
+        """Read the document again when it may be another one, and until it could be had."""
         wait = FIRST_WAIT
         while True:
-            await self._sleep(wait)
+            if self._settings.file:
+                await self._sleep(LOOK_SECONDS)
+                if await asyncio.to_thread(self._stamp) == self._read_at:
+                    continue
+            elif again:
+                await self._sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+            elif self._settings.refresh:
+                wait = FIRST_WAIT
+                await self._sleep(self._settings.refresh)
+            else:
+                return
             before = self._supply
             again = await self._read()
             if self._supply != before:
                 changed()
-            if not again:
-                return
-            wait = min(wait * 2, LONGEST_WAIT)
 
     async def _read(self) -> bool:
-        """Read the document into `supply`; return whether another attempt may do better."""
+        """Read the document into `supply`; return whether another attempt may do better.
+
+        Where the new one cannot be used, the tools of the last good one stay, beside the problem.
+        """
         shown = self._settings.url or self._settings.file
         try:
             content = await self._content()
+            read = hashlib.sha256(content or b"").digest()
+            if content is None or read == self._content_read:
+                self._supply = self._good or self._supply
+                return False
             imported = await asyncio.to_thread(import_document, content, self._settings, name=self._name)
         except _Unread as error:
-            self._supply = Supply(problems=(f"{shown}: {error}",))
+            self._keep(f"{shown}: {error}")
             return error.passing
         except Unusable as error:
-            self._supply = Supply(problems=(f"{shown}: {error.words}",))
+            self._validators = {}  # what it was changed from is wanted whole when it is taken back
+            self._keep(f"{shown}: {error.words}")
             return False
-        self._supply = Supply(imported.tools, imported.version, told(imported.problems, shown))
+        self._content_read = read
+        self._supply = self._good = Supply(imported.tools, imported.version, told(imported.problems, shown))
         return False
 
-    async def _content(self) -> bytes:
+    def _keep(self, problem: str) -> None:
+        good = self._good
+        if good is None:
+            self._supply = Supply(problems=(problem,))
+        else:
+            self._supply = Supply(good.tools, good.version, (f"{problem}; the one before is used", *good.problems))
+
+    def _stamp(self) -> Stamp | None:
+        """Return what changes with the file; None where there is none."""
+        try:
+            status = (self._root / self._settings.file).stat()
+        except (OSError, ValueError):
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    async def _content(self) -> bytes | None:
+        """Return the document; None where its server says that it is the same as before."""
         settings = self._settings
         if settings.file:
+            self._read_at = await asyncio.to_thread(self._stamp)  # before it is read: a later change is noticed
             try:
                 return await asyncio.to_thread((self._root / settings.file).read_bytes)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise _Unread(f"cannot be read: {reason}", passing=False) from error
         try:
-            reply = await self._egress.request("GET", settings.url, timeout=settings.timeout, max_bytes=MAX_BYTES)
+            reply = await self._egress.request(
+                "GET", settings.url, headers=self._validators, timeout=settings.timeout, max_bytes=MAX_BYTES
+            )
         except (ToolError, OSError) as error:  # refused or too long; TimeoutError and ConnectionError are OSErrors
             passing = not isinstance(error, ToolError)
             raise _Unread(f"cannot be fetched: {str(error) or type(error).__name__}", passing=passing) from error
+        if reply.status == _NOT_MODIFIED and self._validators:
+            return None
         if reply.status != _OK:
             raise _Unread(f"cannot be fetched: the server answered HTTP {reply.status}", passing=True)
+        told_by = {"if-none-match": reply.header("etag"), "if-modified-since": reply.header("last-modified")}
+        self._validators = {name: value for name, value in told_by.items() if value}
         return reply.body
 
 
