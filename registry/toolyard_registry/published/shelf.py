@@ -143,7 +143,7 @@ def _usable(reference: Reference, entry: Entry) -> Entry:
     if entry.state == "yanked":
         raise Unresolved(f"`{name}` was withdrawn{said}; name another release")
     if entry.state == "quarantined":
-        raise Unresolved(f"`{name}` is held back{said}; an operator has to admit it (`toolyard tool admit {name}`)")
+        raise Unresolved(f"`{name}` is held back{said}; an operator has to let it go (`toolyard tool restore {name}`)")
     if entry.state == "draft" and reference.by not in ("version", "digest"):
         raise Unresolved(f"`{name}` is a draft; name it by its version to try it")
     return entry
