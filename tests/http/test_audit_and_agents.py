@@ -85,10 +85,11 @@ def test_what_is_wrong_with_the_files_is_told_to_people_of_the_house(
     broken.write_text("desciption = 1\n")
     try:
         server.call(server.wiring.agents.reload())
-        (problem,) = [one for one in operator.get("/api/v1/agents")["problems"] if "broken.toml" in one]
+        (problem,) = [one for one in server.house.get("/api/v1/agents")["problems"] if "broken.toml" in one]
         assert "agents/broken.toml:1" in problem
         assert "description" in problem
         assert user.get("/api/v1/agents")["problems"] == []
+        assert operator.get("/api/v1/agents")["problems"] == [], "another tenant's people are not of the house"
         assert "clerk" in [agent["name"] for agent in user.get("/api/v1/agents")["data"]]
     finally:
         broken.unlink()

@@ -62,6 +62,8 @@ private = ["{place}"]
         until(server, lambda: LINK.search("\n".join(server.wiring.agents.problems)) is not None)
         found = LINK.search("\n".join(server.wiring.agents.problems))
         assert found
+        stranger = server.client(server.tenant(), "author", "operator", "auditor")
+        assert stranger.get("/api/v1/agents")["problems"] == [], "whoever follows the link chooses the server's account"
         come_back(server, found[0])  # the operator's own consent, for the list of tools
         (tmp_path / "repository" / "agents" / "asker.toml").write_text(AGENT)
         until(server, lambda: bool((server.wiring.agents.release("asker") or nothing).tools))
@@ -97,6 +99,7 @@ def come_back(server: Server, link: str) -> None:
     words = "&".join(f"{name}={value}" for name, value in query.items())
     page = Client(server.port, "").ask("GET", f"/api/v1/consents?{words}")
     assert (page.status, page.headers["content-security-policy"]) == (200, "default-src 'none'"), page
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def until(server: Server, reached: object) -> None:

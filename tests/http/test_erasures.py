@@ -122,7 +122,7 @@ def test_the_audit_record_names_a_pseudonym(front: Client, operator: Client, aud
     assert (record["actor"], record["object"], record["detail"]) == (
         operator.key, erased["pseudonym"], {"runs": 1, "secrets": 0},
     )  # fmt: skip
-    assert "ada" not in str(auditor.get("/api/v1/audit?limit=100"))
+    assert ADA not in str(auditor.get("/api/v1/audit?limit=100")), "three letters alone may be digits of an id"
 
 
 def test_the_secrets_of_their_own_are_gone_and_those_of_the_tenant_stay(server: Server, operator: Client) -> None:

@@ -38,7 +38,7 @@ def test_an_agent_follows_its_file_and_a_broken_set_keeps_the_one_before(server:
     assert first["description"] == "one"
 
     file.write_text('descripton = "broken"\ninstructions = "Wait."\n')
-    (problem,) = until(lambda: [p for p in operator.get("/api/v1/agents")["problems"] if "late.toml" in p])
+    (problem,) = until(lambda: [p for p in server.house.get("/api/v1/agents")["problems"] if "late.toml" in p])
     assert problem.startswith("agents/late.toml:1: ")
     assert "did you mean `description`?" in problem
     assert agents(operator)["late"] == first
@@ -46,7 +46,7 @@ def test_an_agent_follows_its_file_and_a_broken_set_keeps_the_one_before(server:
     file.write_text('description = "two words"\ninstructions = "Wait."\n')
     until(lambda: agents(operator)["late"]["description"] == "two words")
     assert agents(operator)["late"]["release"] != first["release"]
-    assert not [p for p in operator.get("/api/v1/agents")["problems"] if "late.toml" in p]
+    assert not [p for p in server.house.get("/api/v1/agents")["problems"] if "late.toml" in p]
 
 
 def test_a_new_tool_file_is_offered_and_its_context_holds_its_plugins_settings(

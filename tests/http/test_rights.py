@@ -46,6 +46,27 @@ def test_a_right_that_is_taken_back_ends_before_the_next_call(tmp_path: Path) ->
         assert not (tmp_path / "repository" / "notes").exists()
 
 
+def test_what_no_grant_names_is_in_no_list_and_like_a_tool_that_never_was(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        _grant(server, SOME)
+        author = server.client(server.tenant(), "author")
+        assert author.get("/api/v1/tools")["data"] == []
+        for path in ("add", "add/diff", "add/usage", "add/reach"):
+            hidden = author.ask("GET", f"/api/v1/tools/{path}")
+            never = author.ask("GET", f"/api/v1/tools/{path.replace('add', 'never')}")
+            assert (hidden.status, hidden.body["code"]) == (never.status, never.body["code"]) == (404, "tool_not_found")
+        agents = {agent["name"]: agent["tools"] for agent in author.get("/api/v1/agents")["data"]}
+        assert {tool["name"] for tool in agents["clerk"]} == {"wait", "write_note"}
+
+
+def test_who_watches_over_the_server_looks_at_every_tool(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        _grant(server, "call = []\n")
+        auditor = server.client("default", "auditor")
+        assert "add" in {tool["name"] for tool in auditor.get("/api/v1/tools?limit=100")["data"]}
+        assert "add" in {tool["name"] for agent in auditor.get("/api/v1/agents")["data"] for tool in agent["tools"]}
+
+
 def _grant(server: Server, rights: str) -> None:
     """Write the rights, and wait until they can be no other ones."""
     (server.root / "rights.toml").write_text(rights)

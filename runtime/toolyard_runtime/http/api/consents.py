@@ -64,7 +64,7 @@ async def _go_on(admin: Admin, tenant: str, run: bytes, call: int) -> None:
 
 def _page(title: str, words: str, status: int) -> Response[str]:
     content = _PAGE.format(title=title, words=html.escape(words))
-    return Response(content, status_code=status, media_type="text/html; charset=utf-8", headers=_HEADERS)
+    return Response(content, status_code=status, media_type="text/html", headers=_HEADERS)
 
 
 ROUTES = (come_back,)

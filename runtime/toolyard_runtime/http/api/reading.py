@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.response import Response
+from msgspec import Struct
 from toolyard_sdk.ids import PREFIX, read
 
 from toolyard_runtime.wire.errors import RequestRefused
@@ -27,6 +28,11 @@ def answer(content: Any, status: int = 200) -> Response[bytes]:
 def listed(data: Iterable[Any], following: Any = None) -> Response[bytes]:
     """Return a page of a list; `following` is what `after` takes for the next page, None at the end."""
     return answer({"data": list(data), "next": following})
+
+
+def fields_of(record: Struct) -> dict[str, Any]:
+    """Return a record's fields, to be answered with others beside them."""
+    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def not_found(noun: str, name: str, *, param: str | None = None) -> RequestRefused:

@@ -1,20 +1,18 @@
 """`/api/v1/tools/{name}/call`: one call of a tool by its author, as a run with policy, approvals and a journal."""
 
-import asyncio
-import functools
 from typing import Any
 
 from litestar import Request, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
-from toolyard_registry.rights import may_see
 from toolyard_sdk.events import ToolReturned
 from toolyard_sdk.ids import read
 
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import Admin, admin_of
 from toolyard_runtime.http.api.reading import Query, answer, not_found
+from toolyard_runtime.http.api.seeing import callable_by
 from toolyard_runtime.http.mcp.answering import Answered, Answering, Asking
 from toolyard_runtime.http.mcp.offering import Offering
 from toolyard_runtime.http.openai_routes import Front
@@ -43,9 +41,7 @@ async def call_tool(request: Request[Any, Any, Any], name: FromPath[str]) -> Res
     Query(request)
     wanted, _ = _read_call.read(await request.body())
     front: Front = request.app.state["front"]
-    rights = await asyncio.to_thread(admin.registry.rights)
-    sees = functools.partial(may_see, rights, caller.tenant, caller.roles)
-    offer = Offering(admin.agents.repository, frozenset(), sees).find(name)
+    offer = Offering(admin.agents.repository, frozenset(), await callable_by(admin, caller)).find(name)
     if offer is None or offer.tool is None:
         raise not_found("tool", name, param="name")
     answering = Answering(front.engine, front.desk, front.public_url)
@@ -62,9 +58,13 @@ async def _shown(admin: Admin, tenant: str, answered: Answered) -> dict[str, Any
     row = await admin.services.runs.find(tenant, run) if run is not None else None
     events = (await admin.engine.journal_of(row.id))[0] if row is not None else ()
     took = [event.duration_us for event in events if isinstance(event, ToolReturned)]
-    waits = row is not None and row.status == "parked"
+    text = result.text
+    if answered.asked is not None:
+        text = f"It asks a person: {answered.asked.question.message} (toolyard answer {answered.asked.input})"
+    elif row is not None and row.status == "parked":
+        text = f"It waits for a person: toolyard approve {answered.run}"
     return {
-        "text": f"It waits for a person: toolyard approve {answered.run}" if waits else result.text,
+        "text": text,
         "structured": result.structured,
         "is_error": result.is_error,
         "duration_us": took[-1] if took else 0,

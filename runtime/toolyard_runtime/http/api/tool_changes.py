@@ -15,7 +15,8 @@ from toolyard_registry.toolbox.pins import Changed
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, WATCHERS, Admin, admin_of, in_house
-from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.http.api.reading import Query, answer, fields_of, listed, not_found
+from toolyard_runtime.http.api.seeing import installed_for
 from toolyard_runtime.http.api.tools import AUTHORS, READERS, entry_meant, reference_of
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.usage.reach import reach_of
@@ -95,7 +96,7 @@ async def show_reach(request: Request[Any, Any, Any], tool: FromPath[str]) -> Re
     reference = reference_of(tool)
     shelf = await admin.registry.shelf_of(caller.tenant)
     entry = entry_meant(shelf, reference)
-    installed = admin.agents.repository.toolbox.releases.get(reference.name)
+    installed = (await installed_for(admin, caller)).get(reference.name)
     if entry is not None:
         version = entry.text
     elif installed is not None and reference.value in ("", installed.version, installed.digest):
@@ -103,7 +104,7 @@ async def show_reach(request: Request[Any, Any, Any], tool: FromPath[str]) -> Re
     else:
         raise not_found("tool", str(reference))
     reach = await reach_of(admin.services.database, caller.tenant, reference.name, version)
-    return answer({"name": reference.name, "version": version, **_fields(reach)})
+    return answer({"name": reference.name, "version": version, **fields_of(reach)})
 
 
 @post("/api/v1/tools/{tool:str}/channels/{channel:str}", opt=AUTHORS, summary="Point a channel at a release")
@@ -193,10 +194,6 @@ def _may_change(admin: Admin, caller: Caller, name: str) -> None:
             code="missing_role",
             status=403,
         )
-
-
-def _fields(record: Struct) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 ROUTES = (change_state, show_reach, move_channel, list_quarantine, decide_quarantine)

@@ -1,17 +1,15 @@
 """`/api/v1/tools/search`: the tools that fit a few words, for people who look for one."""
 
-import asyncio
-import functools
 from typing import Any
 
 from litestar import Request, get
 from litestar.response import Response
-from toolyard_registry.rights import may_see
 
 from toolyard_runtime.engine.tool_search import LONGEST
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import EVERYBODY, admin_of
 from toolyard_runtime.http.api.reading import Query, listed
+from toolyard_runtime.http.api.seeing import callable_by
 from toolyard_runtime.wire.errors import RequestRefused
 
 
@@ -25,10 +23,8 @@ async def search_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
         raise RequestRefused("q: say in a few words what the tool should do.", param="q")
     if len(text) > LONGEST:
         raise RequestRefused(f"q: it has {len(text)} characters; {LONGEST} are searched with at most.", param="q")
-    rights = await asyncio.to_thread(admin.registry.rights)
     releases = admin.agents.repository.toolbox.releases
-    sees = functools.partial(may_see, rights, caller.tenant, caller.roles)
-    found = await admin.tool_search.find(releases, text, limit, sees)
+    found = await admin.tool_search.find(releases, text, limit, await callable_by(admin, caller))
     return listed(
         {
             "name": name,

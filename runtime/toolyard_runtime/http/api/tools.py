@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, get, post
@@ -19,8 +20,9 @@ from toolyard_registry.schemas.differences import spec_differences
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.http.api.admin import Admin, admin_of
-from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.http.api.admin import admin_of
+from toolyard_runtime.http.api.reading import Query, answer, fields_of, listed, not_found
+from toolyard_runtime.http.api.seeing import installed_for
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
 
@@ -116,7 +118,7 @@ async def list_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
     query = Query(request, "after", "limit")
     limit, after = query.limit(), query.text("after") or ""
     shelf = await admin.registry.shelf_of(caller.tenant)
-    installed = admin.agents.repository.toolbox.releases
+    installed = await installed_for(admin, caller)
     names = sorted(name for name in {*shelf.names(), *installed} if name > after)[:limit]
     looks = by_looks({*shelf.names(), *installed})
     page = [_tool(name, shelf, installed.get(name), looks.get(skeleton(name), ())) for name in names]
@@ -161,14 +163,14 @@ async def show_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
     Query(request)
     reference = reference_of(tool)
     shelf = await admin.registry.shelf_of(caller.tenant)
-    installed = admin.agents.repository.toolbox.releases
-    release = release_meant(admin, shelf, reference)
+    installed = await installed_for(admin, caller)
+    release = release_meant(installed, shelf, reference)
     every = (*shelf.names(), *installed)
     published = await admin.registry.publications.of_name(caller.tenant, reference.name)
     shown = _tool(reference.name, shelf, installed.get(reference.name), every)
     return answer(
         {
-            **_fields(shown),
+            **fields_of(shown),
             "definition": {"release": release.digest, "version": release.version, "spec": release.spec},
             "releases": [
                 ReleaseObject(
@@ -194,10 +196,6 @@ async def show_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
     )
 
 
-def _fields(record: Struct) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
-
-
 @get("/api/v1/tools/{tool:str}/diff", opt=READERS, summary="Say where two releases of a tool differ")
 async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
     """Compare a release with another one of the same tool, `to`: where they differ, and what that asks of a version."""
@@ -207,8 +205,9 @@ async def diff_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
     query = Query(request, "to")
     reference, other = reference_of(tool), query.text("to")
     shelf = await admin.registry.shelf_of(caller.tenant)
-    before = release_meant(admin, shelf, reference)
-    after = release_meant(admin, shelf, reference_of(f"{reference.name}@{other}" if other else reference.name))
+    installed = await installed_for(admin, caller)
+    before = release_meant(installed, shelf, reference)
+    after = release_meant(installed, shelf, reference_of(f"{reference.name}@{other}" if other else reference.name))
     verdict = compare(before.spec, after.spec)
     return answer(
         {
@@ -267,12 +266,12 @@ def reference_of(text: str) -> Reference:
         raise RequestRefused(f"tool: {error}.", param="tool") from error
 
 
-def release_meant(admin: Admin, shelf: Shelf, reference: Reference) -> ToolRelease:
+def release_meant(tools: Mapping[str, ToolRelease], shelf: Shelf, reference: Reference) -> ToolRelease:
     """Return the release a reference means, in whatever state; without a version the newest, or the installed one.
 
-    Raises RequestRefused (404).
+    `tools` are those that are installed and that the caller may look at. Raises RequestRefused (404).
     """
-    installed = admin.agents.repository.toolbox.releases.get(reference.name)
+    installed = tools.get(reference.name)
     entries = shelf.entries(reference.name)
     if reference.by == "default" and entries:
         return shelf.release(entries[0])
