@@ -242,6 +242,19 @@ def test_tools_that_agents_would_confuse_are_named(author: Client) -> None:
     assert "convert_time" in tool["confusable"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("add", "add@", "add@^1", "add@stable", "add@1@2", "@", "%00", "add%2Fsub", "%F0%9F%98%80", "find_tools"),
+        *("weather@0.1.0", "weather@%3E=0.1", "weather@sha256:00", "weather@" + "1" * 5_000, "x" * 4_000),
+    ],
+)
+def test_whatever_is_asked_for_its_reach_is_answered(server: Server, author: Client, name: str) -> None:
+    server.house.finished(server.house.start('call add {"a": 1, "b": 2}'))
+    for client in (author, server.house):
+        assert client.ask("GET", f"/api/v1/tools/{name}/reach").status in (200, 400, 404)
+
+
 @pytest.mark.parametrize("role", ["user", "frontend", "auditor"])
 def test_only_authors_and_operators_publish(server: Server, tenant: str, role: str) -> None:
     answered = server.client(tenant, role).ask("POST", "/api/v1/tools", body_of(submission()))
