@@ -1,5 +1,6 @@
 """`toolyard serve`: options become ServeOptions and the server takes over; says how when there is no model."""
 
+import gc
 import os
 import signal
 from contextlib import suppress
@@ -85,6 +86,7 @@ def serve(
 
 def start(options: ServeOptions) -> None:
     """Serve until a signal ends it; raises Failed with what to do where that cannot begin."""
+    gc.disable()  # nearly all that is made while a server starts stays: looking for the rest takes its time
     from toolyard_runtime.server import serve as serve_repository  # noqa: PLC0415 - the server is heavy; --help must not wait for it
     from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
