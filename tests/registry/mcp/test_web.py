@@ -77,8 +77,9 @@ async def test_every_caller_has_their_own_secrets_and_so_their_own_connection(er
     async with serving(era) as server:
         table = {"url": server.url, "headers": {"authorization": "Bearer {{secret:key}}"}}
         async with opened(table, secrets=secrets) as it:
-            server_says = [(await it.call("who", context=who)).text for who in (ADA, BOB, ToolContext(), ADA)]
-    assert server_says == ["Bearer of-ada", "Bearer of-bob", "Bearer house", "Bearer of-ada"]
+            backwards = [(await it.call("whose", context=who)).text for who in (ADA, BOB, ToolContext(), ADA)]
+            assert (await it.call("who", context=ADA)).text == "Bearer [secret key]"
+    assert [each[::-1] for each in backwards] == ["Bearer of-ada", "Bearer of-bob", "Bearer house", "Bearer of-ada"]
 
 
 async def test_a_caller_without_the_secret_is_told_which_one_is_missing() -> None:

@@ -11,7 +11,22 @@ from tests.registry.mcp.consent_server import Gate
 
 TOOL = {"name": "add", "description": "Add.", "inputSchema": {"type": "object"}}
 NAMES = (
-    *("add", "who", "broken", "late", "slow", "huge", "html", "redirect", "down", "busy", "denied", "stream", "cut"),
+    *(
+        "add",
+        "who",
+        "whose",
+        "broken",
+        "late",
+        "slow",
+        "huge",
+        "html",
+        "redirect",
+        "down",
+        "busy",
+        "denied",
+        "stream",
+        "cut",
+    ),
     *("over", "garbage"),
 )
 HTTP = {200: "OK", 202: "Accepted", 307: "Temporary Redirect", 401: "Unauthorized", 404: "Not Found"}
@@ -126,7 +141,8 @@ class WebServer:
             self.living.clear()
             await self._send(writer, 404, b"")
         else:
-            words = {"who": headers.get("authorization", "nobody"), "huge": "x" * 10_000_000, "add": "3"}
+            key = headers.get("authorization", "nobody")
+            words = {"who": key, "whose": key[::-1], "huge": "x" * 10_000_000, "add": "3"}
             await self._result(writer, asked, said(words.get(name, f"session {self.sessions}")))
         return name not in ("stream", "cut")
 

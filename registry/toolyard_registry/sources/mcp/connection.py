@@ -26,6 +26,7 @@ from toolyard_registry.sources.mcp.asking import DECLINED
 from toolyard_registry.sources.mcp.beside import NOTHING, Beside
 from toolyard_registry.sources.mcp.calling import Call, first_fault
 from toolyard_registry.sources.mcp.faults import Faults
+from toolyard_registry.sources.mcp.unsaid import Unsaid
 
 _CLOSING = 4.0
 """Seconds for ending a connection in good order."""
@@ -54,7 +55,7 @@ class Connection:
     `forgotten`: whether the server has dropped the session, which is no fault.
     """
 
-    def __init__(self, make: MakeTransport, faults: Faults, listed: Callable[[], None]) -> None:
+    def __init__(self, make: MakeTransport, faults: Faults, listed: Callable[[], None], unsaid: Unsaid) -> None:
         self._transport = make(self.end)
         self._client = Client(
             self._transport,
@@ -65,6 +66,7 @@ class Connection:
         )
         self._faults = faults
         self._listed = listed
+        self._unsaid = unsaid
         self._calls: set[Call] = set()
         self._alone = asyncio.Lock()
         self._one_at_a_time = False
@@ -107,7 +109,8 @@ class Connection:
 
     def why(self) -> str:
         """Say why it has ended."""
-        return ": ".join(part for part in (self._why, self._transport.last_words()) if part) or "it has ended"
+        words = ": ".join(part for part in (self._why, self._transport.last_words()) if part)
+        return self._unsaid.text(words) or "it has ended"
 
     def end(self, why: str = "") -> None:
         """Say that the connection is of no more use: its way to the server has ended."""
@@ -136,10 +139,13 @@ class Connection:
     ) -> ToolResult:
         """Call a tool; see `Call.make`."""
         async with self._alone if self._one_at_a_time else contextlib.nullcontext():
-            call = Call(context, seconds, beside)
+            call = Call(self._unsaid.context(context), seconds, beside)
             self._calls.add(call)
             try:
-                return await call.make(self.session, tool, arguments, self._faults, output)
+                return self._unsaid.result(await call.make(self.session, tool, arguments, self._faults, output))
+            except Exception as error:
+                self._unsaid.error(error)
+                raise
             finally:
                 self._calls.discard(call)
 

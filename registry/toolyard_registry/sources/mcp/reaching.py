@@ -15,6 +15,7 @@ from toolyard_registry.sources.mcp.faults import Faults
 from toolyard_registry.sources.mcp.pipes import Pipes
 from toolyard_registry.sources.mcp.settings import McpSettings, OauthSettings
 from toolyard_registry.sources.mcp.tokens import HOUSE, Caller, Place, TokenStore, registration
+from toolyard_registry.sources.mcp.unsaid import Unsaid
 from toolyard_registry.sources.mcp.web import Web
 
 _HANDLE = re.compile(r"\{\{secret:([A-Za-z0-9_-]{1,64})\}\}")
@@ -56,8 +57,9 @@ class Reach:
     async def open(self, caller: Caller, seconds: float) -> Connection:
         """Return an open connection; raises Unreachable."""
         faults = Faults(randomness.token_hex(16))
-        transport = await (self._web(faults, caller) if self._settings.url else self._pipes(faults))
-        connection = Connection(transport, faults, self._listed)
+        given: dict[str, str] = {}
+        transport = await (self._web(faults, caller, given) if self._settings.url else self._pipes(faults, given))
+        connection = Connection(transport, faults, self._listed, Unsaid(given))
         try:
             await connection.open(seconds)
         except Unreachable as error:
@@ -67,18 +69,18 @@ class Reach:
             raise
         return connection
 
-    async def _web(self, faults: Faults, caller: Caller) -> MakeTransport:
+    async def _web(self, faults: Faults, caller: Caller, given: dict[str, str]) -> MakeTransport:
         settings = self._settings
-        headers = await self._filled(settings.headers, caller)
+        headers = await self._filled(settings.headers, caller, given)
         for name, value in headers.items():
             if not (value.isprintable() and value.isascii()):
                 raise Unreachable(f"the secret in the header {name} holds what no header can")
         consent = None if settings.oauth is None else await self._consent(settings.oauth, caller)
         return lambda _ended: Web(settings.url, headers, faults, settings.max_bytes, consent)
 
-    async def _pipes(self, faults: Faults) -> MakeTransport:
+    async def _pipes(self, faults: Faults, given: dict[str, str]) -> MakeTransport:
         settings = self._settings
-        environment = await self._filled(settings.env, HOUSE)
+        environment = await self._filled(settings.env, HOUSE, given)
         for name, value in environment.items():
             if "\0" in value:
                 raise Unreachable(f"the secret in the variable {name} holds a zero byte")
@@ -106,7 +108,7 @@ class Reach:
         if consent is None:
             registered = None
             if oauth.client_id:
-                filled = await self._filled({"oauth.client_secret": oauth.client_secret}, HOUSE)
+                filled = await self._filled({"oauth.client_secret": oauth.client_secret}, HOUSE, {})
                 registered = registration(oauth.client_id, filled["oauth.client_secret"], oauth.callback)
             place = Place(self._tokens, self._name, caller, registered)
             given = self._given if caller == HOUSE else _nothing
@@ -117,9 +119,11 @@ class Reach:
             await oldest.close()
         return consent
 
-    async def _filled(self, values: Mapping[str, str], caller: Caller) -> dict[str, str]:
-        """Return the values with secrets in place of their handles; raises Unreachable where there is none."""
-        found: dict[str, str] = {}
+    async def _filled(self, values: Mapping[str, str], caller: Caller, found: dict[str, str]) -> dict[str, str]:
+        """Return the values with secrets in place of their handles, and note these in `found`.
+
+        Raises Unreachable where there is none.
+        """
         for name, value in values.items():
             for secret in set(_HANDLE.findall(value)) - set(found):
                 revealed = await self._secrets.reveal(*caller, secret)

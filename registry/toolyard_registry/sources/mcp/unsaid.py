@@ -1,0 +1,66 @@
+"""Takes the secrets that a connection was opened with out of what its server says; fetches none and knows no protocol.
+
+A server that is given a key may print it, in a result, an error or a question: no model, journal or log is to hold it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from toolyard_sdk.asking import Answer
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.http.filling import Scrubber
+from toolyard_sdk.messages import ToolResult
+
+SHORTEST = 4
+"""Characters of a value that is looked for: a shorter one is found by chance, and taking it out would tell it."""
+
+
+class Unsaid:
+    """What one server must not say: the values of its secrets, by name."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        kept = {name: value for name, value in values.items() if len(value) >= SHORTEST}
+        self._scrubber = Scrubber(kept) if kept else None
+
+    def text(self, text: str) -> str:
+        """Return a text with the name of a secret where its value stood."""
+        return text if self._scrubber is None else self._scrubber.clean_text(text)
+
+    def value(self, value: Any) -> Any:
+        """Return a JSON value, the texts in it (keys too) without secrets."""
+        if self._scrubber is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(each) for each in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(each) for key, each in value.items()}
+        return value
+
+    def result(self, result: ToolResult) -> ToolResult:
+        """Return a result without secrets."""
+        if self._scrubber is None:
+            return result
+        return msgspec.structs.replace(result, text=self.text(result.text), structured=self.value(result.structured))
+
+    def error(self, error: BaseException) -> None:
+        """Take secrets out of an error's words, and drop what it came from, which quotes them too."""
+        if self._scrubber is None:
+            return
+        error.args = tuple(self.value(each) for each in error.args)
+        error.__cause__ = error.__context__ = None
+
+    def context(self, context: ToolContext) -> ToolContext:
+        """Return a call's surroundings, to which progress and questions come without secrets."""
+        if self._scrubber is None:
+            return context
+
+        async def ask(message: str, schema: Any = None, url: str = "") -> Answer:
+            return await context.ask(self.text(message), self.value(schema), self.text(url))
+
+        def progress(done: float, total: float | None, message: str) -> None:
+            context.progress(done, total, self.text(message))
+
+        return msgspec.structs.replace(context, ask=ask, progress=progress)
