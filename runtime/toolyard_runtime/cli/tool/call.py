@@ -56,7 +56,8 @@ def call_tool(
     """Call a tool once and print what a model would read.
 
     ARGUMENTS is a JSON object, or - to read it from standard input. The call happens in this process, with the tools
-    of the package or repository you are in and of installed plugins. The exit code is 1 when the result is an error.
+    of the package or repository you are in, of its sources and of installed plugins. The exit code is 1 when the result
+    is an error.
     """
     if arguments == "-":
         arguments = sys.stdin.read()
@@ -82,21 +83,24 @@ def _here(name: str, arguments: str, place: Path | None, seconds: float, allow: 
     from toolyard_sdk.testing import call  # noqa: PLC0415 - same
 
     from toolyard_runtime.cli.tool.context import author_context  # noqa: PLC0415 - same
+    from toolyard_runtime.cli.tool.sourced import sourced  # noqa: PLC0415 - same
     from toolyard_runtime.cli.tool.workbench import workbench  # noqa: PLC0415 - same
 
     try:
         bench = workbench(here().cwd, place)
     except ConfigError as error:
         raise Failed(str(error)) from error
-    for problem in bench.problems:
-        console(stderr=True).print(Text(f"! {clean(problem)}", "yellow"))
-    if name not in bench.tools:
-        raise Failed(f"there is no tool {clean(name)} here{did_you_mean(name, bench.tools)}")
 
     async def once() -> Called:
-        async with author_context(bench, name, allow, here().environment) as context:
-            began = time.perf_counter_ns()
-            result = await call(bench.tools[name], arguments, context, seconds=seconds)
+        environment = here().environment
+        async with sourced(bench, (name,), environment) as there:
+            for problem in there.problems:
+                console(stderr=True).print(Text(f"! {clean(problem)}", "yellow"))
+            if name not in there.tools:
+                raise Failed(f"there is no tool {clean(name)} here{did_you_mean(name, there.tools)}")
+            async with author_context(there, name, allow, environment) as context:
+                began = time.perf_counter_ns()
+                result = await call(there.tools[name], arguments, context, seconds=seconds)
             took = (time.perf_counter_ns() - began) // 1000
         return Called(result.text, result.structured, result.is_error, took)
 

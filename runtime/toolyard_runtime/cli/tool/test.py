@@ -57,34 +57,39 @@ def test_tool(
     something was found that agents will stumble over; advice alone leaves it at 0.
     """
     from toolyard_runtime.cli.tool.context import author_context  # noqa: PLC0415 - the registry is heavy; --help must not wait
+    from toolyard_runtime.cli.tool.sourced import sourced  # noqa: PLC0415 - same
     from toolyard_runtime.cli.tool.workbench import workbench  # noqa: PLC0415 - same
 
     try:
         bench = workbench(here().cwd, path)
     except ConfigError as error:
         raise Failed(str(error)) from error
-    for problem in bench.problems:
-        console(stderr=True).print(Text(f"! {clean(problem)}", "yellow"))
     names = named or bench.own
-    told = _examples(examples, bench.tools)
-    for name in names:
-        if name not in bench.tools:
-            raise Failed(f"There is no tool {clean(name)} in {clean(bench.place)}.")
     if not names:
         raise Failed(f"{clean(bench.place)} offers no tool of its own; name one of the others with --tool.")
-    tokenizer = _tokenizer(model_url, model)
 
-    async def found(name: str) -> tuple[Finding, ...]:
-        async with author_context(bench, name, allow, here().environment) as context:
-            return await findings(Subject(bench.tools[name], told.get(name), context, not no_call))
+    unsteady = _unsteady(path, tuple(name for name in names if name in bench.tools))
 
-    unsteady = _unsteady(path, names)
-    worst = 0
-    for name in names:
-        against = [*asyncio.run(found(name)), *(each for each in unsteady if each.tool == name)]
-        _print(bench.tools[name], against, tokenizer)
-        worst += sum(each.level == "error" for each in against)
-    if worst:
+    async def tested() -> int:
+        environment = here().environment
+        async with sourced(bench, names, environment) as there:
+            for problem in there.problems:
+                console(stderr=True).print(Text(f"! {clean(problem)}", "yellow"))
+            told = _examples(examples, there.tools)
+            for name in names:
+                if name not in there.tools:
+                    raise Failed(f"There is no tool {clean(name)} in {clean(there.place)}.")
+            tokenizer = _tokenizer(model_url, model)
+            worst = 0
+            for name in names:
+                async with author_context(there, name, allow, environment) as context:
+                    found = await findings(Subject(there.tools[name], told.get(name), context, not no_call))
+                against = [*found, *(each for each in unsteady if each.tool == name)]
+                _print(there.tools[name], against, tokenizer)
+                worst += sum(each.level == "error" for each in against)
+        return worst
+
+    if asyncio.run(tested()):
         raise SystemExit(1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 from toolyard_registry.plugins import load_plugins
-from toolyard_registry.toolbox.collecting import open_toolbox
+from toolyard_registry.toolbox.collecting import Toolbox, open_toolbox
 from toolyard_registry.toolbox.local_packages import is_package, plugin_names
 from toolyard_registry.toolbox.local_tools import load_local, own_tools
 from toolyard_sdk.egress import EgressGrant
@@ -25,6 +25,7 @@ class Workbench(Struct, frozen=True):
     """What can be called here. `own` names the tools of the place itself; the others are of installed plugins.
 
     `origins` tell the plugin or file of each tool, under which `config` has its settings and its way out.
+    `root` is the agent repository, where there is one: its sources' tools can join `box`.
     """
 
     place: str
@@ -33,6 +34,8 @@ class Workbench(Struct, frozen=True):
     origins: Mapping[str, str]
     problems: tuple[str, ...]
     config: Config
+    root: Path | None = None
+    box: Toolbox | None = None
 
     def settings(self, name: str) -> dict[str, Any]:
         """Return the settings of a tool's plugin."""
@@ -77,7 +80,7 @@ def _of_folder(package: Path | None, root: Path | None) -> Workbench:
     wanted = replaced if package else set(box.origins.values()) - installed
     own = tuple(name for name, origin in box.origins.items() if origin in wanted)
     problems = [str(problem) for problem in (*box.file_problems, *box.problems)]
-    return Workbench(str(place or "installed plugins"), box.tools, own, box.origins, tuple(problems), config)
+    return Workbench(str(place or "installed plugins"), box.tools, own, box.origins, tuple(problems), config, root, box)
 
 
 def _of_file(path: Path) -> Workbench:
