@@ -22,6 +22,7 @@ HOUSE = "default"
 """The tenant of whoever runs the server. Names of keys are unique in no tenant, and tenants name keys as they like."""
 
 Role = Literal["user", "frontend", "author", "operator", "auditor"]
+"""What a key may do: `user` calls agents, `frontend` may also name the end user, the others are people of the house."""
 
 _IN_NAMES = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-*?[]!")
 """What a glob over names of tools can be made of: the letters of names, and those of globs."""

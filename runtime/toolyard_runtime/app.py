@@ -20,6 +20,7 @@ from toolyard_registry.environments.building import Index
 from toolyard_registry.environments.running import Limits
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.publishing.submissions import no_check
+from toolyard_registry.rights import HOUSE
 from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_registry.toolbox.local_packages import plugin_names
 from toolyard_sdk.errors import ConfigError
@@ -69,7 +70,6 @@ from toolyard_runtime.usage.replay import Replaying
 from toolyard_runtime.usage.requests import recent_requests
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
-DEFAULT_TENANT = "default"
 LOCAL_KEY = "local"
 BOOTSTRAP_KEY = "TOOLYARD_BOOTSTRAP_KEY"
 """An environment variable that provisions the first key of a server that is set up by a machine."""
@@ -139,7 +139,7 @@ async def composed(
             config.sources,
             added.sources,
             root=options.repository,
-            egress=lambda name: ways_out.of(name, DEFAULT_TENANT, None).egress,
+            egress=lambda name: ways_out.of(name, HOUSE, None).egress,
             secrets=SourceSecrets(safe),
         )
         opened.push_async_callback(sources.close)
@@ -300,13 +300,13 @@ async def first_key(wiring: Wiring, options: ServeOptions, environment: Mapping[
             f"{BOOTSTRAP_LENGTH}. `openssl rand -hex 32` prints one"
         )
     database = wiring.engine.services.database
-    if await wiring.tenants.find(DEFAULT_TENANT) is None:
+    if await wiring.tenants.find(HOUSE) is None:
         tx = database.begin()
-        wiring.tenants.create(tx, DEFAULT_TENANT, "server")
+        wiring.tenants.create(tx, HOUSE, "server")
         await database.commit(tx)
     if provisioned and await wiring.keys.verify(provisioned) is None:
         tx = database.begin()
-        wiring.keys.create(tx, DEFAULT_TENANT, "bootstrap", ROLES, actor="server", secret=provisioned)
+        wiring.keys.create(tx, HOUSE, "bootstrap", ROLES, actor="server", secret=provisioned)
         await database.commit(tx)
     if provisioned:
         return provisioned, False
@@ -315,6 +315,6 @@ async def first_key(wiring: Wiring, options: ServeOptions, environment: Mapping[
         if await wiring.keys.verify(known) is not None:
             return known, False
     tx = database.begin()
-    made = wiring.keys.create(tx, DEFAULT_TENANT, LOCAL_KEY, ROLES, actor="server")
+    made = wiring.keys.create(tx, HOUSE, LOCAL_KEY, ROLES, actor="server")
     await database.commit(tx)
     return made.secret, True

@@ -12,11 +12,11 @@ from litestar import Litestar
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from sqlalchemy import MetaData
 from toolyard_registry.plugins import Plugin, PluginProblem, Plugins, told
+from toolyard_registry.rights import Role
 from toolyard_sdk.ports import Model
 
 from toolyard_runtime.engine.sources import SourceFactory
 from toolyard_runtime.http.access import OPEN
-from toolyard_runtime.identity import Role
 from toolyard_runtime.store.schema import PACKAGES, add_tables
 
 ModelFactory = Callable[..., Model]

@@ -1,11 +1,7 @@
 """Who is asking: the record every route, store and limit is handed; knows neither headers nor tables."""
 
-from typing import Literal
-
 from msgspec import Struct
-
-Role = Literal["user", "frontend", "author", "operator", "auditor"]
-"""What a key may do: `user` calls agents, `frontend` may also name the end user, the others are people of the house."""
+from toolyard_registry.rights import Role
 
 ROLES: tuple[Role, ...] = ("user", "frontend", "author", "operator", "auditor")
 

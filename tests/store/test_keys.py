@@ -7,7 +7,8 @@ from itertools import count
 
 import pytest
 from sqlalchemy import select
-from toolyard_runtime.identity import Caller, Role
+from toolyard_registry.rights import Role
+from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.keys import RECHECK_US, Keys, NewKey
 from toolyard_runtime.store.sqlite import SqliteDatabase

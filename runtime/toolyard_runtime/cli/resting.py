@@ -15,7 +15,6 @@ from toolyard_runtime.store.sqlite import SqliteDatabase
 R = TypeVar("R")
 
 DATABASE_FILE = "toolyard.db"
-DEFAULT_TENANT = "default"
 ACTOR = "command line"
 
 

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Database, Transaction
 
-from toolyard_runtime.cli.resting import ACTOR, DEFAULT_TENANT, Impossible, Resting, on_its_database
+from toolyard_runtime.cli.resting import ACTOR, Impossible, Resting, on_its_database
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.tenants import Tenants
@@ -34,7 +35,7 @@ class StoredKeyBook:
     def create_key(self, name: str, roles: Iterable[str], tenant: str | None, expires_at: int | None) -> dict[str, Any]:
         """Make a key and return its `id` and `secret`."""
         wanted = tuple(roles)
-        owner = tenant or DEFAULT_TENANT
+        owner = tenant or HOUSE
 
         async def make(stores: _Stores) -> dict[str, Any]:
             if await stores.tenants.find(owner) is None:
@@ -48,7 +49,7 @@ class StoredKeyBook:
 
     def list_keys(self, tenant: str | None) -> list[dict[str, Any]]:
         """Return a tenant's keys; None is the tenant of whoever runs the server."""
-        owner = tenant or DEFAULT_TENANT
+        owner = tenant or HOUSE
 
         async def read(stores: _Stores) -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = []

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime.cli.resting import ACTOR, DEFAULT_TENANT, Impossible, Resting, on_its_database
+from toolyard_runtime.cli.resting import ACTOR, Impossible, Resting, on_its_database
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.secrets.safe import Safe
@@ -74,7 +75,7 @@ class StoredSecretBook:
 
     def _with_safe(self, tenant: str | None, work: Callable[[Safe, str], Awaitable[R]]) -> R:
         """Open the safe for a tenant that is there; None is the tenant of whoever runs the server."""
-        owner, resting = tenant or DEFAULT_TENANT, self._resting
+        owner, resting = tenant or HOUSE, self._resting
 
         async def at_work(database: Database) -> R:
             clock = SystemClock()

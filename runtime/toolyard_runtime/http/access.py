@@ -5,8 +5,9 @@ from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.types import ASGIApp, Receive, Scope, Send
+from toolyard_registry.rights import Role
 
-from toolyard_runtime.identity import Caller, Role
+from toolyard_runtime.identity import Caller
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.wire.errors import RequestRefused
 

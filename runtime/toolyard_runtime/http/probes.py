@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Request, get, route
 from litestar.enums import HttpMethod
 from litestar.response import Response
+from toolyard_registry.rights import HOUSE
 
 from toolyard_runtime.http.access import ANYBODY, caller_of, only
-from toolyard_runtime.http.api.admin import HOUSE
 from toolyard_runtime.http.openai_routes import front_of
 from toolyard_runtime.wire.errors import RequestRefused
 

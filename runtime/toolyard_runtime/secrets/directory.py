@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolyard_registry.names import NameInvalid
+from toolyard_registry.rights import HOUSE
 
 from toolyard_runtime.secrets.private import Exposed, check_private, read_private
 from toolyard_runtime.secrets.shelves import (
-    HOUSE,
     LONGEST,
     Entry,
     Place,

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from toolyard_registry.names import NameInvalid
+from toolyard_registry.rights import HOUSE
 
-from toolyard_runtime.secrets.shelves import HOUSE, Entry, Place, SecretUnreadable, check_secret, check_value, position
+from toolyard_runtime.secrets.shelves import Entry, Place, SecretUnreadable, check_secret, check_value, position
 from toolyard_runtime.store.tenants import NAME as TENANT
 
 _log = logging.getLogger("toolyard.secrets")

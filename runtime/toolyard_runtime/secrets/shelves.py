@@ -7,9 +7,6 @@ from msgspec import Struct
 from toolyard_registry.names import check_name
 from toolyard_sdk.errors import EgressRefused
 
-HOUSE = "default"
-"""The tenant of whoever runs the server: what a place holds without naming a tenant is this one's."""
-
 LONGEST = 65_536
 """Bytes of a secret's value in UTF-8: a private key with its certificates fits."""
 

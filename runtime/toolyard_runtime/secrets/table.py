@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import NewId, show
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_runtime.secrets.keyring import KeyRing, KeysUnusable
 from toolyard_runtime.secrets.sealing import Unopened, key_id, seal, unseal
-from toolyard_runtime.secrets.shelves import HOUSE, Entry, Place, SecretUnreadable
+from toolyard_runtime.secrets.shelves import Entry, Place, SecretUnreadable
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.tables import SECRET
 

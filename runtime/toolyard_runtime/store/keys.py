@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
+from toolyard_registry.rights import Role
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import NewId, show
 from toolyard_sdk.ports import Clock, Database, Transaction
 
-from toolyard_runtime.identity import ROLES, Caller, Role
+from toolyard_runtime.identity import ROLES, Caller
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.tables import API_KEY, TENANT
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 from msgspec import Struct
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.ids import read
 
 from toolyard_runtime.engine.agents import Agents
@@ -25,9 +26,6 @@ from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.store.tenants import Tenants
-
-HOUSE = "default"
-"""The tenant of whoever runs the server: its operators make tenants, and keys of other tenants."""
 
 EVERYBODY = only("user", "frontend", "author", "operator", "auditor")
 DECIDERS = only("user", "frontend", "author", "operator")

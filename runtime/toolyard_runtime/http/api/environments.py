@@ -5,10 +5,11 @@ from typing import Any
 from litestar import Request, post
 from litestar.response import Response
 from msgspec import Struct
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, admin_of, in_house
+from toolyard_runtime.http.api.admin import OPERATORS, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader

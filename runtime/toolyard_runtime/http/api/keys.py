@@ -7,11 +7,12 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
+from toolyard_registry.rights import Role
 
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, in_house, tenant_named
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed, not_found
-from toolyard_runtime.identity import ROLES, Caller, Role
+from toolyard_runtime.identity import ROLES, Caller
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
 

@@ -7,9 +7,10 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
 from toolyard_registry.names import NameInvalid
+from toolyard_registry.rights import HOUSE
 
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, admin_of, in_house, tenant_named
+from toolyard_runtime.http.api.admin import OPERATORS, admin_of, in_house, tenant_named
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.secrets.shelves import LONGEST, Place, check_secret, position
 from toolyard_runtime.wire.errors import RequestRefused

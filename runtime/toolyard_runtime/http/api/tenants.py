@@ -7,13 +7,14 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.events import UnknownEvent
 from toolyard_sdk.ids import show
 
 from toolyard_runtime.engine.engine import Full, RunUnavailable
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, Admin, admin_of, in_house
+from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.store.tenants import NAME
 from toolyard_runtime.wire.errors import RequestRefused

@@ -8,13 +8,13 @@ from litestar.response import Response
 from msgspec import Struct
 from toolyard_registry.catalogue.storing import DRAFT, Channel
 from toolyard_registry.names import NameInvalid, check_channel
-from toolyard_registry.rights import may_publish
+from toolyard_registry.rights import HOUSE, may_publish
 from toolyard_registry.schemas.compatibility import compare
 from toolyard_registry.schemas.differences import spec_differences
 from toolyard_registry.toolbox.pins import Changed
 
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import HOUSE, OPERATORS, WATCHERS, Admin, admin_of, in_house
+from toolyard_runtime.http.api.admin import OPERATORS, WATCHERS, Admin, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, fields_of, listed, not_found
 from toolyard_runtime.http.api.seeing import installed_for
 from toolyard_runtime.http.api.tools import AUTHORS, READERS, entry_meant, reference_of
