@@ -12,6 +12,9 @@ _VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,63}\Z")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
+RESERVED = frozenset({"find_tools", "off", "read_result", "toolyard"})
+"""Names that mean something to the server itself: no tool is published under one."""
+
 Selects = Literal["default", "version", "range", "channel", "digest"]
 
 

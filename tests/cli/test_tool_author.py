@@ -273,10 +273,25 @@ def test_where_nobody_counts_the_guess_says_why(weather: Path) -> None:
     assert toolyard("tool", "test", "--model-url", "http://127.0.0.1:1/v1", cwd=weather).code == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("find_tools", "'find_tools' means something to the server itself"),
+        ("read-result", "'read_result' means something to the server itself"),
+        ("off", "'off' means something to the server itself"),
+        ("1st", "a letter first"),
+    ],
+)
+def test_a_package_that_could_not_be_published_is_not_made(tmp_path: Path, name: str, words: str) -> None:
+    done = toolyard("tool", "new", name, cwd=tmp_path)
+    assert (done.code, words in done.err) == (1, True), done
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_without_tools_of_its_own_is_told(tmp_path: Path) -> None:
     done = toolyard("tool", "test", cwd=tmp_path)
     assert done.code == 1
-    assert "offers no tool of its own" in done.err
+    assert "There is no tool of your own in installed plugins" in done.err
     assert "calculate" in toolyard("tool", "test", "--tool", "calculate", cwd=tmp_path).out
 
 

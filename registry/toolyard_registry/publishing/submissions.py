@@ -15,7 +15,7 @@ from toolyard_sdk.ports import Clock, Database
 
 from toolyard_registry.catalogue.publications import Publications
 from toolyard_registry.catalogue.storing import DRAFT, Catalogue, Channel
-from toolyard_registry.names import NameInvalid, check_channel, check_name
+from toolyard_registry.names import RESERVED, NameInvalid, check_channel, check_name
 from toolyard_registry.published.records import USABLE, Publication, Published, State
 from toolyard_registry.published.shelf import STABLE
 from toolyard_registry.published.signing import Envelope, SignatureInvalid, Statement, verify
@@ -25,14 +25,10 @@ from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.schemas.checking import SchemaInvalid, compile_schema
 from toolyard_registry.schemas.compatibility import Change, Verdict, compare
 from toolyard_registry.schemas.differences import spec_differences
-from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_registry.versions import Bump, Version, at_least, bump_of, least_after, read_version
 
 NEXT = "next"
 """The channel that a pre-release moves in place of `stable`."""
-
-RESERVED = frozenset({"find_tools", "off", READ_RESULT, "toolyard"})
-"""Names that mean something to the server itself."""
 
 _MOST_TOOLS = 500
 _MOST_DEFINITION = 64 * 1024

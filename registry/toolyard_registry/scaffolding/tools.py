@@ -8,6 +8,8 @@ from pathlib import Path
 
 from toolyard_sdk.errors import ConfigError
 
+from toolyard_registry.names import RESERVED
+
 _FILES = {
     "pyproject.toml": "pyproject.toml.txt",
     "@MODULE@/__init__.py": "module.py.txt",
@@ -59,11 +61,13 @@ def module_name(name: str) -> str:
     module = name.replace("-", "_")
     if not _NAME.match(name) or len(name) > _LONGEST:
         raise ConfigError(
-            f"{name[:80]!r} is no name for a tool package: use up to {_LONGEST} lower-case letters and digits, with "
-            "'_' or '-' between them, as in weather or tide-table"
+            f"{name[:80]!r} is no name for a tool package: use up to {_LONGEST} lower-case letters and digits, "
+            "a letter first, with '_' or '-' between them, as in weather or tide-table"
         )
     if module.startswith(_OURS):
         raise ConfigError(f"{name!r} begins with {_OURS!r}, which is kept for Toolyard's own packages; choose another")
+    if module in RESERVED:
+        raise ConfigError(f"{module!r} means something to the server itself; choose another name")
     if module in sys.stdlib_module_names or keyword.iskeyword(module) or module in _TAKEN:
         raise ConfigError(f"Python already has a meaning for {module!r}; choose another name, such as {name}-tool")
     return module

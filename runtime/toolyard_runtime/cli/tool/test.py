@@ -66,7 +66,7 @@ def test_tool(
         raise Failed(str(error)) from error
     names = named or bench.own
     if not names:
-        raise Failed(f"{clean(bench.place)} offers no tool of its own; name one of the others with --tool.")
+        raise Failed(f"There is no tool of your own in {clean(bench.place)}; name one of the others with --tool.")
 
     unsteady = _unsteady(path, tuple(name for name in names if name in bench.tools))
 
