@@ -26,6 +26,5 @@ class McpTool:
         self._validator.check(arguments)
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
-        """Call it on its server; raises ArgumentsInvalid, and what `calling.Call.make` raises."""
-        self._validator.check(arguments)
+        """Call it on its server, which looks at the arguments itself; raises what `calling.Call.make` raises."""
         return await self._caller(self, arguments, context)
