@@ -19,7 +19,7 @@ from toolyard_registry.agents.repository import Loader
 from toolyard_registry.environments.building import Index
 from toolyard_registry.environments.running import Limits
 from toolyard_registry.plugins import load_plugins
-from toolyard_registry.publishing.submissions import no_check
+from toolyard_registry.publishing.publishing import no_check
 from toolyard_registry.rights import HOUSE
 from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_registry.toolbox.local_packages import plugin_names

@@ -106,10 +106,11 @@ def test_a_lock_that_cannot_be_read_is_a_problem(server: Server) -> None:
         ("wether@^1", "no tool `wether` is published or installed"),
         ("add@^1", "`add@^1` is no release of it"),
         ("add@", "ends in '@'"),
-        ("weather@^9", "is no release of it; there is"),
+        ("lasting@^9", "is no release of it; there is"),
     ],
 )
 def test_a_grant_that_means_nothing_is_a_problem_with_its_line(server: Server, grant: str, words: str) -> None:
+    publish(server.house, "0.1.0", spec("lasting"), name="acme-lasting")
     file = server.root / "agents" / "lost.toml"
     file.write_text(f'instructions = "Lost."\ntools = ["{grant}"]\n')
     found = until(

@@ -16,16 +16,8 @@ from toolyard_registry.published.records import State
 from toolyard_registry.published.shelf import Shelf
 from toolyard_registry.published.wheels import WheelStore
 from toolyard_registry.publishing.confusions import all_confusable
-from toolyard_registry.publishing.submissions import (
-    Checking,
-    PublishedTool,
-    Publisher,
-    Publishing,
-    Replaying,
-    Submission,
-    no_check,
-    no_replay,
-)
+from toolyard_registry.publishing.publishing import Checking, Publishing, Replaying, no_check, no_replay
+from toolyard_registry.publishing.submissions import PublishedTool, Publisher, Submission
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import HOUSE, Rights
 from toolyard_registry.toolbox.pins import Changed, Pins, Standing

@@ -5,7 +5,7 @@ from typing import Any
 import mcp_types as mcp
 import pytest
 from mcp.shared.exceptions import MCPError
-from toolyard_sdk.asking import Answer, Question, answering, nobody
+from toolyard_sdk.asking import Answer, InputNeeded, Question, answering, nobody
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.serve.elicitation import answer_of, elicitation
 from toolyard_sdk.serve.meta import ASKED, CONTEXT, PARENT, raise_again, write_context
@@ -85,9 +85,9 @@ async def test_the_server_that_started_a_plugin_is_told_the_question_and_calls_a
         asked = await called()
         assert asked.is_error
         assert asked.meta[ASKED]["message"] == "Which size of hat?"
-        with pytest.raises(BaseException, match="Which size of hat") as raised:
+        with pytest.raises(InputNeeded, match="Which size of hat") as raised:
             raise_again(asked.meta)
-        assert raised.value.question == first[0]  # type: ignore[attr-defined]
+        assert raised.value.question == first[0]
         assert (await called(first)).meta[ASKED]["message"] == "Are you sure?"
         done = await called(first, second)
         assert (ASKED in done.meta, text_of(done)) == (False, "hat: S, accept")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from toolyard_registry.published.records import State
 from toolyard_registry.published.wheels import WheelStore
-from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Replay, no_replay
+from toolyard_registry.publishing.publishing import no_replay
+from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Replay
 from toolyard_registry.releases import tool_release
 from toolyard_registry.rights import HOUSE
 from toolyard_runtime.clocks import SystemClock
