@@ -78,7 +78,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     words = {
         404: f"There is no route {request.scope['path']}.",
         405: f"{request.scope['path']} does not take {request.scope['method']}.",
-        413: "The body is larger than [server] max_body_bytes allows; send less.",
+        413: "The body is too large: at most [server] max_body_bytes are taken, 48 MiB where a wheel comes; send less.",
     }
     text = words.get(error.status_code) or _fields(error)
     response = respond(request, RequestRefused(text, code="http_error", status=error.status_code))
