@@ -92,7 +92,7 @@ class Approving:
         request = log.state.approvals.get(row.id)
         if request is None:
             raise Conflict(f"{show('approval', row.id)} does not wait any more")
-        actor = f"{caller.key}/user" if end_user is not None else caller.key
+        actor = acting(caller, end_user)
         self._services.approvals.decide(log.tx, row.id, decision.verdict, log.now(), actor)
         return e.ApprovalDecided(
             at=log.now(),
@@ -136,6 +136,11 @@ def may_decide(caller: Caller, run: RunRow, end_user: str | None) -> bool:
     """Tell whether a caller, speaking for `end_user`, may decide about the calls of a run."""
     operator = run.tenant == caller.tenant and "operator" in caller.roles
     return operator or may_see(caller, run, end_user)
+
+
+def acting(caller: Caller, end_user: str | None) -> str:
+    """Return who is said to have decided: a key, or the end user for whom it speaks, whom no record names."""
+    return f"{caller.key}/user" if end_user is not None else caller.key
 
 
 def no_such_approval(approval: bytes) -> RequestRefused:

@@ -10,7 +10,7 @@ from toolyard_sdk.asking import Answer
 from toolyard_sdk.ids import show
 
 from toolyard_runtime.engine.answering import Asking, give, questions_of
-from toolyard_runtime.engine.approving import may_decide
+from toolyard_runtime.engine.approving import acting, may_decide
 from toolyard_runtime.engine.sight import may_see, sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of
@@ -90,8 +90,7 @@ async def give_input(request: Request[Any, Any, Any], question: FromPath[str]) -
     if not may_decide(caller, row, end_user):
         raise not_found("input", question)
     given, _ = _read_given.read(await request.body())
-    actor = f"{caller.key}/user" if end_user is not None else caller.key
-    await give(admin.engine, row, asking, Answer(given.action, given.content), actor)
+    await give(admin.engine, row, asking, Answer(given.action, given.content), acting(caller, end_user))
     return answer(input_object(*await _find(admin, request, question)))
 
 

@@ -13,7 +13,7 @@ from toolyard_sdk.messages import Message, ToolResult
 
 from toolyard_runtime.engine import direct
 from toolyard_runtime.engine.answering import give, questions_of
-from toolyard_runtime.engine.approving import may_decide
+from toolyard_runtime.engine.approving import acting, may_decide
 from toolyard_runtime.engine.beginning import NewRun
 from toolyard_runtime.engine.desk import Asked, Desk
 from toolyard_runtime.engine.engine import Engine, Full, RunUnavailable, Stopped
@@ -96,8 +96,7 @@ class Answering:
             for open_ in questions_of(events, lookup).values():
                 given = said.get(input_id(row.id, open_.call))
                 if given is not None and open_.given is None and may_decide(asking.caller, row, asking.end_user):
-                    user = f"{asking.caller.key}/user" if asking.end_user is not None else asking.caller.key
-                    await give(self._engine, row, open_, given, user)
+                    await give(self._engine, row, open_, given, acting(asking.caller, asking.end_user))
             return await self._with_question(await self._outcome(row, asking, structured=structured))
         except RequestRefused as error:
             return _refused(error.message)
