@@ -17,6 +17,7 @@ Ruling = tuple[Decision, str, str]
 """The decision, the id of the rule that made it, and the reason in words."""
 
 YANKED = "release.yanked"
+HELD = "release.held"
 BUILT_IN = {
     "default.read_only": "the tool is pinned as read-only",
     "default.ask": "no rule approves this call and the tool may have side effects",
@@ -25,6 +26,7 @@ BUILT_IN = {
     "stop.run": "an operator has stopped this agent",
     "grant.revoked": "the agent may no longer call this tool",
     YANKED: "this release of the tool was withdrawn",
+    HELD: "where the tool comes from it has changed, and nobody has decided about that yet",
 }
 """The rules that no file holds -> their reasons: the two defaults here, and what the runtime checks beside a policy."""
 

@@ -196,6 +196,7 @@ async def composed(
             visible_text=visible,
             yanks=registry.yanks,
             way_out=ways_out.of,
+            is_held=agents.is_held,
             sights=Sights(registry.rights),
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)

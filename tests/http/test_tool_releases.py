@@ -273,6 +273,10 @@ def test_a_rejected_definition_stays_out_and_one_that_takes_less_fails_closed(de
     assert not found["kept"]
     words = until(lambda: problems(house) if "has changed and no longer takes" in problems(house) else "")
     assert f"toolyard tool admit library_look_up@{found['presented']['release']}" in words
+    run = house.start('call library_look_up {"what": "x"}', "reader")
+    house.post(f"/api/v1/approvals/{house.waiting(run)['id']}", {"decision": "approve"})
+    house.finished(run)
+    assert "release.held" in str(house.get(f"/api/v1/runs/{run}/events")), "the set from before is served, and held"
     house.post("/api/v1/quarantine/library_look_up", {"release": found["presented"]["release"], "decision": "reject"})
     (again,) = waiting(house)
     assert again["standing"] == "rejected"

@@ -1,6 +1,6 @@
 """An agent's repository on disk: reads agents/, prompts/ and policies/, and swaps a changed set in as a whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -154,6 +154,7 @@ class Loader:
         self._toolbox = open_toolbox()
         self._refused: tuple[ConfigError, ...] = ()
         self._current = self._load(self._toolbox)
+        self._held: Mapping[str, str] = self._current.toolbox.held
 
     def _load(self, own: Toolbox) -> Repository:
         self._registry_seen = self._shelf.serial, self._pins.serial
@@ -169,6 +170,11 @@ class Loader:
     def current(self) -> Repository:
         """The set that is served."""
         return self._current
+
+    @property
+    def held(self) -> Mapping[str, str]:
+        """The tools that are held back as things are now, and why, also while an older set is served."""
+        return self._held
 
     @property
     def refused(self) -> tuple[ConfigError, ...]:
@@ -217,7 +223,7 @@ class Loader:
     def take(self, reading: Reading) -> tuple[ConfigError, ...]:
         """Let what was read become `current` when there is no problem in it, else return the problems."""
         found = reading.repository
-        self._refused = found.problems
+        self._refused, self._held = found.problems, found.toolbox.held
         self._toolbox, self._tools_seen = reading.own, reading.stamps
         if not found.problems:
             self._current = found

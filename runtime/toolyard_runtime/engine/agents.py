@@ -67,6 +67,10 @@ class Agents:
         named = [*box.problems, *box.source_problems, *current.problems, *refused, *current.notes]
         return tuple(dict.fromkeys(str(problem) for problem in named))
 
+    def is_held(self, tool: str) -> bool:
+        """Tell whether a tool is held back: what it is now is not what was admitted, whatever set is served."""
+        return tool in self._loader.held
+
     def names(self) -> tuple[str, ...]:
         """Return the agents that can be asked."""
         return tuple(sorted(self._loader.current.agents))

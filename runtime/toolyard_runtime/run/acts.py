@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from toolyard_registry.policy import YANKED, decide, reason_of
+from toolyard_registry.policy import HELD, YANKED, decide, reason_of
 from toolyard_registry.releases import PolicyCall, ToolRelease
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.toolbox.rest import READ_RESULT
@@ -124,6 +124,8 @@ class Acts:
             return stopped
         if log.services.yanks.forbids(log.identity.tenant, self._granted(call)):
             return YANKED
+        if log.services.is_held(call.name):
+            return HELD
         sees = log.services.sights.sees(log.identity.tenant, self._context.roles, log.identity.agent, call.name)
         return "" if sees else "grant.revoked"
 

@@ -22,6 +22,10 @@ from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.runs import Runs
 
 
+def _nothing(_tool: str) -> bool:
+    return False
+
+
 class WayOut(Struct, frozen=True):
     """How a call reaches the network; `redactor` knows the secrets it was given on the way, where it may have any."""
 
@@ -61,6 +65,7 @@ class Services(Struct, frozen=True):
     keep_release: Callable[[Transaction, str, AgentRelease], None]
     visible_text: Callable[[Segment], str]
     way_out: Callable[[str, str, str | None], WayOut] = no_way_out
+    is_held: Callable[[str], bool] = _nothing
     sights: Sights = field(default_factory=everything)
     ways_back: WaysBack = field(default_factory=WaysBack)
     successes: Successes = field(default_factory=Successes)
