@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.http.expecting import ADD
+from tests.http.expecting import ADD, refused
 from tests.http.serving import Server, serving
 
 SOME = """
@@ -71,3 +71,19 @@ def _grant(server: Server, rights: str) -> None:
     """Write the rights, and wait until they can be no other ones."""
     (server.root / "rights.toml").write_text(rights)
     server.wiring.engine.services.sights._until = 0
+
+
+def test_what_the_house_s_agents_resolve_to_is_read_with_its_own_keys(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        stranger = server.client(server.tenant(), "operator", "author", "auditor")
+        refused(stranger.ask("GET", "/api/v1/lock"), 403, "Authorization")
+        assert "[agents" in server.house.get("/api/v1/lock")["text"]
+
+
+def test_a_call_through_no_agent_needs_a_grant_that_names_none(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        _grant(server, '[[call]]\ntools = ["add"]\nagents = [""]\n')
+        author = server.client(server.tenant(), "author")
+        called = author.post("/api/v1/tools/add/call", {"arguments": {"a": 1, "b": 2}})
+        assert (called["text"], called["is_error"]) == ("3", False)
+        refused(author.ask("POST", "/api/v1/tools/wait/call", {"arguments": {"name": "x"}}), 404, "name")

@@ -189,7 +189,7 @@ OWN: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/tools"): "publishes in the caller's own tenant",
     ("GET", "/api/v1/quarantine"): "the sources are the server's: the house alone sees what they present",
     ("POST", "/api/v1/environments/prune"): "is refused to every operator but the house's",
-    ("GET", "/api/v1/lock"): "the agents are the server's, not a tenant's",
+    ("GET", "/api/v1/lock"): "what the server's agents resolve to, for the tenant of the house alone",
     ("GET", "/api/v1/tools/search"): "the tools are the server's, not a tenant's",
     ("POST", "/api/v1/tools/{name:str}/call"): "makes a run of the caller's own",
     ("GET", "/api/v1/tools/{name:str}/usage"): "names no tenant; see the test below",

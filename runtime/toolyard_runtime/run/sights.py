@@ -25,17 +25,23 @@ class Sights:
             self._rights, self._until = self._current(), now + FRESH_NS
         return self._rights
 
+    @staticmethod
+    def _through(agent: str) -> str:
+        """Return the agent's name for a grant: a call through none is one of the server's own, which no file names."""
+        return "" if ":" in agent else agent
+
     def unseen(self, tenant: str, roles: Collection[str], agent: str, tools: Collection[str]) -> frozenset[str]:
         """Return which of these tools are not there for a caller of an agent."""
         rights = self.rights
         if rights is UNWRITTEN:
             return frozenset()
-        return frozenset(name for name in tools if not may_see(rights, tenant, roles, name, agent=agent))
+        through = self._through(agent)
+        return frozenset(name for name in tools if not may_see(rights, tenant, roles, name, agent=through))
 
     def sees(self, tenant: str, roles: Collection[str], agent: str, tool: str) -> bool:
         """Tell whether a tool is there for a caller of an agent."""
         rights = self.rights
-        return rights is UNWRITTEN or may_see(rights, tenant, roles, tool, agent=agent)
+        return rights is UNWRITTEN or may_see(rights, tenant, roles, tool, agent=self._through(agent))
 
 
 def everything() -> Sights:

@@ -10,6 +10,9 @@ from msgspec import Struct
 MOST = 1_000
 """Calls that are remembered; of more the oldest are forgotten."""
 
+AT_ONCE = 20
+"""Calls that may wait for the same person at one address: the newest."""
+
 
 class Waiting(Struct, frozen=True):
     """A call that waits for a person at an address."""
@@ -29,7 +32,9 @@ class WaysBack:
         """Remember who waits for whoever comes back from `url`; an address without `state` leads nowhere."""
         state = parse_qs(urlsplit(url).query).get("state", [""])[0]
         if state:
-            self._waiting.setdefault(state, []).append(waiting)
+            calls = self._waiting.setdefault(state, [])
+            calls.append(waiting)
+            del calls[:-AT_ONCE]
             while len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
 

@@ -5,8 +5,9 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import Response
 from toolyard_registry.agents.locks import FILE, make_lock, written
+from toolyard_registry.rights import HOUSE
 
-from toolyard_runtime.http.access import only
+from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import admin_of
 from toolyard_runtime.http.api.reading import Query, answer
 from toolyard_runtime.wire.errors import RequestRefused
@@ -18,6 +19,13 @@ READERS = only("author", "operator", "auditor")
 async def show_lock(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Resolve every agent as if there were no agent.lock."""
     admin = admin_of(request)
+    if caller_of(request).tenant != HOUSE:
+        raise RequestRefused(
+            "What agents resolve to names every tool of this server: only keys of its own tenant read it.",
+            param="Authorization",
+            code="missing_role",
+            status=403,
+        )
     Query(request)
     repository = await admin.agents.unlocked()
     if repository.problems:
