@@ -1,6 +1,8 @@
 """Runs that are made to end: at any moment, by anybody who may, with every call answered."""
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -405,3 +407,19 @@ def _counted(shop: Workshop) -> list[str]:
 
     shop.database.commit = commit  # type: ignore[method-assign]  # the same, counted
     return commits
+
+
+async def test_a_run_that_is_over_leaves_nothing_for_the_garbage_collector(tmp_path: Path) -> None:
+    async with workshop(tmp_path, glance) as shop:
+        shop.model.will(call(("glance", {})), say("seen"), call(("glance", {})), say("seen"))
+        await shop.run()  # the first makes what all share
+        gc.collect()
+        gc.disable()
+        try:
+            driver = await shop.start()
+            await settled(driver)
+            left = weakref.ref(driver)
+            del driver
+            await eventually(lambda: left() is None)
+        finally:
+            gc.enable()

@@ -194,6 +194,7 @@ class Engine:
             self.live.pop(run, None)
             self.tasks.pop(run, None)
             driver.gone.set()
+            driver.let_go()
             self.services.meters.runs_live.set(len(self.live))
 
     def wake_later(self, run: bytes, tenant: str) -> None:

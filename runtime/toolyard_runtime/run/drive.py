@@ -97,6 +97,12 @@ class Driver:
             for task in self._tasks.values():
                 task.cancel()
 
+    def let_go(self) -> None:
+        """Part with what performs effects and points back here: a run that is over then takes no garbage collector."""
+        self._at_once.clear()
+        self._in_time.clear()
+        del self._turns, self._acts
+
     async def _sleep(self) -> None:
         if not self._tasks:
             raise RuntimeError(f"run {self.log.identity.run.hex()} has nothing to do in phase {self.log.state.phase}")
