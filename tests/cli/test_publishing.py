@@ -101,6 +101,7 @@ def test_a_lock_is_written_checked_and_told_to_be_stale(bench: Bench) -> None:
 
 
 def test_a_signing_key_that_others_may_read_is_refused(bench: Bench) -> None:
+    bench.publish("0.1.0")  # which makes a key where there is none
     bench.key.chmod(0o644)
     try:
         refused = bench.publish("0.9.0")

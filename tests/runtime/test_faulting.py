@@ -15,7 +15,7 @@ from toolyard_sdk.canonical import canonical
 @tool(read_only=True)
 def book(city: str, days: int = 1, guests: list[str] | None = None) -> str:
     """Book a stay."""
-    return "booked"
+    return f"booked {city} for {days} and {guests}"
 
 
 SCHEMA = book.spec.input_schema
