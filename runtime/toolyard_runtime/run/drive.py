@@ -37,21 +37,6 @@ class Driver:
         self._interrupts = Interrupts()
         self._turns = Turns(log, context, self._add, self._interrupts)
         self._acts = Acts(log, context, self._add, self._interrupts, self._turns)
-        self._at_once: dict[type, Callable[[Any], None]] = {
-            loop.Judge: self._acts.judge,
-            loop.Answer: self._acts.answer,
-            loop.Suspect: self._acts.suspect,
-            loop.HandOver: self._acts.hand_over,
-            loop.Abort: self._abort,
-            loop.AbortModel: self._abort,
-        }
-        self._in_time: dict[type, Callable[[Any], Coroutine[Any, Any, None]]] = {
-            loop.Think: self._turns.think,
-            loop.Execute: self._execute,
-            loop.Ask: self._ask,
-            loop.Park: self._park,
-            loop.Finish: self._finish,
-        }
         self._todo: deque[loop.Effect] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: Exception | None = None
@@ -99,8 +84,6 @@ class Driver:
 
     def let_go(self) -> None:
         """Part with what performs effects and points back here: a run that is over then takes no garbage collector."""
-        self._at_once.clear()
-        self._in_time.clear()
         del self._turns, self._acts
 
     async def _sleep(self) -> None:
@@ -121,11 +104,11 @@ class Driver:
         self._todo.extend(self.log.append(event))
 
     async def _perform(self, effect: loop.Effect) -> None:
-        at_once = self._at_once.get(type(effect))
+        at_once = AT_ONCE.get(type(effect))
         if at_once is not None:
-            at_once(effect)
+            at_once(self, effect)
         else:
-            await self._in_time[type(effect)](effect)
+            await IN_TIME[type(effect)](self, effect)
 
     async def _execute(self, effect: loop.Execute) -> None:
         if len(self.log.state.calls) > 1:  # the turn's other calls must not wait for this one
@@ -226,3 +209,22 @@ class Driver:
             key = continuation_key(identity.tenant, identity.caller, identity.end_user, identity.agent, parts)
             place = Continuation(identity.session, last, log.transcript.index)
             log.services.sessions.remember(log.tx, key, identity.tenant, place)
+
+
+AT_ONCE: dict[type, Callable[[Driver, Any], None]] = {
+    loop.Judge: lambda driver, effect: driver._acts.judge(effect),  # noqa: SLF001 - the table belongs to the class above it
+    loop.Answer: lambda driver, effect: driver._acts.answer(effect),  # noqa: SLF001
+    loop.Suspect: lambda driver, effect: driver._acts.suspect(effect),  # noqa: SLF001
+    loop.HandOver: lambda driver, effect: driver._acts.hand_over(effect),  # noqa: SLF001
+    loop.Abort: Driver._abort,  # noqa: SLF001
+    loop.AbortModel: Driver._abort,  # noqa: SLF001
+}
+"""Effects that nothing is awaited for."""
+
+IN_TIME: dict[type, Callable[[Driver, Any], Coroutine[Any, Any, None]]] = {
+    loop.Think: lambda driver, effect: driver._turns.think(effect),  # noqa: SLF001
+    loop.Execute: Driver._execute,  # noqa: SLF001
+    loop.Ask: Driver._ask,  # noqa: SLF001
+    loop.Park: Driver._park,  # noqa: SLF001
+    loop.Finish: Driver._finish,  # noqa: SLF001
+}
