@@ -6,19 +6,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 from toolyard_sdk.asking import InputNeeded, Question
+from toolyard_sdk.attempts import DETAIL, LAST_WORDS, attempt, words_of
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Tool
 
 from toolyard_runtime.secrets.redaction import Redactor
-
-DETAIL = 2_000
-"""Characters of an exception's text that a model is shown."""
-
-
-LAST_WORDS = 1.0
-"""Seconds a call that was told to stop has for stopping; then it is left behind."""
 
 
 class Returned(Struct, frozen=True):
@@ -68,7 +62,7 @@ async def execute(
     """
     began = time.perf_counter_ns()
     loop = asyncio.get_running_loop()
-    errand = loop.create_task(_errand(tool, arguments, context))
+    errand = loop.create_task(attempt(tool, arguments, context))
     over: asyncio.Future[None] = loop.create_future()
 
     def end(*_: object) -> None:
@@ -103,19 +97,9 @@ async def execute(
         text = f"{tool.spec.name} did not return within {seconds:g} seconds and was given up."
         outcome = Returned(text, is_error=True, source="timeout") if repeatable else InDoubt("timeout")
     else:
-        words = _words(ended) if redactor is None else redactor.text(_words(ended))
+        words = words_of(ended) if redactor is None else redactor.text(words_of(ended))
         outcome = _of_error(tool, ended, words, output_bytes, repeatable=repeatable)
     return outcome, (time.perf_counter_ns() - began) // 1000
-
-
-async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult | BaseException:
-    """Return what the tool returned or raised: an exception that left a task could end the whole server."""
-    try:
-        return await tool.call(arguments, context)
-    except GeneratorExit:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a stranger's tool raises is a result
-        return error
 
 
 def _of_error(
@@ -155,14 +139,6 @@ def _doubt_of(error: BaseException) -> Literal["timeout", "connection_lost"] | N
 def _failed(tool: Tool, error: BaseException | None, words: str) -> Returned:
     text = f"{tool.spec.name} failed: {type(error).__name__}: {words}"
     return Returned(text.encode(errors="replace").decode()[:DETAIL], is_error=True)
-
-
-def _words(error: BaseException | None) -> str:
-    """Return an exception's text, also of one that cannot be put into words."""
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
-        return "(it cannot be put into words)"
 
 
 def _capped(text: str, is_error: bool, limit: int, structured: Any = None) -> Returned:

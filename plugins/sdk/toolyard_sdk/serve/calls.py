@@ -8,17 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from msgspec import Struct
 
 from toolyard_sdk.asking import InputNeeded, Question
+from toolyard_sdk.attempts import DETAIL, LAST_WORDS, attempt, words_of
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.serve.meta import Raised, RaisedKind
-
-DETAIL = 2_000
-"""Characters of an exception's text that a client is shown."""
-
-LAST_WORDS = 1.0
-"""Seconds a call that was told to stop has for stopping, and that a call may outlive its caller's deadline."""
 
 MOST_REPORTS = 256
 """Progress reports that wait to be sent; further ones are dropped."""
@@ -43,7 +38,7 @@ async def perform(tool: Tool, arguments: bytes, context: ToolContext) -> Outcome
     The tool runs in a task of its own, so that whatever it raises is a result, and one that will not stop is left
     behind.
     """
-    errand = asyncio.create_task(_errand(tool, arguments, context))
+    errand = asyncio.create_task(attempt(tool, arguments, context))
     left = context.deadline / 1e6 - time.time() + LAST_WORDS if context.deadline else None
     try:
         await asyncio.wait((errand,), timeout=max(left, 0.0) if left is not None else None)
@@ -57,18 +52,8 @@ async def perform(tool: Tool, arguments: bytes, context: ToolContext) -> Outcome
     return _of_error(tool.spec.name, ended)
 
 
-async def _errand(tool: Tool, arguments: bytes, context: ToolContext) -> ToolResult | BaseException:
-    """Return what the tool returned or raised: an exception that left a task could end the whole server."""
-    try:
-        return await tool.call(arguments, context)
-    except GeneratorExit:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is a result
-        return error
-
-
 def _of_error(name: str, error: BaseException | None) -> Outcome:
-    words = _words(error)
+    words = words_of(error)
     if isinstance(error, InputNeeded):
         told = f"{name} asks a person: {words}"
         return Outcome(ToolResult(told[:DETAIL], is_error=True), asked=error.question)
@@ -89,13 +74,6 @@ def _of_error(name: str, error: BaseException | None) -> Outcome:
 
 def _raised(kind: RaisedKind, words: str) -> Raised:
     return Raised(kind, words.encode(errors="replace").decode()[:DETAIL])
-
-
-def _words(error: BaseException | None) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
-        return "(it cannot be put into words)"
 
 
 @contextlib.asynccontextmanager

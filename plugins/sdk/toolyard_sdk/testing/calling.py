@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from toolyard_sdk.attempts import DETAIL
 from toolyard_sdk.canonical import canonical
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
@@ -18,8 +19,6 @@ from toolyard_sdk.ports import Tool
 Arguments = Mapping[str, Any] | str | bytes
 """Arguments as a dict, or as the JSON text a model wrote."""
 
-DETAIL = 2_000
-"""Characters of an exception's text that a model is shown."""
 
 MAX_ARGUMENTS = 1024 * 1024
 MAX_DEPTH = 64
