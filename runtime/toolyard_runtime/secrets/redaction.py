@@ -8,12 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-from toolyard_sdk.http.filling import Scrubber
+from toolyard_sdk.http.filling import SHORTEST, Scrubber
 from toolyard_sdk.messages import ToolResult
-
-SHORTEST = 4
-"""Characters of a value that is looked for: a shorter one is found by chance, and taking it out would tell it."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 _FORMAT = logging.Formatter()
@@ -45,21 +41,11 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Return a JSON value, the texts in it (keys too) redacted."""
-        if self._scrubber is None:
-            return value
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list | tuple):
-            return [self.value(each) for each in value]
-        if isinstance(value, dict):
-            return {self.value(key): self.value(each) for key, each in value.items()}
-        return value
+        return value if self._scrubber is None else self._scrubber.clean_value(value)
 
     def result(self, result: ToolResult) -> ToolResult:
         """Return a tool's result, redacted."""
-        if self._scrubber is None:
-            return result
-        return msgspec.structs.replace(result, text=self.text(result.text), structured=self.value(result.structured))
+        return result if self._scrubber is None else self._scrubber.clean_result(result)
 
     def logger(self, target: logging.Logger) -> logging.Logger:
         """Return a logger for this call alone, whose records reach `target` redacted."""

@@ -6,8 +6,14 @@ A value is written the way its place demands: percent-encoded in a query or a fo
 import base64
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
+
+from toolyard_sdk.messages import ToolResult
+
+SHORTEST = 4
+"""Characters of a value that is looked for: a shorter one is found by chance, and taking it out would tell it."""
 
 HANDLE = re.compile(r"\{\{secret:([A-Za-z0-9_.-]{1,128})\}\}")
 """A handle as `toolyard_sdk.egress.secret` writes it."""
@@ -91,6 +97,21 @@ class Scrubber:
         return (
             self.clean(text.encode(errors="surrogateescape")).decode(errors="surrogateescape") if self._forms else text
         )
+
+    def clean_value(self, value: Any) -> Any:
+        """Return a JSON value, the texts in it (keys too) with the name of a secret where its value stood."""
+        if isinstance(value, str):
+            return self.clean_text(value)
+        if isinstance(value, list | tuple):
+            return [self.clean_value(each) for each in value]
+        if isinstance(value, dict):
+            return {self.clean_value(key): self.clean_value(each) for key, each in value.items()}
+        return value
+
+    def clean_result(self, result: ToolResult) -> ToolResult:
+        """Return a tool's result with the name of a secret where its value stood."""
+        text, structured = self.clean_text(result.text), self.clean_value(result.structured)
+        return msgspec.structs.replace(result, text=text, structured=structured)
 
     def holds(self, text: str) -> frozenset[str]:
         """Return the names of the secrets whose values a text holds."""

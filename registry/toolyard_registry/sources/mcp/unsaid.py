@@ -9,11 +9,8 @@ from typing import Any
 import msgspec
 from toolyard_sdk.asking import Answer
 from toolyard_sdk.context import ToolContext
-from toolyard_sdk.http.filling import Scrubber
+from toolyard_sdk.http.filling import SHORTEST, Scrubber
 from toolyard_sdk.messages import ToolResult
-
-SHORTEST = 4
-"""Characters of a value that is looked for: a shorter one is found by chance, and taking it out would tell it."""
 
 
 class Unsaid:
@@ -29,21 +26,11 @@ class Unsaid:
 
     def value(self, value: Any) -> Any:
         """Return a JSON value, the texts in it (keys too) without secrets."""
-        if self._scrubber is None:
-            return value
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(each) for each in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.value(each) for key, each in value.items()}
-        return value
+        return value if self._scrubber is None else self._scrubber.clean_value(value)
 
     def result(self, result: ToolResult) -> ToolResult:
         """Return a result without secrets."""
-        if self._scrubber is None:
-            return result
-        return msgspec.structs.replace(result, text=self.text(result.text), structured=self.value(result.structured))
+        return result if self._scrubber is None else self._scrubber.clean_result(result)
 
     def error(self, error: BaseException) -> None:
         """Take secrets out of an error's words, and drop what it came from, which quotes them too."""
