@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from toolyard_registry.releases import ToolRelease
-from toolyard_registry.search.documents import document
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
+from toolyard_registry.search.tools import index_of
 
 LONGEST = 8_000
 """Characters of a question that are searched with."""
@@ -31,12 +31,5 @@ class ToolSearch:
         """Return the index of these tools, made in a thread where it is not there."""
         async with self._making:
             if self._search is None or releases is not self._of:
-                self._search, self._of = await asyncio.to_thread(_index, releases), releases
+                self._search, self._of = await asyncio.to_thread(index_of, releases), releases
             return self._search
-
-
-def _index(releases: Mapping[str, ToolRelease]) -> Search:
-    search = Search()
-    for name, release in releases.items():
-        search.add(name, document(release.spec, release.source))
-    return search

@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from toolyard_registry.releases import AgentRelease
-from toolyard_registry.search.documents import document
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.shortlist import shortlist
+from toolyard_registry.search.tools import index_of
 from toolyard_registry.toolbox.rest import READ_RESULT, reader_release
 from toolyard_sdk.events import Candidate
 from toolyard_sdk.messages import TextPart
@@ -63,17 +63,11 @@ class Shortlists:
         if self._search is None:
             async with self._making:
                 if self._search is None:
-                    self._search = await asyncio.to_thread(self._make)
-
-    def _make(self) -> Search:
-        search = Search()
-        for name, tool in self._of.items():
-            search.add(name, document(tool.spec, tool.source))
-        return search
+                    self._search = await asyncio.to_thread(index_of, self._of)
 
     def _searched(self) -> Search:
         if self._search is None:
-            self._search = self._make()
+            self._search = index_of(self._of)
         return self._search
 
     def first(
