@@ -312,7 +312,8 @@ async def test_no_error_log_or_repr_tells_a_secret(
     assert not leaks("".join(told), TOKEN)
 
 
-values = st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable())
+printable = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+values = st.text(printable, min_size=1, max_size=40)
 
 
 @given(values, st.text(max_size=40))
@@ -325,7 +326,7 @@ def test_a_value_survives_a_query_and_a_json_body(value: str, around: str) -> No
 
 
 @settings(max_examples=30)
-@given(st.text(min_size=6, max_size=40).filter(lambda text: text.isprintable()))
+@given(st.text(printable, min_size=6, max_size=40))
 def test_what_a_request_carries_is_not_found_in_a_clean_answer(value: str) -> None:
     scrubber = Scrubber({"a": value})
     for form in (
