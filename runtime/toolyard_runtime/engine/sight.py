@@ -17,3 +17,8 @@ def may_see(caller: Caller, run: RunRow, end_user: str | None) -> bool:
 def sees_all(caller: Caller) -> bool:
     """Tell whether a caller sees everything of its tenant, and not only what is its own."""
     return not caller.roles.isdisjoint({"operator", "auditor"})
+
+
+def may_look(caller: Caller, run: RunRow, end_user: str | None) -> bool:
+    """Tell whether a caller may look at a run of its tenant: as its user, or as one who watches."""
+    return sees_all(caller) or may_see(caller, run, end_user)

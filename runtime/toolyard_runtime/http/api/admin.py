@@ -14,7 +14,7 @@ from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.others import Others
 from toolyard_runtime.engine.registry import Registry
-from toolyard_runtime.engine.sight import may_see, sees_all
+from toolyard_runtime.engine.sight import may_look
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.tool_search import ToolSearch
 from toolyard_runtime.http.access import caller_of, end_user_of, only
@@ -70,7 +70,7 @@ async def run_of(admin: Admin, request: Request[Any, Any, Any], name: str) -> Ru
     """Return a run the caller may see; raises RequestRefused (404), the same for one that is not there."""
     caller, run = caller_of(request), read("run", name)
     row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
-    if row is None or not (sees_all(caller) or may_see(caller, row, end_user_of(request, caller))):
+    if row is None or not may_look(caller, row, end_user_of(request, caller)):
         raise not_found("run", name)
     return row
 

@@ -11,12 +11,11 @@ from toolyard_sdk import events as e
 from toolyard_sdk.ids import read, show
 
 from toolyard_runtime.engine.approving import may_decide
-from toolyard_runtime.engine.sight import may_see, sees_all
+from toolyard_runtime.engine.sight import may_look
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of
 from toolyard_runtime.http.api.calls import calls_of
 from toolyard_runtime.http.api.reading import MOST, Query, answer, listed, not_found
-from toolyard_runtime.identity import Caller
 from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.store.approvals import ApprovalRow, ApprovalStatus
@@ -85,16 +84,12 @@ async def approvals_of(admin: Admin, row: RunRow) -> list[dict[str, Any]]:
     return [await journals.shown(approval, row) for approval in reversed(pending)]
 
 
-def _sees(caller: Caller, run: RunRow | None, end_user: str | None) -> bool:
-    return run is not None and (sees_all(caller) or may_see(caller, run, end_user))
-
-
 async def _find(admin: Admin, request: Request[Any, Any, Any], name: str) -> tuple[ApprovalRow, RunRow]:
     """Return an approval the caller may see and its run; raises RequestRefused (404)."""
     caller, approval = caller_of(request), read("approval", name)
     row = await admin.services.approvals.find(caller.tenant, approval) if approval is not None else None
     run = await admin.services.runs.find(caller.tenant, row.run) if row is not None else None
-    if row is None or run is None or not _sees(caller, run, end_user_of(request, caller)):
+    if row is None or run is None or not may_look(caller, run, end_user_of(request, caller)):
         raise not_found("approval", name)
     return row, run
 
@@ -114,7 +109,7 @@ async def list_approvals(request: Request[Any, Any, Any]) -> Response[bytes]:
         )
         for row in rows:
             run = await journals.row(row)
-            if run is not None and _sees(caller, run, end_user):
+            if run is not None and may_look(caller, run, end_user):
                 found.append((row, run))
         if len(found) >= limit or len(rows) < MOST:
             break

@@ -11,7 +11,7 @@ from toolyard_sdk.ids import show
 
 from toolyard_runtime.engine.answering import Asking, give, questions_of
 from toolyard_runtime.engine.approving import acting, may_decide
-from toolyard_runtime.engine.sight import may_see, sees_all
+from toolyard_runtime.engine.sight import may_look
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of
 from toolyard_runtime.http.api.calls import calls_of
@@ -65,7 +65,7 @@ async def _find(admin: Admin, request: Request[Any, Any, Any], name: str) -> tup
     """Return a question the caller may see, its run and its tool; raises RequestRefused (404)."""
     caller, place = caller_of(request), read_input_id(name)
     row = await admin.services.runs.find(caller.tenant, place[0]) if place is not None else None
-    if place is None or row is None or not (sees_all(caller) or may_see(caller, row, end_user_of(request, caller))):
+    if place is None or row is None or not may_look(caller, row, end_user_of(request, caller)):
         raise not_found("input", name)
     events, lookup = await admin.engine.journal_of(row.id)
     asking = questions_of(events, lookup).get(place[1])
