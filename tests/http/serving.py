@@ -126,6 +126,15 @@ class Server:
         return Client(self.port, made["secret"], made["id"])
 
 
+def eventually(reached: Callable[[], Any], told: Callable[[], object] = str) -> Any:
+    """Return what `reached` gives once it is true; fails after a deadline with what `told` says by then."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := reached()):
+        assert time.monotonic() < deadline, told()
+        time.sleep(0.02)
+    return found
+
+
 @contextmanager
 def serving(
     folder: Path,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.serving import SECONDS, Client, Server, serving
+from tests.http.serving import SECONDS, Client, Server, eventually, serving
 from tests.registry.mcp.consent_server import Gate
 from tests.registry.mcp.openly import agree
 from tests.registry.mcp.web_server import WebServer
@@ -59,14 +59,20 @@ oauth = {{ callback = "http://127.0.0.1:1/api/v1/consents" }}
 private = ["{place}"]
 """
     with serving(tmp_path, settings) as server:
-        until(server, lambda: LINK.search("\n".join(server.wiring.agents.problems)) is not None)
+        eventually(
+            lambda: LINK.search("\n".join(server.wiring.agents.problems)) is not None,
+            lambda: server.wiring.agents.problems,
+        )
         found = LINK.search("\n".join(server.wiring.agents.problems))
         assert found
         stranger = server.client(server.tenant(), "author", "operator", "auditor")
         assert stranger.get("/api/v1/agents")["problems"] == [], "whoever follows the link chooses the server's account"
         come_back(server, found[0])  # the operator's own consent, for the list of tools
         (tmp_path / "repository" / "agents" / "asker.toml").write_text(AGENT)
-        until(server, lambda: bool((server.wiring.agents.release("asker") or nothing).tools))
+        eventually(
+            lambda: bool((server.wiring.agents.release("asker") or nothing).tools),
+            lambda: server.wiring.agents.problems,
+        )
         frontend = server.client(server.tenant(), "frontend", "user")
         ada, bob = frontend.speaking_for("ada"), frontend.speaking_for("bob")
         run = ada.start("call tracker_who {}", "asker")
@@ -100,14 +106,3 @@ def come_back(server: Server, link: str) -> None:
     page = Client(server.port, "").ask("GET", f"/api/v1/consents?{words}")
     assert (page.status, page.headers["content-security-policy"]) == (200, "default-src 'none'"), page
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-
-
-def until(server: Server, reached: object) -> None:
-    """Wait until something holds of the server."""
-    assert callable(reached)
-    pause = threading.Event()
-    for _ in range(int(SECONDS / 0.02)):
-        if reached():
-            return
-        pause.wait(0.02)
-    raise AssertionError(server.wiring.agents.problems)

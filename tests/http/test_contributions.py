@@ -3,8 +3,6 @@
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from toolyard_runtime.store.schema import PACKAGES
 from toolyard_sdk import ConfigError
 
 from tests.http.expecting import refused
-from tests.http.serving import SECONDS, Client, serving
+from tests.http.serving import Client, eventually, serving
 from tests.registry.conftest import Install, install
 
 __all__ = ["install"]
@@ -297,18 +295,11 @@ def test_a_source_that_answers_late_gives_its_tools_to_agents_that_wait_for_them
         assert "source orchard: nothing is ripe yet" in told
         assert "source quarry: ValueError: a stone is no fruit" in told
         assert "source lost: there is no kind of source 'orchards'; did you mean `orchard`?" in told
-        _until(lambda: granted() == ())
+        eventually(lambda: granted() == ())
         (root / "ripe").touch()
-        _until(lambda: bool(granted()))
+        eventually(lambda: bool(granted()))
         (released,) = granted() or ()
         assert (released.source, released.spec.name) == ("orchard:one", "orchard_pick")
         assert not released.spec.annotations.read_only, "what a source says of itself is a claim"
         assert "the tool orchard_pick is already there, from orchard:one" in "\n".join(agents.problems)
     assert (root / "closed").exists()
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -2,11 +2,10 @@
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
-from tests.http.serving import SECONDS, Client, serving
+from tests.http.serving import Client, eventually, serving
 from tests.registry.conftest import Install, install
 
 __all__ = ["install"]
@@ -54,10 +53,7 @@ def test_a_result_that_was_cut_is_read_on_to_its_end(install: Install, tmp_path:
     install("long", LONG)
     with serving(tmp_path, '\n[sources.long]\nkind = "long"\n') as server:
         (tmp_path / "repository" / "agents" / "reader.toml").write_text(AGENT)
-        deadline = time.monotonic() + SECONDS
-        while server.wiring.agents.release("reader") is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        eventually(lambda: server.wiring.agents.release("reader"), lambda: server.wiring.agents.problems)
         user = server.client(server.tenant(), "user")
         first = asked(user, f"call long_dump {json.dumps({'lines': 300})}")
         text = given(first)

@@ -3,12 +3,10 @@
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.http.serving import SECONDS, Server, serving
+from tests.http.serving import Server, eventually, serving
 
 TOOLS = """
 import os
@@ -37,18 +35,18 @@ command = ["{sys.executable}", "-m", "toolyard_sdk.serve", "{tmp_path / "elsewhe
 """
     with serving(tmp_path, settings) as server:
         (tmp_path / "repository" / "agents" / "caller.toml").write_text(AGENT)
-        until(lambda: bool(granted(server)), server.wiring.agents)
+        eventually(lambda: bool(granted(server)), lambda: server.wiring.agents.problems)
         first = process(server)
         assert first != os.getpid()
         os.kill(first, signal.SIGKILL)
-        until(lambda: process(server) not in (first, 0), server.wiring.agents)
+        eventually(lambda: process(server) not in (first, 0), lambda: server.wiring.agents.problems)
         second = process(server)
         user = server.client(server.tenant(), "user")
         run = user.start("call remote_whoami {}", "caller")
         user.finished(run)
         started = next(e for e in user.get(f"/api/v1/runs/{run}/events")["data"] if e["event"] == "ToolStarted")
         assert started["release"] == next(one.digest for one in granted(server) if one.spec.name == "remote_whoami")
-    until(lambda: not alive(second), second)
+    eventually(lambda: not alive(second))
 
 
 def granted(server: Server) -> tuple[Any, ...]:
@@ -69,10 +67,3 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def until(reached: Callable[[], bool], told: object) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not reached():
-        assert time.monotonic() < deadline, told
-        time.sleep(0.05)

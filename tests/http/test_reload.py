@@ -1,10 +1,8 @@
 """Files that change under a running server, and what a tool's context knows."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
-from tests.http.serving import SECONDS, Client, Server
+from tests.http.serving import Client, Server, eventually
 
 TOOL = '''"""A tool that shows its context."""
 
@@ -19,14 +17,6 @@ def about(context: ToolContext) -> dict[str, str]:
 '''
 
 
-def until(reached: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := reached()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
 def agents(operator: Client) -> dict[str, Any]:
     return {agent["name"]: agent for agent in operator.get("/api/v1/agents")["data"]}
 
@@ -34,17 +24,17 @@ def agents(operator: Client) -> dict[str, Any]:
 def test_an_agent_follows_its_file_and_a_broken_set_keeps_the_one_before(server: Server, operator: Client) -> None:
     file = server.root / "agents" / "late.toml"
     file.write_text('description = "one"\ninstructions = "Wait."\n')
-    first = until(lambda: agents(operator).get("late"))
+    first = eventually(lambda: agents(operator).get("late"))
     assert first["description"] == "one"
 
     file.write_text('descripton = "broken"\ninstructions = "Wait."\n')
-    (problem,) = until(lambda: [p for p in server.house.get("/api/v1/agents")["problems"] if "late.toml" in p])
+    (problem,) = eventually(lambda: [p for p in server.house.get("/api/v1/agents")["problems"] if "late.toml" in p])
     assert problem.startswith("agents/late.toml:1: ")
     assert "did you mean `description`?" in problem
     assert agents(operator)["late"] == first
 
     file.write_text('description = "two words"\ninstructions = "Wait."\n')
-    until(lambda: agents(operator)["late"]["description"] == "two words")
+    eventually(lambda: agents(operator)["late"]["description"] == "two words")
     assert agents(operator)["late"]["release"] != first["release"]
     assert not [p for p in server.house.get("/api/v1/agents")["problems"] if "late.toml" in p]
 
@@ -54,7 +44,7 @@ def test_a_new_tool_file_is_offered_and_its_context_holds_its_plugins_settings(
 ) -> None:
     (server.root / "tools" / "about.py").write_text(TOOL)
     (server.root / "agents" / "curious.toml").write_text('instructions = "Ask."\ntools = ["about"]\n')
-    until(lambda: "curious" in agents(operator))
+    eventually(lambda: "curious" in agents(operator))
     run = operator.finished(operator.start("call about {}", "curious"))
     (call,) = [output for output in run["outputs"] if output["type"] == "call"]
     assert call["status"] == "completed", call

@@ -2,14 +2,13 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.http.serving import SECONDS, serving
+from tests.http.serving import eventually, serving
 
 DOCUMENT = {
     "openapi": "3.1.0",
@@ -86,10 +85,7 @@ security = {{ key = "pets_key" }}
 """
     with serving(tmp_path, settings) as server:
         (tmp_path / "repository" / "agents" / "vet.toml").write_text(AGENT)
-        deadline = time.monotonic() + SECONDS
-        while server.wiring.agents.release("vet") is None:
-            assert time.monotonic() < deadline, server.wiring.agents.problems
-            time.sleep(0.02)
+        eventually(lambda: server.wiring.agents.release("vet"), lambda: server.wiring.agents.problems)
         assert server.house.ask("PUT", "/api/v1/secrets/pets_key", {"value": "sesame-4711"}).status == 201
         run = server.house.start('call pets_showPet {"id": 7}', "vet")
         server.house.finished(run)
