@@ -385,14 +385,14 @@ async def test_a_request_that_is_long_in_being_answered_is_durable_before_the_an
         await cancelled(shop, driver.row.id)
 
 
-@pytest.mark.parametrize("known", [{"mode": "background"}, {"stream": True}])
-async def test_every_request_of_a_run_that_somebody_knows_of_is_durable_first(
-    tmp_path: Path, known: dict[str, Any]
+@pytest.mark.parametrize("asked", [{"mode": "background"}, {"record_first": True}])
+async def test_every_request_of_a_run_that_must_not_be_missed_is_durable_first(
+    tmp_path: Path, asked: dict[str, Any]
 ) -> None:
-    async with workshop(tmp_path, glance) as shop:
+    async with workshop(tmp_path, glance, record_first=asked.get("record_first", False)) as shop:
         commits = _counted(shop)
         shop.model.will(call(("glance", {})), say("seen"))
-        await settled(await shop.start(**known))
+        await settled(await shop.start(mode=asked.get("mode", "foreground"), stream="record_first" in asked))
         assert len(commits) >= 3
 
 

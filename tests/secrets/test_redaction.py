@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toolyard_runtime.logs import JsonLines
-from toolyard_runtime.secrets.redaction import SHORTEST, Redactor
+from toolyard_runtime.secrets.redaction import Redactor
+from toolyard_sdk.http.filling import SHORTEST
 from toolyard_sdk.messages import ToolResult
 
 VALUE = 'p@ss/word "quoted" & <more>'

@@ -110,7 +110,7 @@ class Engine:
         self.admit()  # again, since others may have come in while this one was reading
         log = RunLog(services, new.agent, identity, beginning(run), conversation)
         log.begin(new.base)
-        log.at_stake = self._record_first or new.mode == "background" or new.stream
+        log.at_stake = self._record_first or new.mode == "background"
         owner = Session(new.tenant, session, new.caller, new.end_user, release.name, None)
         row = RunRow(
             tenant=new.tenant,

@@ -222,7 +222,7 @@ AT_ONCE: dict[type, Callable[[Driver, Any], None]] = {
 """Effects that nothing is awaited for."""
 
 IN_TIME: dict[type, Callable[[Driver, Any], Coroutine[Any, Any, None]]] = {
-    loop.Think: lambda driver, effect: driver._turns.think(effect),  # noqa: SLF001
+    loop.Think: lambda driver, effect: driver._turns.think(effect),  # noqa: SLF001 - likewise
     loop.Execute: Driver._execute,  # noqa: SLF001
     loop.Ask: Driver._ask,  # noqa: SLF001
     loop.Park: Driver._park,  # noqa: SLF001

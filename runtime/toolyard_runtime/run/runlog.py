@@ -80,8 +80,8 @@ class Progress(Struct, frozen=True):
 class RunLog:
     """The record of one live run; `state` is always the fold of everything appended.
 
-    `at_stake` tells whether a crash would take away what somebody knows of: the run's id has left the process, or a
-    call may have changed something. Until then a model call need not wait for the disk. Each of `watching` is told of
+    `at_stake` tells whether a crash may take nothing of it away: the run is to survive one, or a call may have changed
+    something. Until then a model call need not wait for the disk. Each of `watching` is told of
     every report of progress, in whatever thread it comes.
     """
 
