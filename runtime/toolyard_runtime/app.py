@@ -13,7 +13,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
-from toolyard_memory.sessions import Sessions
+from toolyard_memory.sessions.store import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.agents.repository import Loader
 from toolyard_registry.environments.building import Index

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_memory.sessions import LONG, Continuation, Session, Sessions, continuation_key
-from toolyard_memory.window import Item
+from toolyard_memory.sessions.store import LONG, Continuation, Session, Sessions, continuation_key
+from toolyard_memory.sessions.window import Item
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_sdk.events import ItemRef

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toolyard_memory.window import Item, Kind, Window, estimate_tokens
+from toolyard_memory.sessions.window import Item, Kind, Window, estimate_tokens
 from toolyard_sdk.events import ItemRef
 
 RUN = b"r" * 16

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from toolyard_memory.sessions import Sessions
+from toolyard_memory.sessions.store import Sessions
 from toolyard_registry.agents.repository import Loader
 from toolyard_registry.catalogue.storing import Catalogue
 from toolyard_registry.plugins import load_plugins

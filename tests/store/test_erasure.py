@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from toolyard_memory.sessions import Continuation, Session, Sessions
+from toolyard_memory.sessions.store import Continuation, Session, Sessions
 from toolyard_runtime.store import audit, payloads
 from toolyard_runtime.store.erasure import Eraser, RunsOpenError
 from toolyard_runtime.store.journal import SqlJournal, beginning

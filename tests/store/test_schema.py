@@ -67,6 +67,11 @@ def migrate_offline(script: io.StringIO) -> None:
             revision.module.upgrade()
 
 
+def stands_in_metadata(name: str | None, kind: str, _parents: Any) -> bool:
+    """Tell apart what SQLAlchemy has no words for: the full-text index, which `described` compares."""
+    return kind != "table" or not (name or "").startswith("passage_text")
+
+
 def fresh(path: Path) -> Path:
     connection = sqlite3.connect(path, isolation_level=None)
     create(connection, Schema())
@@ -91,7 +96,8 @@ def test_the_migrated_schema_is_what_the_packages_tables_say(tmp_path: Path) -> 
     wanted: Any = list(PACKAGES)  # alembic takes a list where its annotation says one
     engine = sa.create_engine(f"sqlite:///{migrated(tmp_path / 'migrated.db')}")
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), wanted)
+        context = MigrationContext.configure(connection, opts={"include_name": stands_in_metadata})
+        differences = compare_metadata(context, wanted)
     engine.dispose()
     assert differences == []
 

@@ -29,6 +29,10 @@ class ModelError(Exception):
         self.retry_after = retry_after
 
 
+class EmbedderError(Exception):
+    """Vectors that could not be had: in words, why; whoever searches goes on without them and says so."""
+
+
 class Conflict(Exception):
     """A guarded write found something else than it expected: another owner moved on, or a name is taken."""
 

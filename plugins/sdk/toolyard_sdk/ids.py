@@ -11,6 +11,11 @@ PREFIX = {
     "key": "key_",
     "tenant": "ten_",
     "secret": "sec_",
+    "fact": "fact_",
+    "message": "msg_",
+    "chunk": "chunk_",
+    "summary": "sum_",
+    "document": "doc_",
 }
 
 NewId = Callable[[], bytes]

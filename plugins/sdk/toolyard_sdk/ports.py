@@ -43,6 +43,11 @@ class Transaction(Protocol):
 class Database(Protocol):
     """Where transactions go and rows come from."""
 
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]:
+        """Whose SQL it speaks, for the few statements that have no common form."""
+        ...
+
     def begin(self) -> Transaction:
         """Return an empty transaction."""
         ...
@@ -129,6 +134,27 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Embedder(Protocol):
+    """What turns texts into vectors that are close where their meanings are."""
+
+    @property
+    def id(self) -> str:
+        """What vectors of it are comparable with: the kind, the model and its revision, never an address."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+        """Return one vector for each text, in order: unit length, little-endian float32, all of one dimension.
+
+        `query` says that the texts are questions, where a model tells them from what they are to find. Raises
+        EmbedderError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and models."""
         ...
 
 

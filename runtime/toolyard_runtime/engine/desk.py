@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from toolyard_memory.sessions import Continuation, continuation_key
+from toolyard_memory.sessions.store import Continuation, continuation_key
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show

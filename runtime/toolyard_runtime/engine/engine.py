@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import msgspec
-from toolyard_memory.sessions import Session
-from toolyard_memory.window import Window
+from toolyard_memory.sessions.store import Session
+from toolyard_memory.sessions.window import Window
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import Conflict
 

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 
-from toolyard_memory.sessions import Sessions
-from toolyard_memory.window import Window
+from toolyard_memory.sessions.store import Sessions
+from toolyard_memory.sessions.window import Window
 from toolyard_sdk.events import ItemRef
 from toolyard_sdk.messages import Message
 from toolyard_sdk.ports import Database

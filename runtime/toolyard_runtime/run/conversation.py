@@ -2,7 +2,7 @@
 
 import hashlib
 
-from toolyard_memory.window import Window
+from toolyard_memory.sessions.window import Window
 
 from toolyard_runtime.models.encoder import without_reasoning
 

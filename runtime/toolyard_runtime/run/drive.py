@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
-from toolyard_memory.sessions import Continuation, continuation_key
+from toolyard_memory.sessions.store import Continuation, continuation_key
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import Message
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
-from toolyard_memory.sessions import Sessions
+from toolyard_memory.sessions.store import Sessions
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit, digest

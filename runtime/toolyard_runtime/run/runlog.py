@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
-from toolyard_memory.sessions import Session
-from toolyard_memory.window import Item, Kind, estimate_tokens
+from toolyard_memory.sessions.store import Session
+from toolyard_memory.sessions.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
 from toolyard_sdk.asking import Answer, Question
 from toolyard_sdk.canonical import committer

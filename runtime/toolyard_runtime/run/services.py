@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from msgspec import Struct, field
-from toolyard_memory.sessions import Sessions
+from toolyard_memory.sessions.store import Sessions
 from toolyard_registry.catalogue.yanks import Yanks
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.egress import CLOSED, Egress

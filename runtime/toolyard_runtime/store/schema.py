@@ -25,7 +25,7 @@ PACKAGES: tuple[MetaData, ...] = (
     toolyard_memory.tables.METADATA,
     toolyard_registry.catalogue.tables.METADATA,
 )
-HISTORY = ("0001", "0002", "0003")
+HISTORY = ("0001", "0002", "0003", "0004")
 """Every revision, oldest first; known here so that a current database is opened without alembic."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -59,6 +59,7 @@ def statements_of(metadata: Sequence[MetaData]) -> Iterator[str]:
             yield str(CreateTable(table).compile(dialect=dialect))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 yield str(CreateIndex(index).compile(dialect=dialect))
+        yield from package.info.get("statements", {}).get(dialect.name, ())
 
 
 def create(connection: sqlite3.Connection, schema: Schema) -> None:

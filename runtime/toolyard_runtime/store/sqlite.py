@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.dialects import sqlite as dialects
 from toolyard_sdk.errors import Conflict
@@ -59,6 +59,8 @@ Outcome = tuple[asyncio.Future[None], Exception | None]
 
 class SqliteDatabase:
     """One SQLite file (None: a database in memory) and its only owner. Made by `open_database`; used on one loop."""
+
+    dialect: Final = "sqlite"
 
     def __init__(self, path: Path | None, lock: OwnerLock | None = None) -> None:
         self.path = path

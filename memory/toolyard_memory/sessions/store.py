@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from toolyard_sdk.events import ItemRef
 from toolyard_sdk.ports import Database, Transaction
 
-from toolyard_memory.tables import CONTINUATION, ITEM, SESSION
-from toolyard_memory.window import Item
+from toolyard_memory.sessions.window import Item
+from toolyard_memory.tables.sessions import CONTINUATION, ITEM, SESSION
 
 OPEN = insert(SESSION)
 ADD = insert(ITEM)

@@ -1,15 +1,9 @@
 """The tables of short-term memory: sessions, their items, and where a resent conversation goes on."""
 
-from sqlalchemy import BigInteger, LargeBinary, MetaData, Text
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, LargeBinary, Text
+from sqlmodel import Field
 
-METADATA = MetaData()
-LEAN = {"sqlite_with_rowid": False}
-
-
-class MemoryTable(SQLModel, registry=registry(metadata=METADATA)):
-    """Ties a table to this package's metadata."""
+from toolyard_memory.tables.metadata import LEAN, METADATA, MemoryTable
 
 
 class SessionRow(MemoryTable, table=True):

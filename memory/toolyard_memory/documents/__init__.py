@@ -1,0 +1,1 @@
+"""Documents to ground on: read, cut into pieces, versioned by digest."""

@@ -1,0 +1,1 @@
+"""What turns text into vectors without asking a server."""

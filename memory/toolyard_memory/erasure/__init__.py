@@ -1,0 +1,1 @@
+"""Making memory forget for good, and showing that it has."""

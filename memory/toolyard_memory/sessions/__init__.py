@@ -1,0 +1,1 @@
+"""Short-term memory: sessions, their items, and the view of them that a model is shown."""
