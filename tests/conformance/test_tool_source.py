@@ -19,8 +19,8 @@ from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ArgumentsInvalid
 from toolyard_sdk.ports import Supply, ToolSource
 
-from tests.registry.mcp.opened import Known, puppet
-from tests.registry.openapi import adding
+from tests.registry.sources.mcp.opened import Known, puppet
+from tests.registry.sources.openapi import adding
 
 SECONDS = 20.0
 

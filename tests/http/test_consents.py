@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.http.serving import SECONDS, Client, Server, eventually, serving
-from tests.registry.mcp.consent_server import Gate
-from tests.registry.mcp.openly import agree
-from tests.registry.mcp.web_server import WebServer
-from tests.registry.mcp.web_server import serving as remote_serving
+from tests.registry.sources.mcp.consent_server import Gate
+from tests.registry.sources.mcp.openly import agree
+from tests.registry.sources.mcp.web_server import WebServer
+from tests.registry.sources.mcp.web_server import serving as remote_serving
 
 LINK = re.compile(r"http://[^\s'\"\\]+/authorize\?[^\s'\"\\]+")
 AGENT = """

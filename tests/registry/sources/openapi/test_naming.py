@@ -8,7 +8,7 @@ from toolyard_registry.names import check_name
 from toolyard_registry.sources.openapi.naming import argument_names, tool_names
 from toolyard_registry.sources.openapi.operations import Operation
 
-from tests.registry.openapi.documents import document, imported, only, parameter, sent, tools
+from tests.registry.sources.openapi.documents import document, imported, only, parameter, sent, tools
 
 
 def named(*operations: tuple[str, str, str], prefix: str = "pets_") -> list[str]:

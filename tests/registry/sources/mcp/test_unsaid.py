@@ -10,7 +10,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ToolError
 from toolyard_sdk.messages import ToolResult
 
-from tests.registry.mcp.opened import Held, Known, opened
+from tests.registry.sources.mcp.opened import Held, Known, opened
 
 KEY = Unsaid({"key": 's3/cr"et', "pin": "123"})
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.registry.mcp.consent_server import Gate
+from tests.registry.sources.mcp.consent_server import Gate
 
 TOOL = {"name": "add", "description": "Add.", "inputSchema": {"type": "object"}}
 NAMES = (

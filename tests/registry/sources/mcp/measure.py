@@ -1,4 +1,7 @@
-"""Measures a call on an open server, by the bare SDK and by a source's tool: `python -m tests.registry.mcp.measure`."""
+"""Measures a call on an open server, by the bare SDK and by a source's tool.
+
+python -m tests.registry.sources.mcp.measure
+"""
 
 import asyncio
 import statistics
@@ -11,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.testing import FixedClock
 
-from tests.registry.mcp.opened import opened, puppet
+from tests.registry.sources.mcp.opened import opened, puppet
 
 CALLS = 200
 ROUNDS = 9

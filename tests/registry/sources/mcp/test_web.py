@@ -7,8 +7,8 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.testing import Recorder
 
-from tests.registry.mcp.opened import Held, Known, opened
-from tests.registry.mcp.web_server import serving
+from tests.registry.sources.mcp.opened import Held, Known, opened
+from tests.registry.sources.mcp.web_server import serving
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 ADA = ToolContext(tenant="acme", end_user="ada")

@@ -8,7 +8,7 @@ import msgspec
 from toolyard_registry.sources.openapi.source import OpenApiSource, open_source
 from toolyard_sdk.egress import CLOSED, EgressReply
 
-from tests.registry.openapi.documents import SERVER, document, parameter
+from tests.registry.sources.openapi.documents import SERVER, document, parameter
 
 INTEGER = {"type": "integer"}
 

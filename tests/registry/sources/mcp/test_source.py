@@ -11,7 +11,7 @@ from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt
 from toolyard_sdk.messages import Annotations
 from toolyard_sdk.testing import FixedClock, Recorder
 
-from tests.registry.mcp.opened import SERVERS, Held, Known, eventually, opened, puppet
+from tests.registry.sources.mcp.opened import SERVERS, Held, Known, eventually, opened, puppet
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 VERSIONS = {"legacy": "2025-11-25", "modern": "2026-07-28"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from toolyard_registry.sources.openapi.escaping import percent, unpercent
 from toolyard_registry.sources.openapi.styles import in_header, in_path, in_query
 
-from tests.registry.openapi.documents import SERVER, only, parameter, sent
+from tests.registry.sources.openapi.documents import SERVER, only, parameter, sent
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 LISTS = st.lists(TEXTS, min_size=1, max_size=4)

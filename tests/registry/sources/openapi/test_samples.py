@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toolyard_registry.schemas.checking import compile_schema
 
-from tests.registry.openapi.samples import VARIANTS, matching, sample
+from tests.registry.sources.openapi.samples import VARIANTS, matching, sample
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from toolyard_registry.sources.mcp.source import McpSource
 from toolyard_sdk.asking import Answer
 from toolyard_sdk.context import ToolContext
 
-from tests.registry.mcp.opened import Known
-from tests.registry.mcp.openly import CALLBACK, OpenEgress, agree
+from tests.registry.sources.mcp.opened import Known
+from tests.registry.sources.mcp.openly import CALLBACK, OpenEgress, agree
 
 ARGUMENTS = {"add_numbers": {"a": 5, "b": 3}}
 CONSENTS = 3

@@ -9,7 +9,7 @@ from toolyard_registry.sources.openapi.settings import named_hosts, read_setting
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Tool
 
-from tests.registry.openapi.documents import document, imported, only, parameter, sent
+from tests.registry.sources.openapi.documents import document, imported, only, parameter, sent
 
 SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-Key"},

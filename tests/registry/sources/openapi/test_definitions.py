@@ -9,7 +9,7 @@ from toolyard_registry.sources.openapi.definitions import BUDGET, HARD_BUDGET, D
 from toolyard_registry.sources.openapi.references import References
 from toolyard_sdk.errors import ArgumentsInvalid
 
-from tests.registry.openapi.documents import body, document, imported, only
+from tests.registry.sources.openapi.documents import body, document, imported, only
 
 
 def translated(raw: Any, version: str = "3.0", **schemas: Any) -> dict[str, Any]:

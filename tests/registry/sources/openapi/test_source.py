@@ -21,7 +21,7 @@ from toolyard_sdk.errors import ConfigError, EgressRefused, ToolError
 from toolyard_sdk.http import EgressClient, open_egress
 from toolyard_sdk.ports import Secrets, ToolSource
 
-from tests.registry.openapi.documents import body, document, parameter
+from tests.registry.sources.openapi.documents import body, document, parameter
 from tests.sdk.http.network import Got, Server, answer
 
 DEADLINE = 10

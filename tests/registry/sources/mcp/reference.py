@@ -1,4 +1,4 @@
-"""Lists and calls the six reference servers of the protocol: `python -m tests.registry.mcp.reference`.
+"""Lists and calls the six reference servers of the protocol: `python -m tests.registry.sources.mcp.reference`.
 
 They are installed once into a cache folder outside the repository: three from npm, three from PyPI. Each is asked in
 both revisions of the protocol; `-` stands where a server does not speak one.
@@ -20,8 +20,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from msgspec import Struct
 
-from tests.registry.mcp.node import cache, installed
-from tests.registry.mcp.opened import Held, opened
+from tests.registry.sources.mcp.node import cache, installed
+from tests.registry.sources.mcp.opened import Held, opened
 
 NPM = tuple(f"@modelcontextprotocol/server-{name}" for name in ("everything", "filesystem", "memory"))
 PYPI = ("mcp-server-time", "mcp-server-fetch", "mcp-server-git")

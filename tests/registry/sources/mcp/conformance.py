@@ -1,4 +1,4 @@
-"""Runs the MCP conformance suite in client mode: `python -m tests.registry.mcp.conformance [REVISION...]`.
+"""Runs the MCP conformance suite in client mode: `python -m tests.registry.sources.mcp.conformance [REVISION...]`.
 
 The suite would start every scenario's client at once; one after the other they are not late for each other's sake.
 """
@@ -10,12 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.registry.mcp.node import cache, installed
+from tests.registry.sources.mcp.node import cache, installed
 
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 REVISIONS = ("2026-07-28", "2025-11-25")
-ROOT = Path(__file__).parents[3]
-CLIENT = f"{sys.executable} -m tests.registry.mcp.conformance_client"
+ROOT = Path(__file__).parents[4]
+CLIENT = f"{sys.executable} -m tests.registry.sources.mcp.conformance_client"
 
 
 def required(bin_folder: Path, revision: str) -> tuple[list[str], list[str]]:

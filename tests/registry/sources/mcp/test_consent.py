@@ -14,10 +14,10 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ToolError
 
-from tests.registry.mcp.consent_server import Gate
-from tests.registry.mcp.opened import Held, Opened, opened
-from tests.registry.mcp.openly import CALLBACK, OpenEgress, agree
-from tests.registry.mcp.web_server import WebServer, serving
+from tests.registry.sources.mcp.consent_server import Gate
+from tests.registry.sources.mcp.opened import Held, Opened, opened
+from tests.registry.sources.mcp.openly import CALLBACK, OpenEgress, agree
+from tests.registry.sources.mcp.web_server import WebServer, serving
 
 ADA = ToolContext(tenant="acme", end_user="ada")
 BOB = ToolContext(tenant="acme", end_user="bob")

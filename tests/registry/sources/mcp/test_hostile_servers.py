@@ -15,7 +15,7 @@ from toolyard_registry.sources.mcp.listing import MOST_TOOLS
 from toolyard_sdk.errors import CallInDoubt, ToolError
 from toolyard_sdk.testing import FixedClock
 
-from tests.registry.mcp.opened import SECONDS, Held, Opened, eventually, opened, puppet
+from tests.registry.sources.mcp.opened import SECONDS, Held, Opened, eventually, opened, puppet
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 
@@ -203,7 +203,7 @@ async def test_a_killed_parent_takes_its_servers_along(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = f"""
 import asyncio
-from tests.registry.mcp.opened import opened, puppet
+from tests.registry.sources.mcp.opened import opened, puppet
 async def main():
     async with opened({{"command": puppet("modern", "stays"), "env": {{"PIDS": {str(pids)!r}}}}}) as it:
         print("open", flush=True)
@@ -211,7 +211,7 @@ async def main():
 asyncio.run(main())
 """
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+        sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=Path(__file__).parents[4]
     )
     assert parent.stdout is not None
     async with asyncio.timeout(SECONDS):

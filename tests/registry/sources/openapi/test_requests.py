@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from toolyard_sdk.errors import ArgumentsInvalid
 
-from tests.registry.openapi.documents import SERVER, body, document, imported, only, parameter, sent, tools
+from tests.registry.sources.openapi.documents import SERVER, body, document, imported, only, parameter, sent, tools
 
 
 def in_path(name: str = "id", **more: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from toolyard_registry.sources.openapi.forms import multipart, urlencoded
 from toolyard_sdk.errors import ArgumentsInvalid
 
-from tests.registry.openapi.documents import body, only, sent
+from tests.registry.sources.openapi.documents import body, only, sent
 
 FIELDS = st.dictionaries(
     st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), st.text(), max_size=4
@@ -176,7 +176,7 @@ def test_text_and_bytes_are_sent_as_they_are() -> None:
 
 @pytest.mark.parametrize("media", ["", "application/json\r\nX: y", "é/x"])
 def test_a_media_type_that_cannot_be_sent_reaches_no_header(media: str) -> None:
-    from tests.registry.openapi.documents import document, imported  # noqa: PLC0415 - used by this test only
+    from tests.registry.sources.openapi.documents import document, imported  # noqa: PLC0415 - used by this test only
 
     done = imported(document({"/a": {"post": body({"type": "object"}, media)}}))
     for tool in done.tools:
