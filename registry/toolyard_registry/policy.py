@@ -1,4 +1,4 @@
-"""Decides what may happen to a tool call: rules in order, then two defaults; pure, and knows no run and no journal."""
+"""Decides what may happen to a tool call: rules in order, then defaults; pure, and knows no run and no journal."""
 
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,6 +20,7 @@ YANKED = "release.yanked"
 HELD = "release.held"
 BUILT_IN = {
     "default.read_only": "the tool is pinned as read-only",
+    "default.own": "the server's own tool, which keeps what it replaces",
     "default.ask": "no rule approves this call and the tool may have side effects",
     "doubt.unresolved": "this very call may already have happened",
     "stop.tool": "an operator has stopped this tool",
@@ -28,10 +29,11 @@ BUILT_IN = {
     YANKED: "this release of the tool was withdrawn",
     HELD: "where the tool comes from it has changed, and nobody has decided about that yet",
 }
-"""The rules that no file holds -> their reasons: the two defaults here, and what the runtime checks beside a policy."""
+"""The rules that no file holds -> their reasons: the defaults here, and what the runtime checks beside a policy."""
 
 _READ_ONLY: Ruling = ("approve", "default.read_only", BUILT_IN["default.read_only"])
 _ASK: Ruling = ("ask", "default.ask", BUILT_IN["default.ask"])
+_OWN: Ruling = ("approve", "default.own", BUILT_IN["default.own"])
 _RESERVED = "default."
 _ANNOTATIONS = Annotations.__struct_fields__
 
@@ -68,11 +70,16 @@ def read_policy(text: str, path: str) -> Policy:
 
 
 def decide(policy: Policy, call: PolicyCall) -> Ruling:
-    """Return the ruling of the first rule whose conditions all hold; without one, only what is read-only goes ahead."""
+    """Return the ruling of the first rule whose conditions all hold.
+
+    Without one, only what is read-only goes ahead, and what of the server's own tools destroys nothing.
+    """
     for rule in policy.rules:
         if _holds(rule, call):
             return rule.decision, rule.id, rule.reason
-    return _READ_ONLY if call.annotations.read_only else _ASK
+    if call.annotations.read_only:
+        return _READ_ONLY
+    return _OWN if call.own and not call.annotations.destructive else _ASK
 
 
 def reason_of(rule: str, policy: Policy | None) -> str:

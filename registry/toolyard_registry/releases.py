@@ -9,6 +9,10 @@ from toolyard_sdk.events import Decision, Limits
 from toolyard_sdk.messages import Annotations, EffectClass, ToolSpec, effect_class
 
 
+OWN_SOURCE = "toolyard"
+"""Where the server's own tools come from; no distribution of a tool author may have this name."""
+
+
 class ToolRelease(Struct, frozen=True):
     """A tool at one version: its pinned definition, where its code comes from, and the digest of both."""
 
@@ -61,6 +65,26 @@ class ModelSettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
+MemoryTool = Literal["remember", "recall", "correct", "forget"]
+
+
+class MemorySettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an agent remembers of its end users: `recall` brings up to `tokens` of it to mind when a run begins.
+
+    `tools` are those it may use by itself. What it puts down is for all agents of the tenant that remember, unless it
+    is `private`. `knowledge` are globs over the names of documents it may ground on. With `extract`, its model reads
+    messages in background for facts, with at most `extract_tokens` of one person's in a day.
+    """
+
+    recall: bool = True
+    tokens: Annotated[int, Meta(ge=50, le=100_000)] = 1000
+    tools: tuple[MemoryTool, ...] = ("remember", "recall", "correct", "forget")
+    private: bool = False
+    knowledge: tuple[str, ...] = ("*",)
+    extract: bool = False
+    extract_tokens: Annotated[int, Meta(ge=1, le=2**31)] = 50_000
+
+
 class AgentRelease(Struct, frozen=True, omit_defaults=True):
     """An agent with everything it needs pinned by digest. `model` is `provider/model`, or "" for the default one.
 
@@ -85,6 +109,7 @@ class AgentRelease(Struct, frozen=True, omit_defaults=True):
     approval_seconds: float = 86_400.0
     tools_per_turn: int = 40
     always: tuple[str, ...] = ()
+    memory: MemorySettings | None = None
     digest: str = ""
 
 
@@ -94,7 +119,7 @@ def seal(release: AgentRelease) -> AgentRelease:
 
 
 class PolicyCall(Struct, frozen=True):
-    """What a policy may look at: the call, the pinned annotations and who asks."""
+    """What a policy may look at: the call, the pinned annotations and who asks; `own` is a tool of the server's own."""
 
     tool: str
     agent: str
@@ -102,3 +127,4 @@ class PolicyCall(Struct, frozen=True):
     roles: frozenset[str]
     annotations: Annotations
     arguments: dict[str, Any]
+    own: bool = False

@@ -15,9 +15,18 @@ from toolyard_registry.names import NameInvalid
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
 from toolyard_registry.published.shelf import Shelf, Unresolved
-from toolyard_registry.releases import AgentRelease, ModelSettings, Policy, ToolRelease, seal, tool_release
+from toolyard_registry.releases import (
+    AgentRelease,
+    MemorySettings,
+    ModelSettings,
+    Policy,
+    ToolRelease,
+    seal,
+    tool_release,
+)
 from toolyard_registry.search.finding import FIND_TOOLS, finder_release
 from toolyard_registry.toml.located import decode, did_you_mean, line_of
+from toolyard_registry.toolbox.remembering import memory_releases
 from toolyard_registry.toolbox.rest import READ_RESULT, needs_reader, reader_release
 
 _GLOB = frozenset("*?[")
@@ -80,6 +89,7 @@ class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
     on_disconnect: Literal["continue", "cancel"] = "cancel"
     limits: AgentLimits = AgentLimits()
     model_settings: ModelSettings = ModelSettings()
+    memory: MemorySettings | None = None
 
 
 def read_agent(
@@ -131,7 +141,7 @@ class _Reading:
             raise self._error(f'"{file.model}" is no model: write "provider/model", as in "local/qwen3-8b"', "model")
         instructions, settings = self._instructions(prompts)
         limits = msgspec.structs.asdict(file.limits)
-        granted = _with_reader(self._granted(tools, held, granting))
+        granted = self._with_memory(_with_reader(self._granted(tools, held, granting)))
         run_limits = Limits(**{key: limits.pop(key) for key in Limits.__struct_fields__})
         return seal(
             AgentRelease(
@@ -145,6 +155,7 @@ class _Reading:
                 limits=run_limits,
                 on_disconnect=file.on_disconnect,
                 always=self._always(granted),
+                memory=file.memory,
                 **limits,
             )
         )
@@ -210,6 +221,17 @@ class _Reading:
         what = "matches no tool" if _GLOB & set(grant) else "is no tool"
         raise self._error(f"`{grant}` {what}{did_you_mean(grant, tools)}", "tools", index)
 
+    def _with_memory(self, granted: tuple[ToolRelease, ...]) -> tuple[ToolRelease, ...]:
+        """Return the tools with those that write and search the agent's memory, where it has one."""
+        if self._file.memory is None:
+            return granted
+        taken = {tool.spec.name for tool in granted}
+        for index, name in enumerate(self._file.memory.tools):
+            if name in taken:
+                message = f"`tools` grants a tool named `{name}`, and `[memory]` has one of that name: leave one out"
+                raise self._error(message, "memory", "tools", index)
+        return tuple(sorted((*granted, *memory_releases(self._file.memory.tools)), key=lambda tool: tool.spec.name))
+
     def _with_finder(self, granted: tuple[ToolRelease, ...]) -> tuple[ToolRelease, ...]:
         """Return the tools with `find_tools` among them where there are more than a turn may hold."""
         if len(granted) <= self._file.limits.tools_per_turn:
@@ -229,7 +251,7 @@ class _Reading:
                 message = f"`{wanted}` is always offered, and `tools` does not grant it{did_you_mean(wanted, names)}"
                 raise self._error(message, "always", index)
             found.update(matching)
-        found.update({READ_RESULT} & set(names))
+        found.update({READ_RESULT, *(self._file.memory.tools if self._file.memory else ())} & set(names))
         most = self._file.limits.tools_per_turn
         if len(granted) > most and len(found) >= most:
             message = f"{len(found)} tools are always offered, which leaves no place for others: raise `tools_per_turn`"

@@ -2,7 +2,7 @@
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_registry.releases import ToolRelease, tool_release
+from toolyard_registry.releases import OWN_SOURCE, ToolRelease, tool_release
 
 FIND_TOOLS = "find_tools"
 
@@ -31,4 +31,4 @@ SPEC = ToolSpec(
 
 def finder_release() -> ToolRelease:
     """Return the release of `find_tools`, which an agent with more tools than a turn may hold is granted."""
-    return tool_release(SPEC, "toolyard", "1")
+    return tool_release(SPEC, OWN_SOURCE, "1")

@@ -2,7 +2,7 @@
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_registry.releases import ToolRelease, tool_release
+from toolyard_registry.releases import OWN_SOURCE, ToolRelease, tool_release
 
 READ_RESULT = "read_result"
 
@@ -26,7 +26,7 @@ _STRANGERS = ("mcp:", "openapi:")
 
 def reader_release() -> ToolRelease:
     """Return the release of `read_result`, which an agent with tools of strangers' servers is granted."""
-    return tool_release(SPEC, "toolyard", "1")
+    return tool_release(SPEC, OWN_SOURCE, "1")
 
 
 def needs_reader(granted: tuple[ToolRelease, ...]) -> bool:

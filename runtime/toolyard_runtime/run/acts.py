@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 from toolyard_registry.policy import HELD, YANKED, decide, reason_of
-from toolyard_registry.releases import PolicyCall, ToolRelease
+from toolyard_registry.releases import OWN_SOURCE, PolicyCall, ToolRelease
 from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_sdk import events as e
@@ -76,6 +76,7 @@ class Acts:
             tenant=log.identity.tenant,
             roles=self._context.roles,
             annotations=self._granted(call).spec.annotations,
+            own=self._granted(call).source == OWN_SOURCE,
             arguments=msgspec.json.decode(self._log.arguments(call)) if log.agent.release.policy.rules else {},
         )
 

@@ -1,0 +1,29 @@
+"""Moments as people write them and as memory keeps them: UTC microseconds; knows no clock."""
+
+from datetime import UTC, datetime
+
+
+def read_moment(text: str) -> int | None:
+    """Return UTC microseconds of a date or a date and time (RFC 3339; without an offset UTC); None for other text."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError:  # an offset that leads out of the calendar
+        return None
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def show_moment(at: int) -> str:
+    """Write UTC microseconds as a person reads them: `3 May 2026`."""
+    moment = datetime.fromtimestamp(at / 1e6, UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def show_exactly(at: int) -> str:
+    """Write UTC microseconds as RFC 3339 with seconds."""
+    return datetime.fromtimestamp(at // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
