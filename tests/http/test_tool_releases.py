@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from tests.cli.running import toolyard
 from tests.http.expecting import note, refused
 from tests.http.serving import Client, Server, eventually, serving
 from tests.registry.conftest import Install, install
@@ -49,6 +51,40 @@ def test_a_tool_that_was_just_published_has_been_used_by_nobody_and_another_tena
     assert (used["tool"], used["own"]) == ("just_here", [])
     other = server.client(server.tenant(), "author")
     assert other.ask("GET", "/api/v1/tools/just_here/usage").status == 404
+
+
+def searched(client: Client, words: str) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in client.get(f"/api/v1/tools/search?q={quote(words)}")["data"]}
+
+
+def test_what_is_only_published_is_found_by_its_newest_active_release_and_by_its_own_tenant_alone(
+    server: Server,
+) -> None:
+    house, words = server.house, "predict lunar eclipses"
+    assert "eclipse" not in searched(house, words)
+    publish(house, "0.1.0", spec("eclipse", "Predict lunar eclipses."), name="acme-sky")
+    found = searched(house, words)["eclipse"]
+    assert (found["version"], found["installed"], found["grant"]) == ("0.1.0", False, "eclipse@^0.1")
+    publish(house, "0.2.0", spec("eclipse", "Predict eclipses of the moon."), name="acme-sky")
+    assert searched(house, words)["eclipse"]["version"] == "0.2.0"
+    house.post("/api/v1/tools/eclipse/state", {"version": "0.2.0", "state": "yanked", "message": "wrong"})
+    assert searched(house, words)["eclipse"]["version"] == "0.1.0"
+    assert searched(house, "add two whole numbers")["add"]["installed"]
+
+    tenant = server.tenant()
+    (server.root / "rights.toml").write_text('[[publish]]\ntools = ["*"]\nroles = ["author"]\ntenants = ["*"]\n')
+    try:
+        author = server.client(tenant, "author")
+        assert "eclipse" not in searched(author, words)
+        publish(author, "1.4.2", spec("eclipse_here", "Predict lunar eclipses."), name="acme-sky")
+        found = searched(author, words)
+        assert (found["eclipse_here"]["installed"], found["eclipse_here"]["grant"]) == (False, "")
+        assert "eclipse_here" not in searched(house, words)
+    finally:
+        (server.root / "rights.toml").unlink()
+    way = ("--url", f"http://127.0.0.1:{server.port}", "--key", house.secret)
+    said = toolyard("tool", "search", "eclipses", *way).err
+    assert 'eclipse@0.1.0 is published, not installed here: `tools = ["eclipse@^0.1"]` in agents/NAME.toml' in said
 
 
 def test_an_agent_follows_its_range_until_it_is_locked(server: Server) -> None:

@@ -190,7 +190,7 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/quarantine"): "the sources are the server's: the house alone sees what they present",
     ("POST", "/api/v1/environments/prune"): "is refused to every operator but the house's",
     ("GET", "/api/v1/lock"): "what the server's agents resolve to, for the tenant of the house alone",
-    ("GET", "/api/v1/tools/search"): "the tools are the server's, not a tenant's",
+    ("GET", "/api/v1/tools/search"): "the tools are the server's, and what the caller's own tenant has published",
     ("POST", "/api/v1/tools/{name:str}/call"): "makes a run of the caller's own",
     ("GET", "/api/v1/tools/{name:str}/usage"): "names no tenant; see the test below",
     ("POST", "/mcp"): "runs are the caller's own; tests/http/mcp asks for those of others",
@@ -286,6 +286,8 @@ def test_what_another_tenant_did_with_a_tool_is_not_counted(world: World) -> Non
 def test_published_tools_are_listed_to_their_own_tenant_alone(world: World) -> None:
     assert "of_a" in str(world.a.get("/api/v1/tools?limit=100"))
     assert "of_a" not in str(world.b.get("/api/v1/tools?limit=100"))
+    assert "of_a" in str(world.a.get("/api/v1/tools/search?q=of_a"))
+    assert "of_a" not in str(world.b.get("/api/v1/tools/search?q=of_a"))
 
 
 def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:

@@ -47,6 +47,13 @@ def entry_of(published: Published) -> Entry:
     )
 
 
+def grant_of(name: str, entry: Entry) -> str:
+    """Return how an agent's file grants a release and what follows it compatibly; one that no range holds, itself."""
+    version = entry.version
+    ranged = version is not None and version.final and (version.major or version.minor)
+    return f"{name}@^{version.major}.{version.minor}" if version and ranged else f"{name}@{entry.text}"
+
+
 class Shelf:
     """The published releases by name, and where channels point; `serial` changes with every change."""
 
@@ -83,6 +90,15 @@ class Shelf:
     def entries(self, name: str) -> tuple[Entry, ...]:
         """Return what is published under a name, the highest version first."""
         return self._entries.get(name, ())
+
+    def newest(self) -> dict[str, Entry]:
+        """Return the highest active release of every name that has one; a pre-release only where there is no other."""
+        found: dict[str, Entry] = {}
+        for name, entries in self._entries.items():
+            active = [entry for entry in entries if entry.state == "active"]
+            if active:
+                found[name] = next((one for one in active if one.version is not None and one.version.final), active[0])
+        return found
 
     def channels(self, name: str) -> dict[str, str]:
         """Return the digests of a tool's channels by name."""

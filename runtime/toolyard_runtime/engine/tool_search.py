@@ -1,8 +1,11 @@
-"""Searches the tools that a server has, for people who look for one; what a run is offered is not decided here."""
+"""Searches the tools of a server and those published on it, for people; what a run is offered is not decided here."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 
+import msgspec
+from msgspec import Struct
+from toolyard_registry.published.shelf import Entry, Shelf
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
@@ -11,25 +14,80 @@ from toolyard_registry.search.tools import index_of
 LONGEST = 8_000
 """Characters of a question that are searched with."""
 
+KEPT = 4
+"""Indexes that are kept: one for the tools of the server, others for tenants that lately looked among their own too."""
+
+
+class Found(Struct, frozen=True):
+    """A tool that fits; `entry` is where it stands on the shelf when it is published and not installed."""
+
+    release: ToolRelease
+    score: float
+    entry: Entry | None = None
+
+
+class _Index(Struct, frozen=True):
+    """An index of the installed tools and of what a shelf holds beside them, as it was at `serial`."""
+
+    of: Mapping[str, ToolRelease]
+    serial: int
+    published: Mapping[str, Entry]
+    search: Search
+
 
 class ToolSearch:
-    """Keeps an index of the tools it was last asked about, and makes another when there are others."""
+    """Keeps indexes of the tools it was last asked about, and makes another when there are others."""
 
     def __init__(self) -> None:
-        self._of: Mapping[str, ToolRelease] | None = None
-        self._search: Search | None = None
+        self._kept: dict[str, _Index] = {}
         self._making = asyncio.Lock()
 
     async def find(
-        self, releases: Mapping[str, ToolRelease], text: str, limit: int, sees: Callable[[str], bool]
-    ) -> tuple[tuple[str, float], ...]:
-        """Return (name, score) of at most `limit` tools that fit a text and that `sees` holds, the best first."""
-        scores = (await self._of_now(releases)).scores(text[:LONGEST])
-        return ranked({name: score for name, score in scores.items() if sees(name)}, limit)
+        self,
+        releases: Mapping[str, ToolRelease],
+        shelf: tuple[str, Shelf],
+        text: str,
+        limit: int,
+        sees: Callable[[str], bool],
+    ) -> tuple[Found, ...]:
+        """Return at most `limit` tools that fit a text and that `sees` holds, the best first.
 
-    async def _of_now(self, releases: Mapping[str, ToolRelease]) -> Search:
+        `releases` are those that are installed; `shelf` comes with its tenant's name, and what is active on it and not
+        installed is found by its newest release.
+        """
+        index = await self._of_now(releases, *shelf)
+        scores = index.search.scores(text[:LONGEST])
+        found = []
+        for name, score in ranked({name: score for name, score in scores.items() if sees(name)}, limit):
+            entry = index.published.get(name)
+            release = index.of[name] if entry is None else shelf[1].release(entry)
+            found.append(Found(release, score, entry))
+        return tuple(found)
+
+    async def _of_now(self, releases: Mapping[str, ToolRelease], tenant: str, shelf: Shelf) -> _Index:
         """Return the index of these tools, made in a thread where it is not there."""
         async with self._making:
-            if self._search is None or releases is not self._of:
-                self._search, self._of = await asyncio.to_thread(index_of, releases), releases
-            return self._search
+            known = self._kept.get(tenant)
+            if known is not None and known.of is releases and known.serial == shelf.serial:
+                self._kept[tenant] = self._kept.pop(tenant)
+                return known
+            serial = shelf.serial
+            published = {name: entry for name, entry in shelf.newest().items() if name not in releases}
+            if not published:
+                tenant = ""  # one index for all who have published nothing of their own
+                known = self._kept.get(tenant)
+                if known is not None and known.of is releases:
+                    return known
+            self._kept.pop(tenant, None)
+            self._kept = {name: one for name, one in self._kept.items() if one.of is releases}
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            search = await asyncio.to_thread(_indexed, releases, published)
+            made = self._kept[tenant] = _Index(releases, serial, published, search)
+            return made
+
+
+def _indexed(installed: Mapping[str, ToolRelease], published: Mapping[str, Entry]) -> Search:
+    """Return an index; what is published is decoded for it and forgotten again."""
+    decoded = {name: msgspec.json.decode(entry.body, type=ToolRelease) for name, entry in published.items()}
+    return index_of({**installed, **decoded})

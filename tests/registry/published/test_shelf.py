@@ -3,7 +3,7 @@
 import pytest
 from toolyard_registry.agents.grants import Granting, LockedTool
 from toolyard_registry.names import parse
-from toolyard_registry.published.shelf import Shelf, Unresolved
+from toolyard_registry.published.shelf import Shelf, Unresolved, grant_of
 
 from tests.registry.shelves import published, release, shelf
 from tests.registry.wheels import spec
@@ -120,3 +120,26 @@ def test_a_shelf_shows_what_is_published_again_at_once() -> None:
     some.fill([published(release("0.1.0")), published(release("0.1.1"))])
     assert some.find(parse("weather@^0.1")).text == "0.1.1"
     assert some.serial > before
+
+
+def test_the_newest_release_is_the_highest_active_one_and_a_pre_release_only_alone() -> None:
+    made = shelf("0.1.0", "0.2.0", "0.3.0rc1", "0.4.0", v0_4_0="deprecated")
+    assert {name: entry.text for name, entry in made.newest().items()} == {"weather": "0.2.0"}
+    assert made.newest()["weather"] is made.entries("weather")[2]
+    assert shelf("0.3.0rc1").newest()["weather"].text == "0.3.0rc1"
+    assert shelf("0.1.0", v0_1_0="yanked").newest() == {}
+
+
+@pytest.mark.parametrize(
+    ("version", "grant"),
+    [
+        ("0.1.3", "w@^0.1"),
+        ("2.0.0", "w@^2.0"),
+        ("0.0.4", "w@0.0.4"),
+        ("1.0.0rc1", "w@1.0.0rc1"),
+        ("2025-11", "w@2025-11"),
+    ],
+)
+def test_a_release_is_granted_with_what_follows_it_compatibly(version: str, grant: str) -> None:
+    (entry,) = shelf(version).entries("weather")
+    assert grant_of("w", entry) == grant

@@ -1,11 +1,13 @@
-"""`/api/v1/tools/search`: the tools that fit a few words, for people who look for one."""
+"""`/api/v1/tools/search`: the tools that fit a few words, installed or published, for people who look for one."""
 
 from typing import Any
 
 from litestar import Request, get
 from litestar.response import Response
+from toolyard_registry.published.shelf import grant_of
+from toolyard_registry.rights import HOUSE
 
-from toolyard_runtime.engine.tool_search import LONGEST
+from toolyard_runtime.engine.tool_search import LONGEST, Found
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import EVERYBODY, admin_of
 from toolyard_runtime.http.api.reading import Query, listed
@@ -15,7 +17,11 @@ from toolyard_runtime.wire.errors import RequestRefused
 
 @get("/api/v1/tools/search", opt=EVERYBODY, summary="Search the tools")
 async def search_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """List the tools that fit the words in `q`, the best first; the caller finds what they may see."""
+    """List the tools that fit the words in `q`, the best first; the caller finds what they may see.
+
+    Of what is published and not installed the newest active release is found, with what an agent's file grants it by;
+    agents are the server's, and name only what the tenant `default` has published.
+    """
     admin, caller = admin_of(request), caller_of(request)
     query = Query(request, "q", "limit")
     text, limit = (query.text("q") or "").strip(), query.limit()
@@ -24,17 +30,22 @@ async def search_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
     if len(text) > LONGEST:
         raise RequestRefused(f"q: it has {len(text)} characters; {LONGEST} are searched with at most.", param="q")
     releases = admin.agents.repository.toolbox.releases
-    found = await admin.tool_search.find(releases, text, limit, await callable_by(admin, caller))
-    return listed(
-        {
-            "name": name,
-            "description": releases[name].spec.description,
-            "source": releases[name].source,
-            "version": releases[name].version,
-            "score": round(score, 4),
-        }
-        for name, score in found
-    )
+    shelf = caller.tenant, await admin.registry.shelf_of(caller.tenant)
+    found = await admin.tool_search.find(releases, shelf, text, limit, await callable_by(admin, caller))
+    return listed(_shown(one, grants=caller.tenant == HOUSE) for one in found)
+
+
+def _shown(found: Found, *, grants: bool) -> dict[str, Any]:
+    release, entry = found.release, found.entry
+    return {
+        "name": release.spec.name,
+        "description": release.spec.description,
+        "source": release.source,
+        "version": release.version,
+        "score": round(found.score, 4),
+        "installed": entry is None,
+        "grant": grant_of(release.spec.name, entry) if entry is not None and grants else "",
+    }
 
 
 ROUTES = (search_tools,)
