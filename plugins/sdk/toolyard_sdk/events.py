@@ -174,12 +174,16 @@ class RunStarted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults
 
 
 class MemoryRecalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
-    """What long-term memory contributed to the next turn, and what was left out for budget."""
+    """What long-term memory contributed to the next turn, and what was left out for budget.
+
+    `degraded` says that a part of it was not asked, or lags behind: `vectors`.
+    """
 
     at: int
     turn: int
     recalled: tuple[Recalled, ...]
     text: Content | None = None
+    degraded: str = ""
 
 
 class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):

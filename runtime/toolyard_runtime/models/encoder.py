@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from toolyard_sdk.canonical import canonical
-from toolyard_sdk.messages import Message, Part, ToolCall, ToolSpec
+from toolyard_sdk.messages import Message, Part, TextPart, ToolCall, ToolSpec
 
 from toolyard_runtime.run.segments import Sampling
 
@@ -122,6 +122,16 @@ def without_reasoning(fragment: bytes) -> bytes:
     if message.reasoning is None:
         return fragment
     return encode_message(msgspec.structs.replace(message, reasoning=None))
+
+
+def with_recalled(fragment: bytes, text: str) -> bytes:
+    """Return a user's fragment with what came to mind before their words: how a run is sent its own request."""
+    message = decode_message(fragment)
+    if isinstance(message.content, tuple):
+        content: str | tuple[Part, ...] = (TextPart(text), *message.content)
+    else:
+        content = f"{text}\n\n{message.content or ''}"
+    return encode_message(msgspec.structs.replace(message, content=content))
 
 
 def encode_tools(tools: tuple[ToolSpec, ...], strict: bool) -> bytes:

@@ -3,8 +3,9 @@
 import hashlib
 
 from toolyard_memory.sessions.window import Window
+from toolyard_sdk.events import ItemRef
 
-from toolyard_runtime.models.encoder import without_reasoning
+from toolyard_runtime.models.encoder import with_recalled, without_reasoning
 
 END = b"]}"
 
@@ -16,7 +17,7 @@ class Conversation:
     them, and `]}`. While the prefix and the window's beginning stay, only new fragments are hashed.
     """
 
-    __slots__ = ("_hashed", "_hasher", "_moves", "_prefix", "window")
+    __slots__ = ("_hashed", "_hasher", "_moves", "_prefix", "_recalled", "window")
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -24,6 +25,17 @@ class Conversation:
         self._hasher = hashlib.sha256()
         self._hashed = 0
         self._moves = -1
+        self._recalled: tuple[ItemRef, bytes] | None = None
+
+    def recall(self, asked: ItemRef, text: str) -> None:
+        """Show what came to mind before the words of `asked`, a user's item, for as long as its run goes on."""
+        window = self.window
+        for index in range(len(window.items) - 1, -1, -1):
+            if window.items[index].ref == asked:
+                self._recalled = asked, window.fragments[index]
+                window.fragments[index] = with_recalled(window.fragments[index], text)
+                self._moves = -1
+                return
 
     def request(self, prefix: bytes) -> tuple[bytes, bytes]:
         """Return the request's bytes and their digest; `prefix` ends in `[` or in the system message."""
@@ -42,12 +54,16 @@ class Conversation:
         return b"".join((prefix, lead, b",".join(window.fragments), END)), whole.digest()
 
     def settle(self, run: bytes) -> None:
-        """Forget the reasoning of a finished run: it helps inside a tool loop and is dropped at the next user turn."""
+        """Drop what only a run under way is shown: its reasoning, and what came to mind for its request."""
         window = self.window
+        recalled, self._recalled = self._recalled, None
         for index in range(len(window.items) - 1, -1, -1):
             if window.items[index].ref.run != run:
                 break
             fragment = window.fragments[index]
-            if b'"reasoning":' in fragment:
+            if recalled is not None and window.items[index].ref == recalled[0]:
+                window.fragments[index] = recalled[1]
+                self._moves = -1
+            elif b'"reasoning":' in fragment:
                 window.fragments[index] = without_reasoning(fragment)
                 self._moves = -1

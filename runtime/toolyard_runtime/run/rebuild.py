@@ -27,6 +27,7 @@ from toolyard_runtime.models.encoder import (
     encode_message,
     encode_tools,
     request_head,
+    with_recalled,
     without_reasoning,
 )
 from toolyard_runtime.run import loop
@@ -59,8 +60,10 @@ async def rebuild(
     if isinstance(salt, payloads.Erased):
         raise NotRebuilt("the run was erased, and its salt with it: nothing can be compared any more")
     given = await _given(database, started)
-    fragments = await _fragments(database, sessions, started, called, loop.fold(events[:seq]).items)
-    tools = _offered(release, given.client_tools, events[:seq], called.offered)
+    before = events[:seq]
+    recalled = await _recalled(database, before)
+    fragments = await _fragments(database, sessions, started, called, loop.fold(before).items, recalled)
+    tools = _offered(release, given.client_tools, before, called.offered)
     system = _system(release.instructions, given.instructions)
     body = b",".join([*([encode_message(Message("system", system))] if system else []), *fragments])
     variant, _, streamed = called.variant.partition("+")
@@ -109,22 +112,47 @@ async def _given(database: Database, started: e.RunStarted) -> _Given:
 
 
 async def _fragments(
-    database: Database, sessions: Sessions, started: e.RunStarted, called: e.ModelCalled, items: Sequence[int]
+    database: Database,
+    sessions: Sessions,
+    started: e.RunStarted,
+    called: e.ModelCalled,
+    items: Sequence[int],
+    recalled: str,
 ) -> list[bytes]:
-    """Return the encoded messages from the window's first item to its last; reasoning is only the run's own."""
+    """Return the encoded messages from the window's first item to its last.
+
+    Only the run's own have reasoning, and what came to mind stands before the last words its user began it with.
+    """
     earlier = await sessions.chain(started.session, started.base) if started.base is not None else []
     refs = [*(item.ref for item in earlier), *(e.ItemRef(started.run, n) for n in items)]
     if called.window_start not in refs:
         raise NotRebuilt("the session no longer holds the items that were sent")
     refs = refs[refs.index(called.window_start) :]
     found = await payloads.load_many(database, [(ref.run, ref.n) for ref in refs])
-    fragments = []
+    asked = {content.n for content in started.inputs} if recalled else set()
+    fragments: list[bytes] = []
+    last = -1
     for ref in refs:
         payload = found[ref.run, ref.n]
         if isinstance(payload, payloads.Erased):
             raise NotRebuilt("a message that was sent was erased")
+        if ref.run == started.run and ref.n in asked and payload.kind == "user":
+            last = len(fragments)
         fragments.append(payload.data if ref.run == started.run else without_reasoning(payload.data))
+    if last >= 0:
+        fragments[last] = with_recalled(fragments[last], recalled)
     return fragments
+
+
+async def _recalled(database: Database, before: Sequence[e.RunEvent]) -> str:
+    """Return the text of what came to mind before a model call, "" for nothing."""
+    event = next((event for event in before if isinstance(event, e.MemoryRecalled)), None)
+    if event is None or event.text is None or not isinstance(before[0], e.RunStarted):
+        return ""
+    kept = (await payloads.load(database, before[0].run, [event.text.n]))[event.text.n]
+    if isinstance(kept, payloads.Erased):
+        raise NotRebuilt("what came to mind was erased")
+    return kept.data.decode()
 
 
 def _offered(

@@ -106,6 +106,7 @@ class RunLog:
         self.verdicts: dict[int, e.ApprovalDecided] = {}
         self.questions: dict[int, list[tuple[e.InputRequested, e.InputProvided | None]]] = {}
         self.offered: e.ToolsOffered | None = None
+        self.recalled: e.MemoryRecalled | None = None
         self.found: tuple[str, ...] = ()
         self._tail = tail
         self._kinds: dict[int, PayloadKind] = {}
@@ -187,6 +188,7 @@ class RunLog:
         """Go on with the window that was read, and the items that a former process had not filed."""
         self.conversation = conversation
         self._extend_window()
+        self._show_recalled()
 
     @property
     def erased(self) -> bool:
@@ -257,6 +259,24 @@ class RunLog:
     def _note_answer(self, event: e.InputProvided) -> None:
         asked = self.questions.get(event.call, [])
         asked[:] = [(one, event if one.request == event.request else given) for one, given in asked]
+
+    def _note_recall(self, event: e.MemoryRecalled) -> None:
+        self.recalled = event
+        self._show_recalled()
+
+    def _show_recalled(self) -> None:
+        """Let the window show what came to mind, once it holds the request it came to mind for."""
+        asked = self.asked
+        if self.recalled is not None and self.recalled.text is not None and asked is not None:
+            self.conversation.recall(asked, self.words(self.recalled.text))
+
+    @property
+    def asked(self) -> e.ItemRef | None:
+        """The last thing the end user says in what the run began with; None where they say nothing."""
+        started = self.state.started
+        inputs = started.inputs if started is not None else ()
+        n = next((content.n for content in reversed(inputs) if self._kinds.get(content.n) == "user"), None)
+        return e.ItemRef(self.identity.run, n) if n is not None else None
 
     def _note_offer(self, event: e.ToolsOffered) -> None:
         self.offered = event
@@ -376,6 +396,7 @@ NOTED: dict[type, Callable[[RunLog, Any], None]] = {
     e.ApprovalDecided: RunLog._note_verdict,  # noqa: SLF001
     e.InputRequested: RunLog._note_question,  # noqa: SLF001
     e.InputProvided: RunLog._note_answer,  # noqa: SLF001
+    e.MemoryRecalled: RunLog._note_recall,  # noqa: SLF001
     e.ToolsOffered: RunLog._note_offer,  # noqa: SLF001
     e.ToolReturned: RunLog._note_result,  # noqa: SLF001
 }

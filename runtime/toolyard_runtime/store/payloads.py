@@ -29,6 +29,7 @@ PayloadKind = Literal[
     "whole",
     "question",
     "answer",
+    "recalled",
 ]
 """A session item's kind is the role of its message; `raw` are arguments that could not be read."""
 
