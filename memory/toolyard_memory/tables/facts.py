@@ -16,6 +16,7 @@ FACT = Table(
     Column("agent", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("attribute", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=True),
     Column("recorded_at", BigInteger, nullable=False),
@@ -25,13 +26,15 @@ FACT = Table(
     Column("writer", Text, nullable=False),
     Column("release", Text, nullable=False),
     Column("run", LargeBinary, nullable=True),
-    Index("ix_fact_about", "tenant", "owner", "subject", "attribute"),
+    Index("ix_fact_about", "tenant", "owner", "subject", "attribute", "digest"),
+    Index("ix_fact_owner", "tenant", "owner", "id"),
     Index("ix_fact_superseded_by", "superseded_by"),
     sqlite_with_rowid=False,
 )
 """`valid_*` is when it holds in the world, `recorded_at`/`retired_at` when it was believed here: [from, to) in UTC
-microseconds, no end while it goes on. `attribute` "" is a statement that contradicts no other. `writer` says who put it
-down (`tool:remember`, `extractor:NAME`, `key:ID`), `release` by which agent release.
+microseconds, no end while it goes on. `attribute` "" is a statement that contradicts no other. `digest` is of the text
+in its canonical form: by it the same words are found again. `writer` says who put it down (`tool:remember`,
+`extractor:NAME`, `key:ID`), `release` by which agent release.
 """
 
 EVIDENCE = Table(

@@ -97,6 +97,7 @@ def upgrade() -> None:
         sa.Column("agent", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("attribute", sa.Text, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("valid_from", sa.BigInteger, nullable=False),
         sa.Column("valid_to", sa.BigInteger, nullable=True),
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
@@ -109,7 +110,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_fact_about", "fact", ["tenant", "owner", "subject", "attribute"])
+    op.create_index("ix_fact_about", "fact", ["tenant", "owner", "subject", "attribute", "digest"])
+    op.create_index("ix_fact_owner", "fact", ["tenant", "owner", "id"])
     op.create_index("ix_fact_superseded_by", "fact", ["superseded_by"])
     op.create_table(
         "evidence",
@@ -175,17 +177,33 @@ def upgrade() -> None:
     op.create_index("ix_document_name", "document", ["tenant", "name", "version"], unique=True)
     op.create_table(
         "chunk",
-        sa.Column("id", sa.LargeBinary, nullable=False),
         sa.Column("document", sa.LargeBinary, nullable=False),
-        sa.Column("ordinal", sa.BigInteger, nullable=False),
+        sa.Column("ordinal", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("id", sa.LargeBinary, nullable=False),
         sa.Column("start", sa.BigInteger, nullable=False),
         sa.Column("stop", sa.BigInteger, nullable=False),
         sa.Column("heading", sa.Text, nullable=False),
         sa.Column("page", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("document", "ordinal"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_chunk_id", "chunk", ["id"])
+    op.create_table(
+        "former_piece",
+        sa.Column("id", sa.LargeBinary, nullable=False),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_chunk_document", "chunk", ["document", "ordinal"], unique=True)
+    op.create_index("ix_former_piece_tenant", "former_piece", ["tenant"])
+    op.create_table(
+        "knowledge",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("changes", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("tenant"),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "embedding",
         sa.Column("passage", sa.LargeBinary, nullable=False),
