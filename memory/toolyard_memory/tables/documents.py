@@ -29,15 +29,36 @@ was read and cut, so that a better way can tell what it has not read yet."""
 CHUNK = Table(
     "chunk",
     METADATA,
-    Column("id", LargeBinary, primary_key=True),
-    Column("document", LargeBinary, nullable=False),
-    Column("ordinal", BigInteger, nullable=False),
+    Column("document", LargeBinary, primary_key=True),
+    Column("ordinal", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", LargeBinary, nullable=False),
     Column("start", BigInteger, nullable=False),
     Column("stop", BigInteger, nullable=False),
     Column("heading", Text, nullable=False),
     Column("page", BigInteger, nullable=False),
-    Index("ix_chunk_document", "document", "ordinal", unique=True),
+    Index("ix_chunk_id", "id"),
     sqlite_with_rowid=False,
 )
-"""Where a piece stands: characters [start, stop) of the document's text, below which heading, on which page (from 1; 0
-where there are none)."""
+"""Where a piece stands in a version: characters [start, stop) of its text, below which heading, on which page (from 1;
+0 where there are none). `id` is that of its passage: versions that hold the same piece share it, and the passage's
+`source` is the current one of them."""
+
+FORMER_PIECE = Table(
+    "former_piece",
+    METADATA,
+    Column("id", LargeBinary, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_former_piece_tenant", "tenant"),
+    sqlite_with_rowid=False,
+)
+"""The words of pieces that only retired versions have: to be shown, and in no index. Their passages are gone."""
+
+KNOWLEDGE = Table(
+    "knowledge",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("changes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How often a tenant's documents have changed: what a process remembers of them holds as long as this stays."""
