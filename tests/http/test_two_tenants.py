@@ -286,8 +286,8 @@ def test_what_another_tenant_did_with_a_tool_is_not_counted(world: World) -> Non
 def test_published_tools_are_listed_to_their_own_tenant_alone(world: World) -> None:
     assert "of_a" in str(world.a.get("/api/v1/tools?limit=100"))
     assert "of_a" not in str(world.b.get("/api/v1/tools?limit=100"))
-    assert "of_a" in str(world.a.get("/api/v1/tools/search?q=of_a"))
-    assert "of_a" not in str(world.b.get("/api/v1/tools/search?q=of_a"))
+    assert "of_a" in str(world.a.get("/api/v1/tools/search?q=weather%20city"))
+    assert "of_a" not in str(world.b.get("/api/v1/tools/search?q=weather%20city"))
 
 
 def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:
