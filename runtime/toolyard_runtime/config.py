@@ -84,6 +84,18 @@ class EnvironmentsTable(Struct, frozen=True, forbid_unknown_fields=True):
     most_running: Annotated[int, Meta(ge=1)] = 16
 
 
+class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[memory]`: what turns texts into vectors, and where these are searched; agents' files say who remembers.
+
+    `embedder` is `"hashing"`, `"onnx:FOLDER"` (relative to the repository) or `"provider/model"`. `vectors` `"auto"` is
+    Chroma where it is installed, and an exact search otherwise; `"none"` leaves vectors out.
+    """
+
+    embedder: str = "hashing"
+    vectors: Literal["auto", "chroma", "exact", "none"] = "auto"
+    chroma_url: str = ""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -96,6 +108,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     egress: dict[str, EgressGrant] = {}
     secrets: SecretsTable = SecretsTable()
     environments: EnvironmentsTable = EnvironmentsTable()
+    memory: MemoryTable = MemoryTable()
 
     @property
     def plugins_off(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The agents that can be run: what the files say now, and the older releases that parked runs are pinned to."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from toolyard_registry.agents.repository import Loader, Repository
@@ -15,6 +15,7 @@ from toolyard_runtime.engine.others import Other, Others
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
+from toolyard_runtime.run.mind import Mind, no_mind
 
 KEPT_RELEASES = 32
 
@@ -31,12 +32,14 @@ class Agents:
         settings: Mapping[str, dict[str, Any]],
         registry: Registry | None = None,
         others: Others | None = None,
+        mind: Callable[[], Mind] = no_mind,
     ) -> None:
         """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them.
 
         `registry` is told which definitions the files and sources present; `others` serves releases that are published
-        and not installed.
+        and not installed; `mind` opens the memory of those that have one.
         """
+        self._mind = mind
         self._others = others
         self._registry = registry
         self._loader = loader
@@ -112,6 +115,8 @@ class Agents:
                 other = self._other(wanted) if wanted.spec.name not in tools else None
                 if other is not None:
                     tools[wanted.spec.name], origins[wanted.spec.name] = other.tool, other.plugin
+            if release.memory is not None:
+                tools |= self._mind().tools(release)
             if len(self._bound) >= KEPT_RELEASES:
                 self._bound.clear()
             bound = self._bound[release.digest] = BoundAgent(

@@ -140,6 +140,8 @@ class Engine:
         )
         driver = Driver(log, row, context)
         effects = log.append(first_event(log, new, now))
+        if release.memory is not None and new.end_user is not None:
+            await services.mind().hear(log, asked=True)
         self.live[run] = driver
         services.meters.count(services.meters.runs_started, release.name)
         if new.mode == "background":

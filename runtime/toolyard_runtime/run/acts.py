@@ -20,6 +20,7 @@ from toolyard_runtime.run import answers, loop
 from toolyard_runtime.run.calling import InDoubt, Outcome, Returned, execute, misfit
 from toolyard_runtime.run.finding import FindTools, names_found
 from toolyard_runtime.run.interrupts import Interrupted, Interrupts
+from toolyard_runtime.run.mind import Gathered
 from toolyard_runtime.run.questions import unfit
 from toolyard_runtime.run.rest import KEPT, ReadResult, how_to_go_on
 from toolyard_runtime.run.runlog import Progress, RunContext, RunLog
@@ -55,6 +56,7 @@ class Acts:
         self._add = add
         self._interrupts = interrupts
         self._turns = turns
+        self._gathered: dict[int, Gathered] = {}
 
     def judge(self, effect: loop.Judge) -> None:
         """Ask the policy about a call and journal its ruling."""
@@ -257,6 +259,9 @@ class Acts:
             tool = tool.within(self._kept, log.agent.release.tool_output_bytes)
         elif isinstance(tool, FindTools):
             tool = tool.without(frozenset(self._turns.withheld()))
+        elif log.agent.release.memory is not None:
+            self._gathered[call.call] = Gathered()
+            tool = log.services.mind().within(tool, log, self._gathered[call.call])
         origin = log.agent.origins.get(call.name, "")
         way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
         return await execute(
@@ -319,6 +324,7 @@ class Acts:
             shown = len(outcome.whole[: log.agent.release.tool_output_bytes].decode(errors="ignore").encode())
             name = call_id(log.identity.run, call.call)
             text = f"{text.removesuffix(']')}; {how_to_go_on(name, shown)}]"
+        self._remember(call, outcome, source)
         found: tuple[str, ...] = ()
         if log.agent.shortlists is not None and source == "tool" and not outcome.is_error:
             log.services.successes.note(log.identity.tenant, call.release)
@@ -341,6 +347,16 @@ class Acts:
         meters.count(meters.tool_calls, known, source)
         if duration:
             meters.observe(meters.tool_seconds, duration / 1e6, known)
+
+    def _remember(self, call: e.CallHead, outcome: Returned, source: e.AnswerSource) -> None:
+        """Let what a call wrote into memory become durable with its result, or not at all."""
+        gathered = self._gathered.pop(call.call, None)
+        if gathered is None or source != "tool" or outcome.is_error:
+            return
+        gathered.join(self._log.tx)
+        written = self._log.services.mind().changed(self._log.now(), outcome.structured)
+        if written is not None:
+            self._add(written)
 
     def _label(self, call: e.CallHead) -> str:
         """Return a tool's name as a metric's label: what clients and models make up is one each."""

@@ -142,11 +142,13 @@ class Driver:
             return  # something came from outside since the loop asked for this, and what follows from it comes first
         patience = log.now() + int(log.agent.release.approval_seconds * 1e6)
         until = min((request.expires_at for request in log.state.approvals.values()), default=patience)
+        await self._hear()
         self._add(e.RunParked(log.now(), effect.why, until))
         self._rest("parked")
         await log.close("full" if log.state.approvals else "normal")
 
     async def _finish(self, effect: loop.Finish) -> None:
+        await self._hear()
         log, state = self.log, self.log.state
         answered = effect.reason == "stop"
         self._add(
@@ -170,10 +172,16 @@ class Driver:
         meters.count(meters.tokens, log.agent.route.name, "output", by=state.usage.output_tokens)
         await log.close()
 
+    async def _hear(self) -> None:
+        """Let what was answered be recalled later, where the agent remembers."""
+        if self.log.agent.release.memory is not None and self.log.identity.end_user is not None:
+            await self.log.services.mind().hear(self.log, asked=False)
+
     async def park_for_shutdown(self) -> None:
         """Leave the run for the server's next start; raises Conflict when another owner has it already."""
         if self._resting:
             return
+        await self._hear()
         self.log.append(e.RunParked(self.log.now(), "shutdown"))
         self._rest("parked")
         await self.log.commit("full")

@@ -107,6 +107,7 @@ class RunLog:
         self.questions: dict[int, list[tuple[e.InputRequested, e.InputProvided | None]]] = {}
         self.offered: e.ToolsOffered | None = None
         self.recalled: e.MemoryRecalled | None = None
+        self.called_releases: set[str] = set()
         self.found: tuple[str, ...] = ()
         self._tail = tail
         self._kinds: dict[int, PayloadKind] = {}
@@ -278,6 +279,9 @@ class RunLog:
         n = next((content.n for content in reversed(inputs) if self._kinds.get(content.n) == "user"), None)
         return e.ItemRef(self.identity.run, n) if n is not None else None
 
+    def _note_start(self, event: e.ToolStarted) -> None:
+        self.called_releases.add(event.release)
+
     def _note_offer(self, event: e.ToolsOffered) -> None:
         self.offered = event
 
@@ -328,6 +332,11 @@ class RunLog:
             self._unfiled.append((item, self._last))
             self._last = item.ref
         self._windowed = len(self.state.items)
+
+    @property
+    def unfiled(self) -> list[Item]:
+        """The run's new items that are not in its session's rows yet."""
+        return [item for item, _ in self._unfiled]
 
     def file_items(self) -> None:
         """Write the run's new items into its session: when it rests, since until then its journal tells them."""
@@ -398,6 +407,7 @@ NOTED: dict[type, Callable[[RunLog, Any], None]] = {
     e.InputProvided: RunLog._note_answer,  # noqa: SLF001
     e.MemoryRecalled: RunLog._note_recall,  # noqa: SLF001
     e.ToolsOffered: RunLog._note_offer,  # noqa: SLF001
+    e.ToolStarted: RunLog._note_start,  # noqa: SLF001
     e.ToolReturned: RunLog._note_result,  # noqa: SLF001
 }
 """Events of which later steps look something up."""

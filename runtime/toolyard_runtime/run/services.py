@@ -12,6 +12,7 @@ from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Journal, Transaction
 
 from toolyard_runtime.meters import Meters
+from toolyard_runtime.run.mind import Mind, no_mind
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.sights import Sights, everything
 from toolyard_runtime.run.stops import Stops
@@ -47,7 +48,7 @@ class Services(Struct, frozen=True):
     `entropy(n)` returns n random bytes, `current_release(agent)` what the agent's files say now,
     `keep_release(tx, tenant, release)` writes it into the catalogue, `visible_text(segment)` is what a Chat
     Completions client sees of an answer, `way_out(origin, tenant, end_user)` the one of what comes from a plugin, a
-    tool file or a source.
+    tool file or a source. `mind` opens long-term memory when an agent that has one is first met.
     """
 
     database: Database
@@ -70,3 +71,4 @@ class Services(Struct, frozen=True):
     ways_back: WaysBack = field(default_factory=WaysBack)
     successes: Successes = field(default_factory=Successes)
     yanks: Yanks = field(default_factory=Yanks)
+    mind: Callable[[], Mind] = no_mind

@@ -108,6 +108,11 @@ class Turns:
         if log.state.closing:
             self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
             return
+        memory = log.agent.release.memory
+        if memory is not None and memory.recall and log.recalled is None and effect.turn == 1:
+            recalled = await log.services.mind().come_to_mind(log, effect.turn)
+            if recalled is not None:
+                self._add(recalled)
         offer = self.offered()
         if offer.digest != log.state.offered:
             self._add(e.ToolsOffered(log.now(), effect.turn, offer.candidates, offer.digest, offer.unlisted))
