@@ -77,14 +77,15 @@ SEEN_FROM = PASSAGE.outerjoin(FACT, FACT.c.id == PASSAGE.c.id).outerjoin(
 _VALID: BindParameter[int] = bindparam("seen_valid")
 _RECORDED: BindParameter[int] = bindparam("seen_recorded")
 _AGENT: BindParameter[str] = bindparam("seen_agent")
-_BELIEVED = and_(
-    FACT.c.tenant == PASSAGE.c.tenant,
-    FACT.c.owner == PASSAGE.c.owner,
+BELIEVED = and_(
     FACT.c.recorded_at <= _RECORDED,
     func.coalesce(FACT.c.retired_at, NEVER) > _RECORDED,
     FACT.c.valid_from <= _VALID,
     func.coalesce(FACT.c.valid_to, NEVER) > _VALID,
 )
+"""Which facts hold at the moment looked from, as they were believed then; with the values of `sight`."""
+
+_BELIEVED = and_(FACT.c.tenant == PASSAGE.c.tenant, FACT.c.owner == PASSAGE.c.owner, BELIEVED)
 _OWN = and_(
     PASSAGE.c.owner != "",
     PASSAGE.c.owner == bindparam("seen_owner"),
@@ -126,13 +127,19 @@ def granted(agents: str | None, agent: str) -> bool:
 
 def sight(reader: Reader, as_of: AsOf, now: int) -> dict[str, Any]:
     """Return the values of `VISIBLE` for a reader who looks from a moment; `now` is UTC microseconds."""
+    valid, recorded = as_of.valid, as_of.recorded
     return {
         "seen_tenant": reader.owner.tenant,
         "seen_owner": reader.owner.end_user,
         "seen_agent": reader.agent,
-        "seen_valid": now if as_of.valid is None else as_of.valid,
-        "seen_recorded": NEVER - 1 if as_of.recorded is None else as_of.recorded,
+        "seen_valid": now if valid is None else _storable(valid),
+        "seen_recorded": NEVER - 1 if recorded is None else _storable(recorded),
     }
+
+
+def _storable(moment: int) -> int:
+    """Return the moment, or the nearest that a column can hold."""
+    return max(-NEVER, min(moment, NEVER - 1))
 
 
 def passage_of(row: Sequence[Any]) -> Passage:
