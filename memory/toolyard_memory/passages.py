@@ -27,8 +27,9 @@ PRESENT: Final = AsOf()
 AT_ONCE: Final = 500
 """Ids in one statement: SQLite and Postgres both take more."""
 
-_WRITTEN = tuple(column.key for column in PASSAGE.columns if column.key != "key")
-ADD = insert(PASSAGE).inline().values({name: bindparam(name) for name in _WRITTEN}).execution_options(row=_WRITTEN)
+WRITTEN: Final = tuple(column.key for column in PASSAGE.columns if column.key != "key")
+"""The columns that `row_of` gives: all but the one the database itself numbers."""
+ADD = insert(PASSAGE).inline().values({name: bindparam(name) for name in WRITTEN}).execution_options(row=WRITTEN)
 FOLLOW = (
     insert(OUTBOX)
     .inline()
@@ -148,6 +149,27 @@ def passage_of(row: Sequence[Any]) -> Passage:
     return Passage(id_, Owner(tenant, owner), kind, text, at, agent, speaker, trust, session, position, source, n, key)
 
 
+def row_of(passage: Passage) -> tuple[Any, ...]:
+    """Return the columns `WRITTEN` of a passage."""
+    owner = passage.owner
+    return (
+        passage.id,
+        owner.tenant,
+        owner.end_user,
+        passage.agent,
+        owner.scope,
+        passage.kind,
+        passage.text,
+        passage.speaker,
+        passage.trust,
+        passage.at,
+        passage.session,
+        passage.position,
+        passage.source,
+        passage.n,
+    )
+
+
 class Passages:
     """The store of passages; writes join a transaction, reads see what was committed."""
 
@@ -162,27 +184,8 @@ class Passages:
 
     def add(self, tx: Transaction, passage: Passage) -> None:
         """Add a passage: it can be found by its words once committed, by its meaning when an index has followed."""
-        owner = passage.owner
-        tx.write(
-            ADD,
-            (
-                passage.id,
-                owner.tenant,
-                owner.end_user,
-                passage.agent,
-                owner.scope,
-                passage.kind,
-                passage.text,
-                passage.speaker,
-                passage.trust,
-                passage.at,
-                passage.session,
-                passage.position,
-                passage.source,
-                passage.n,
-            ),
-        )
-        tx.write(FOLLOW, (owner.tenant, passage.id, "added"))
+        tx.write(ADD, row_of(passage))
+        tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
 
     def drop(self, tx: Transaction, passages: Iterable[Passage]) -> None:
         """Drop passages with their vectors, mentions, edges, and the names that nothing else speaks of."""

@@ -1,7 +1,8 @@
-"""The SQL of facts, made once at import, and how a row becomes a fact; knows no rule.
+"""The SQL of facts, made once at import, and how a row becomes a fact; decides nothing that can wait.
 
-A transaction does not see its own writes, so what a rule has read is checked again by the statements that rely on it:
-a new fact is refused (no row is written, where one is expected) when another has meanwhile come to hold in its place.
+A transaction does not see its own writes, and others write meanwhile. So the statements that add a fact hold for what
+they find when they are applied: whatever is older and in its way ends, and it gives way itself to what is newer. None
+of them refuses a commit, which may hold much else.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,11 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    FromClause,
     Insert,
+    LargeBinary,
+    Table,
+    Update,
     and_,
     bindparam,
     delete,
@@ -23,12 +28,13 @@ from sqlalchemy import (
 )
 
 from toolyard_memory.facts.wording import digest
-from toolyard_memory.passages import BELIEVED, NEVER, OF_PASSAGE
+from toolyard_memory.passages import BELIEVED, NEVER, OF_PASSAGE, WRITTEN
 from toolyard_memory.records import Evidence, Fact, Owner
 from toolyard_memory.tables.documents import DOCUMENT
 from toolyard_memory.tables.facts import EVIDENCE, FACT
 from toolyard_memory.tables.passages import PASSAGE
 
+_ONE: ColumnElement[int] = literal_column("1")
 _NEVER: ColumnElement[int] = literal_column(str(NEVER))
 _ALL: ColumnElement[str] = literal_column("''")
 """Written out: the row of a statement that writes holds values of columns only."""
@@ -49,57 +55,123 @@ AUDIENCE = and_(
 )
 
 
-def _add(*same: str, after: bool = False) -> Insert:
-    """Insert a fact unless a current one with the same columns holds at the same time, for the same readers.
+def _row_of(table: Table, names: Sequence[str], condition: ColumnElement[bool], *more: str) -> Insert:
+    """Insert a row where the condition holds; it may have parameters of its own, `more`."""
+    row = select(*(_bind(table.c[name]) for name in names)).where(condition)
+    return insert(table).from_select(list(names), row).execution_options(row=(*names, *more))
 
-    With `after`, only if it goes on from a fact (`of`) whose place another (`by`) has just taken.
-    """
-    other = FACT.alias()
-    start, stop = _bind(FACT.c.valid_from), _bind(FACT.c.valid_to)
-    agent = _bind(FACT.c.agent)
-    taken = (
-        select(literal_column("1"))
-        .select_from(other)
+
+def _is_there(fact: BindParameter[bytes]) -> ColumnElement[bool]:
+    there = FACT.alias()
+    return select(_ONE).select_from(there).where(there.c.id == fact).exists()
+
+
+def _in_the_way(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Tell whether `other` is believed for a time for which `one` says something else of the same."""
+    return and_(
+        other.c.id != one.c.id,
+        other.c.retired_at.is_(None),
+        other.c.valid_from < func.coalesce(one.c.valid_to, _NEVER),
+        func.coalesce(other.c.valid_to, _NEVER) > one.c.valid_from,
+    )
+
+
+def _older(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return or_(
+        one.c.recorded_at < other.c.recorded_at,
+        and_(one.c.recorded_at == other.c.recorded_at, one.c.id < other.c.id),
+    )
+
+
+def _supersede(*same: str) -> Update:
+    """End the belief in whatever is older than a new fact and in its way."""
+    new = FACT.alias()
+    replaced = and_(
+        new.c.id == bindparam("by"),
+        _in_the_way(new, FACT),
+        or_(new.c.agent == _ALL, new.c.agent == FACT.c.agent),
+    )
+    return (
+        update(FACT)
         .where(
-            *(other.c[name] == _bind(FACT.c[name]) for name in ("tenant", "owner", *same)),
-            other.c.retired_at.is_(None),
-            other.c.valid_from < func.coalesce(stop, _NEVER),
-            func.coalesce(other.c.valid_to, _NEVER) > start,
-            or_(agent == _ALL, other.c.agent == agent),
+            *(FACT.c[name] == bindparam("of_" + name) for name in ("tenant", "owner", *same)),
+            FACT.c.retired_at.is_(None),
+            select(_ONE).select_from(new).where(replaced, _older(FACT, new)).exists(),
         )
-        .exists()
+        .values(retired_at=bindparam("at"), superseded_by=bindparam("by"))
+        .execution_options(row=("at", "by", *("of_" + name for name in ("tenant", "owner", *same))))
     )
-    row = select(*(_bind(column) for column in FACT.columns)).where(~taken)
-    if not after:
-        return insert(FACT).from_select(list(COLUMNS), row).execution_options(row=COLUMNS)
-    before = FACT.alias()
-    replaced = (
-        select(literal_column("1"))
-        .select_from(before)
-        .where(before.c.id == _bind(FACT.c.id, "of"), before.c.superseded_by == _bind(FACT.c.id, "by"))
-        .exists()
-    )
-    return insert(FACT).from_select(list(COLUMNS), row.where(replaced)).execution_options(row=(*COLUMNS, "of", "by"))
 
 
+def _give_way(*same: str) -> Update:
+    """End the belief in a new fact, in whose way something newer is."""
+    newer = FACT.alias()
+    found = (
+        select(newer.c.id)
+        .where(
+            *(newer.c[name] == bindparam("of_" + name) for name in ("tenant", "owner", *same)),
+            _in_the_way(
+                FACT,
+                newer,
+            ),
+            or_(newer.c.agent == _ALL, newer.c.agent == FACT.c.agent),
+            _older(FACT, newer),
+        )
+        .order_by(newer.c.recorded_at.desc(), newer.c.id.desc())
+        .limit(_ONE)
+        .offset(literal_column("0"))
+    )
+    return (
+        update(FACT)
+        .where(FACT.c.id == bindparam("of_id"), FACT.c.retired_at.is_(None), found.correlate(FACT).exists())
+        .values(retired_at=bindparam("at"), superseded_by=found.correlate(FACT).scalar_subquery())
+        .execution_options(row=("at", "of_id", *("of_" + name for name in ("tenant", "owner", *same))))
+    )
+
+
+def _leave(*same: str) -> Insert:
+    """Insert what is left of a fact (`of`) whose place another (`by`) has taken, where nothing is in its way."""
+    other, before = FACT.alias(), FACT.alias()
+    agent = _bind(FACT.c.agent)
+    taken = select(_ONE).where(
+        *(other.c[name] == _bind(FACT.c[name]) for name in ("tenant", "owner", *same)),
+        other.c.retired_at.is_(None),
+        other.c.valid_from < func.coalesce(_bind(FACT.c.valid_to), _NEVER),
+        func.coalesce(other.c.valid_to, _NEVER) > _bind(FACT.c.valid_from),
+        or_(agent == _ALL, other.c.agent == agent),
+    )
+    replaced = select(_ONE).where(
+        before.c.id == _bind(FACT.c.id, "of"), before.c.superseded_by == _bind(FACT.c.id, "by")
+    )
+    return _row_of(FACT, COLUMNS, and_(replaced.exists(), ~taken.exists()), "of", "by")
+
+
+VALUE = ("subject", "attribute")
+"""What makes two facts contradict each other."""
+SAYING = ("subject", "attribute", "digest")
+"""What makes two facts without an attribute the same."""
+
+ADD = insert(FACT)
 RETIRE = (
     update(FACT)
     .where(FACT.c.tenant == bindparam("of_tenant"), FACT.c.id == bindparam("of_id"), FACT.c.retired_at.is_(None))
     .values(retired_at=bindparam("at"), superseded_by=bindparam("by"))
     .execution_options(row=("at", "by", "of_tenant", "of_id"))
 )
-ADD_VALUE = _add("subject", "attribute")
-ADD_STATEMENT = _add("subject", "attribute", "digest")
-ADD_LEFT_VALUE = _add("subject", "attribute", after=True)
-ADD_LEFT_STATEMENT = _add("subject", "attribute", "digest", after=True)
-HOLD = (
-    update(FACT)
-    .where(FACT.c.tenant == bindparam("of_tenant"), FACT.c.id == bindparam("of_id"), FACT.c.retired_at.is_(None))
-    .values(tenant=bindparam("same_tenant"))
-    .execution_options(row=("same_tenant", "of_tenant", "of_id"))
+SUPERSEDE_VALUE, SUPERSEDE_SAYING = _supersede(*VALUE), _supersede(*SAYING)
+GIVE_WAY_VALUE, GIVE_WAY_SAYING = _give_way(*VALUE), _give_way(*SAYING)
+LET_FALL = (
+    delete(FACT)
+    .where(FACT.c.id == bindparam("of_id"), ~_is_there(bindparam("source", type_=LargeBinary())))
+    .execution_options(row=("of_id", "source"))
 )
-"""Changes nothing; it finds no row when the fact is not believed any more."""
-ADD_EVIDENCE = insert(EVIDENCE)
+"""Drops a new fact when the one that it rests on has just been forgotten."""
+ADD_TEXT, ADD_LEFT_TEXT = (_row_of(PASSAGE, WRITTEN, _is_there(_bind(PASSAGE.c.id))) for _ in range(2))
+ADD_EVIDENCE, ADD_LEFT_EVIDENCE = (
+    _row_of(EVIDENCE, [column.key for column in EVIDENCE.columns], _is_there(_bind(EVIDENCE.c.fact))) for _ in range(2)
+)
+"""Twice the same: what is left of a fact is added after everything else, and its words after it."""
+LEAVE_VALUE, LEAVE_SAYING = _leave(*VALUE), _leave(*SAYING)
 DROP_FACT = (
     delete(FACT)
     .where(FACT.c.tenant == bindparam("of_tenant"), FACT.c.id == bindparam("of_id"))

@@ -1,7 +1,7 @@
 """Facts in SQL: written within a transaction of the caller's, read back as a reader may see them; ranks nothing.
 
-A transaction does not see its own writes. Of two statements about one attribute that join the same transaction, or
-two at once, the second one's commit is refused (Conflict), and nothing wrong is ever believed.
+A transaction does not see its own writes. Of two statements about one attribute that join the same transaction, or are
+made at once, the later one holds and the other is history; what was left of the time before may then be lost.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +66,7 @@ class Facts:
         self._passages = passages
         self._new_id = new_id
         self._tombstones = Tombstones(database, new_id, entropy)
-        self._writing = Writing(database, passages)
+        self._writing = Writing(database)
         self._removal = Removal(database, passages, self._tombstones)
 
     # Writing
@@ -233,9 +233,7 @@ class Facts:
                     f"{show('fact', cited)} rests on {show('fact', known.id)}, which says the same: no fact is its own "
                     "evidence",
                 )
-            if replaced:
-                self._writing.retire(tx, owner.tenant, replaced, known.id, at)
-            self._writing.hold(tx, owner.tenant, (one for one in said.grounds.facts if one not in replaced))
+            self._writing.retire(tx, owner.tenant, replaced, known.id, at)
             return Written(await self._writing.support(tx, known, new.evidence), replaced, known=True)
         if valid.stop is not None and valid.stop <= valid.start:
             raise MemoryRefused(
@@ -260,9 +258,7 @@ class Facts:
             new.agent,
             new.evidence,
         )
-        self._writing.retire(tx, owner.tenant, replaced, fact.id, at)
-        self._writing.hold(tx, owner.tenant, (one for one in said.grounds.facts if one not in replaced))
-        self._writing.add(tx, fact)
+        self._writing.add(tx, fact, replaced, said.grounds.facts)
         if settled.left:
             evidence = await self._evidence([one.id for one, _ in settled.left])
             for one, part in settled.left:

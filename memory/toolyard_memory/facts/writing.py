@@ -1,15 +1,16 @@
-"""How facts get into a transaction, with their passages and evidence; decides nothing about what is true."""
+"""How facts get into a transaction, with their texts and evidence; decides nothing about what is true."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
+from sqlalchemy import Insert
 from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.facts import statements as sql
 from toolyard_memory.facts.intervals import Interval
 from toolyard_memory.facts.wording import digest
-from toolyard_memory.passages import Passages
+from toolyard_memory.passages import FOLLOW, row_of
 from toolyard_memory.records import Evidence, Fact, Passage
 
 KEPT_EVIDENCE: Final = 64
@@ -17,40 +18,42 @@ KEPT_EVIDENCE: Final = 64
 
 
 class Writing:
-    """Writes facts, and refuses the commit when what it was told about them has meanwhile changed."""
+    """Writes facts so that of two statements made at once the later one holds, whoever commits first.
 
-    def __init__(self, database: Database, passages: Passages) -> None:
+    Rows are applied in the order of each statement's first use: so every statement has a row in every `add`.
+    """
+
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._passages = passages
 
-    def retire(self, tx: Transaction, tenant: str, facts: Iterable[bytes], by: bytes | None, at: int) -> None:
-        """End the belief in facts. To be called before `add` in every transaction, also without any.
-
-        Rows are applied in the order of each statement's first use, and what is replaced goes before what replaces it.
-        """
-        tx.write(sql.RETIRE, (at, by, tenant, b""))
-        for fact in facts:
-            tx.write(sql.RETIRE, (at, by, tenant, fact))
-
-    def add(self, tx: Transaction, fact: Fact) -> None:
-        """Add a fact that is believed from now on; the commit is refused when another holds in its place."""
-        statement = sql.ADD_VALUE if fact.attribute else sql.ADD_STATEMENT
-        tx.write(statement, _row(fact), expect=1)
-        self._passages.add(tx, _passage(fact, fact.recorded_at))
-        _support(tx, fact.id, 0, fact.evidence)
+    def add(self, tx: Transaction, fact: Fact, replaced: Iterable[bytes] = (), sources: Iterable[bytes] = ()) -> None:
+        """Add a fact that is believed from now on in the place of others; it is not added when a source is gone."""
+        owner, at = fact.owner, fact.recorded_at
+        row = _row(fact)
+        same = row[4:6] if fact.attribute else row[4:7]
+        about = (owner.tenant, owner.end_user, *same)
+        tx.write(sql.ADD, row)
+        self.retire(tx, owner.tenant, (b"", *replaced), fact.id, at)
+        tx.write(sql.SUPERSEDE_VALUE if fact.attribute else sql.SUPERSEDE_SAYING, (at, fact.id, *about))
+        tx.write(sql.GIVE_WAY_VALUE if fact.attribute else sql.GIVE_WAY_SAYING, (at, fact.id, *about))
+        for source in (fact.id, *sources):
+            tx.write(sql.LET_FALL, (fact.id, source))
+        tx.write(sql.ADD_TEXT, row_of(_passage(fact, at)))
+        tx.write(FOLLOW, (owner.tenant, fact.id, "added"))
+        _support(tx, sql.ADD_EVIDENCE, fact.id, 0, fact.evidence)
 
     def leave(self, tx: Transaction, old: Fact, id_: bytes, valid: Interval, by: bytes, at: int) -> None:
         """Go on believing a fact for `valid` only, as a version of its own, now that `by` has taken its place."""
         left = replace(old, id=id_, valid_from=valid.start, valid_to=valid.stop, recorded_at=at)
-        statement = sql.ADD_LEFT_VALUE if old.attribute else sql.ADD_LEFT_STATEMENT
-        tx.write(statement, (*_row(left), old.id, by), expect=1)
-        self._passages.add(tx, _passage(left, old.recorded_at))
-        _support(tx, id_, 0, old.evidence)
+        tx.write(sql.LEAVE_VALUE if old.attribute else sql.LEAVE_SAYING, (*_row(left), old.id, by))
+        tx.write(sql.ADD_LEFT_TEXT, row_of(_passage(left, old.recorded_at)))
+        tx.write(FOLLOW, (old.owner.tenant, id_, "added"))
+        _support(tx, sql.ADD_LEFT_EVIDENCE, id_, 0, old.evidence)
 
-    def hold(self, tx: Transaction, tenant: str, facts: Iterable[bytes]) -> None:
-        """Have the commit refused when one of the facts is not believed any more."""
+    def retire(self, tx: Transaction, tenant: str, facts: Iterable[bytes], by: bytes | None, at: int) -> None:
+        """End the belief in facts, in whose place is another or nothing."""
         for fact in facts:
-            tx.write(sql.HOLD, (tenant, tenant, fact), expect=1)
+            tx.write(sql.RETIRE, (at, by, tenant, fact))
 
     async def support(self, tx: Transaction, fact: Fact, evidence: Iterable[Evidence]) -> Fact:
         """Add to a fact what of the evidence is new; return the fact with all of it."""
@@ -62,16 +65,14 @@ class Writing:
             if _place(one) not in known and len(held) + len(fresh) < KEPT_EVIDENCE:
                 known.add(_place(one))
                 fresh.append(one)
-        if fresh:
-            self.hold(tx, fact.owner.tenant, (fact.id,))
-            _support(tx, fact.id, rows[-1][1] + 1 if rows else 0, fresh)
+        _support(tx, sql.ADD_EVIDENCE, fact.id, rows[-1][1] + 1 if rows else 0, fresh)
         return replace(fact, evidence=(*held, *fresh))
 
 
-def _support(tx: Transaction, fact: bytes, first: int, evidence: Iterable[Evidence]) -> None:
+def _support(tx: Transaction, statement: Insert, fact: bytes, first: int, evidence: Iterable[Evidence]) -> None:
     for n, one in enumerate(evidence, first):
         row = (one.kind, one.source, one.item, one.start, one.stop, one.words, one.extractor, one.prompt)
-        tx.write(sql.ADD_EVIDENCE, (fact, n, *row))
+        tx.write(statement, (fact, n, *row))
 
 
 def _place(one: Evidence) -> tuple[str, bytes | None, int, int, int, str]:
