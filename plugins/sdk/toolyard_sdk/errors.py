@@ -30,7 +30,14 @@ class ModelError(Exception):
 
 
 class EmbedderError(Exception):
-    """Vectors that could not be had: in words, why; whoever searches goes on without them and says so."""
+    """Vectors that could not be had: in words, why; whoever searches goes on without them and says so.
+
+    `refused` tells that it is the texts that cannot be embedded: asking again with the same ones is no use.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class Conflict(Exception):

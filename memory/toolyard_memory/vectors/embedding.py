@@ -1,0 +1,72 @@
+"""Texts to vectors for the indexer: checked, in one dimension, and with a refused text left out; stores nothing."""
+
+import logging
+from collections.abc import Mapping
+
+from toolyard_sdk.errors import EmbedderError
+from toolyard_sdk.ports import Database, Embedder
+
+from toolyard_memory.vectors.statements import DIMENSION
+
+LOG = logging.getLogger("toolyard.memory")
+
+
+class Embedding:
+    """One embedder, and the dimension that its vectors have had so far."""
+
+    def __init__(self, database: Database, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self._database = database
+        self._sizes: dict[str, int] = {}
+
+    async def of_texts(self, tenant: str, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
+        """Return the vectors of passages' texts, without those of texts that the embedder refuses.
+
+        Raises EmbedderError, also when the vectors are not of the dimension that the tenant's others have.
+        """
+        if not texts:
+            return {}
+        try:
+            vectors = await self.embedder.embed(list(texts.values()))
+        except EmbedderError as error:
+            if not error.refused:
+                raise
+            vectors = await self._one_by_one(texts)
+        found = {id_: vector for id_, vector in zip(texts, vectors, strict=True) if vector}
+        for vector in found.values():
+            await self._check(tenant, vector)
+        return found
+
+    async def of_query(self, tenant: str, text: str) -> bytes:
+        """Return the vector of a question; raises EmbedderError."""
+        vectors = await self.embedder.embed([text], query=True)
+        if len(vectors) != 1:
+            raise EmbedderError(f"{self.embedder.id}: {len(vectors)} vectors came for one text")
+        await self._check(tenant, vectors[0])
+        return vectors[0]
+
+    async def _one_by_one(self, texts: Mapping[bytes, str]) -> list[bytes]:
+        vectors = []
+        for id_, text in texts.items():
+            try:
+                vectors += await self.embedder.embed([text])
+            except EmbedderError as error:
+                if not error.refused:
+                    raise
+                LOG.warning(
+                    "a passage has no vector, and is found by its words only: %s", error, extra={"id": id_.hex()}
+                )
+                vectors.append(b"")
+        return vectors
+
+    async def _check(self, tenant: str, vector: bytes) -> None:
+        size = self._sizes.get(tenant)
+        if size is None:
+            rows = await self._database.read(DIMENSION, {"of_tenant": tenant, "of_embedder": self.embedder.id})
+            size = self._sizes[tenant] = rows[0][0] if rows else len(vector)
+        if len(vector) != size:
+            raise EmbedderError(
+                f"{self.embedder.id}: its vectors have {len(vector) // 4} dimensions now, and those it has made before "
+                f"{size // 4}: another model answers under this name. Nothing of it is kept; give the embedder another "
+                f"revision, and everything is embedded anew"
+            )

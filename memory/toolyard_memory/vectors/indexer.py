@@ -1,0 +1,252 @@
+"""Follows what is said and dropped: vectors into SQL first, then onto shelves; ranks nothing and answers nobody.
+
+The outbox is the list of what is left to do. Every step looks at what is true now, so that doing it again, after a
+crash or an error at any point, comes to the same end.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from toolyard_sdk.errors import Conflict, EmbedderError
+from toolyard_sdk.ports import Clock, Database
+
+from toolyard_memory.vectors.embedding import Embedding
+from toolyard_memory.vectors.index import IndexDown, Shelf
+from toolyard_memory.vectors.shelves import Shelves, State, States, shelves_of
+from toolyard_memory.vectors.statements import (
+    BUILDING,
+    FOLLOWED,
+    FORGET_OTHERS,
+    GONE,
+    KEEP,
+    NEWLY_EMBEDDED,
+    NEXT_TENANT,
+    RENEW,
+    UNKEEP,
+    UNSTATE,
+    WAITING,
+)
+
+BATCH = 64
+"""Changes of a tenant that are followed at a time."""
+
+LOOK_EVERY = 5.0
+"""Seconds after which `run` looks by itself for what is left to do, and the longest it waits after a failure."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many passages of how many have been gone through."""
+
+LOG = logging.getLogger("toolyard.memory")
+_PREFIX = "vectors:"
+
+
+def followed_by(embedder: str) -> str:
+    """Return the name under which `index_state` says how far an embedder has come."""
+    return _PREFIX + embedder
+
+
+class Indexer:
+    """The one follower of the outbox, for every tenant; `trouble` says by tenant why it does not get on."""
+
+    def __init__(self, database: Database, embedding: Embedding, shelves: Shelves, clock: Clock) -> None:
+        self._database = database
+        self._embedding = embedding
+        self._shelves = shelves
+        self._clock = clock
+        self._id = embedding.embedder.id
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._builds: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._whole: set[Shelf] = set()
+        self._begun = False
+        self._woken = asyncio.Event()
+        self.trouble: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            self._woken.clear()
+            try:
+                while await self.follow():
+                    pass
+            except (EmbedderError, IndexDown, Conflict) as error:
+                LOG.warning("vectors are not followed for now: %s", error)
+                await self._clock.sleep(LOOK_EVERY)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._woken.wait()
+
+    def wake(self) -> None:
+        """Say that there is something to follow."""
+        self._woken.set()
+
+    async def follow(self) -> int:
+        """Follow a batch of every tenant's changes; one tenant's trouble holds up no other's."""
+        if not self._begun:
+            await self._begin()
+        done, tenant = 0, ""
+        failure: Exception | None = None
+        while rows := await self._database.read(NEXT_TENANT, {"after": tenant}):
+            tenant = rows[0][0]
+            if self._lock(tenant).locked():
+                continue  # its shelves are being built, and what it waits for is not lost
+            try:
+                async with self._lock(tenant):
+                    done += await self._batch(tenant)
+            except (EmbedderError, IndexDown) as error:
+                self.trouble[tenant] = str(error)
+                failure = error
+            else:
+                self.trouble.pop(tenant, None)
+        if failure is not None and not done:
+            raise failure
+        return done
+
+    async def rebuild(self, tenant: str, progress: Progress | None) -> None:
+        """Build all shelves of a tenant that it is to have."""
+        async with self._lock(tenant):
+            states = await self._shelves.states(tenant)
+            known = {(shelf.scope, shelf.embedder) for _, shelf in shelves_of(states, tenant)}
+            large = {(scope, self._id) for scope in await self._shelves.large(tenant)}
+            await self._build(tenant, known | large, progress)
+
+    async def forget(self, tenant: str, progress: Progress | None) -> None:
+        """Build the shelves anew in which anything was deleted."""
+        async with self._lock(tenant):
+            gone = [row[0] for row in await self._database.scan(GONE, {"of_tenant": tenant})]
+            states = await self._shelves.states(tenant)
+            states = {**states, **await self._shelves.soiled(tenant, states, gone)}
+            soiled = {
+                (shelf.scope, shelf.embedder) for index, shelf in shelves_of(states, tenant) if states[index].position
+            }
+            await self._build(tenant, soiled, progress)
+            await self._shelves.tidy(tenant)
+
+    async def settle(self) -> None:
+        """Return when no shelf is being built."""
+        while self._builds:
+            await asyncio.wait(self._builds.values())
+
+    async def close(self) -> None:
+        """End what is being built; it is begun again at the next start."""
+        for task in self._builds.values():
+            task.cancel()
+        await self.settle()
+
+    def _lock(self, tenant: str) -> asyncio.Lock:
+        return self._locks.setdefault(tenant, asyncio.Lock())
+
+    async def _begin(self) -> None:
+        """Have everything embedded that only other embedders have, and go on with what was begun."""
+        tenants = [row[0] for row in await self._database.scan(NEWLY_EMBEDDED, {"of_index": followed_by(self._id)})]
+        if tenants:
+            tx = self._database.begin()
+            tx.write(RENEW, (followed_by(self._id),))
+            for tenant in tenants:
+                self._shelves.note(tx, tenant, followed_by(self._id), State(0, 0, "building"))
+            await self._database.commit(tx, "full")  # in a thread: there may be very many rows
+        for row in await self._database.scan(BUILDING, {"of_index": followed_by(self._id)}):
+            async with self._lock(row[0]):
+                await self._batch(row[0])  # also where nothing waits: it serves then
+        self._begun = True
+
+    async def _batch(self, tenant: str) -> int:
+        """Follow a tenant's oldest changes: vectors into SQL, onto shelves, and only then off the outbox."""
+        rows = await self._database.scan(WAITING, {"of_tenant": tenant, "of_embedder": self._id, "most": BATCH})
+        texts = {id_: text for _, id_, scope, text, vector in rows if scope is not None and vector is None}
+        vectors = await self._embedding.of_texts(tenant, texts)
+        gone = list(dict.fromkeys(id_ for _, id_, scope, _, _ in rows if scope is None))
+        states = await self._shelves.states(tenant)
+        soiled = await self._shelves.soiled(tenant, states, gone)
+        tx = self._database.begin()
+        for id_, vector in vectors.items():
+            tx.write(KEEP, (id_, self._id, vector))
+        for id_ in gone:
+            tx.write(UNKEEP, (id_,))
+        for index, state in soiled.items():
+            self._shelves.note(tx, tenant, index, state)
+        await self._database.commit(tx)
+
+        added: dict[str, dict[bytes, bytes]] = {}
+        for _, id_, scope, _, vector in rows:
+            known = vector or vectors.get(id_)
+            if scope is not None and known:
+                added.setdefault(scope, {})[id_] = known
+        unbuilt = await self._shelves.put(
+            tenant, states, self._id, {of: tuple(new.items()) for of, new in added.items()}
+        )
+        await self._shelves.drop(tenant, soiled, gone)
+        await self._done(tenant, states, rows)
+        if len(rows) < BATCH:
+            unbuilt |= await self._torn(tenant)
+        for scope in unbuilt:
+            self._begin_building(tenant, scope)
+        return len(rows)
+
+    async def _done(self, tenant: str, states: States, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take changes off the outbox; with the last one a new embedder serves, and the vectors of others go."""
+        own = states.get(followed_by(self._id), State(0, 0, "serving"))
+        last = len(rows) < BATCH
+        tx = self._database.begin()
+        for row in rows:
+            tx.write(FOLLOWED, (row[0],))
+        position = rows[-1][0] if rows else own.position
+        retired = last and own.state == "building"
+        if retired:
+            for index in states:
+                if index.startswith(_PREFIX):
+                    tx.write(UNSTATE, (tenant, index))
+            for index, shelf in shelves_of(states, tenant):
+                if shelf.embedder != self._id:
+                    tx.write(UNSTATE, (tenant, index))
+            tx.write(FORGET_OTHERS, (tenant, self._id))
+        self._shelves.note(tx, tenant, followed_by(self._id), State(position, 0, "serving" if last else own.state))
+        await self._database.commit(tx, "full" if retired else "normal")  # in a thread: there may be very many rows
+        if retired:
+            await self._shelves.tidy(tenant)
+
+    async def _torn(self, tenant: str) -> set[str]:
+        """Return the owners whose shelf does not hold what SQL holds; asked once for each shelf."""
+        found = set()
+        for _, shelf in shelves_of(await self._shelves.states(tenant), tenant):
+            if shelf.embedder != self._id or shelf in self._whole:
+                continue
+            if await self._shelves.whole(shelf):
+                self._whole.add(shelf)
+            else:
+                found.add(shelf.scope)
+        return found
+
+    def _begin_building(self, tenant: str, scope: str) -> None:
+        key = (tenant, scope)
+        if key not in self._builds:
+            task = self._builds[key] = asyncio.create_task(self._build_alone(tenant, scope))
+            task.add_done_callback(lambda _: self._builds.pop(key, None))
+
+    async def _build_alone(self, tenant: str, scope: str) -> None:
+        try:
+            async with self._lock(tenant):
+                await self._build(tenant, {(scope, self._id)}, None)
+        except IndexDown as error:
+            LOG.warning("a shelf of vectors could not be built, and SQL is searched in its place: %s", error)
+            self.trouble[tenant] = str(error)
+        else:
+            self.wake()
+
+    async def _build(self, tenant: str, wanted: Collection[tuple[str, str]], progress: Progress | None) -> None:
+        if not wanted:
+            return
+        large = await self._shelves.large(tenant)
+        total, done = sum(large.get(scope, 0) for scope, _ in wanted), 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            if progress is not None:
+                progress(done, max(total, done))
+
+        for scope, embedder in sorted(wanted):
+            await self._shelves.build(tenant, scope, embedder, advance)

@@ -1,0 +1,225 @@
+"""Where an owner's nearest vectors are looked for: one by one in SQL, or on a shelf of the index; embeds nothing.
+
+Up to `FLAT` passages of an owner are looked at one by one: exact, never behind, and cheaper than an index that has to
+filter one owner's vectors out of everybody's. A larger owner gets a shelf of their own, built from SQL. When a shelf is
+lost or does not answer, SQL answers in its place.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+from toolyard_sdk.ports import Clock, Database, Transaction
+
+from toolyard_memory.vectors import exact
+from toolyard_memory.vectors.exact import Row
+from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost, VectorIndex
+from toolyard_memory.vectors.statements import (
+    HOW_MANY,
+    HOW_MANY_VECTORS,
+    LARGE,
+    OF_OWNER,
+    PAGE,
+    STATE,
+    STATES,
+    UNSTATE,
+)
+
+FLAT = 2_000
+"""Passages of an owner up to which all of them are looked at: 20 ms of CPU in a thread, and every one is found."""
+
+MOST = 20_000
+MOST_BY_HAND = 4_000
+"""Vectors looked at one by one when a larger owner has no shelf, the newest; with numpy, and without it."""
+
+Advance = Callable[[int], None]
+"""Is told how many more passages have been gone through."""
+
+_AT_ONCE = 500
+_SHELF = "shelf:"
+_QUICK = 100
+
+
+class State(Struct, frozen=True):
+    """A row of `index_state`: of a shelf, `position` is how many vectors were deleted in it since it was built."""
+
+    position: int
+    generation: int
+    state: str
+
+
+States = Mapping[str, State]
+"""All of a tenant's, by `index`."""
+
+
+class Shelves:
+    """The shelves of every tenant: searched, followed and built."""
+
+    def __init__(self, database: Database, index: VectorIndex | None, clock: Clock, flat: int = FLAT) -> None:
+        self._database = database
+        self._index = index
+        self._clock = clock
+        self._flat = flat
+        self.trouble: dict[str, str] = {}
+        """By tenant, what is wrong with a shelf of it, in words."""
+
+    async def states(self, tenant: str) -> States:
+        """Return how far every index of a tenant is."""
+        rows = await self._database.read(STATES, {"of_tenant": tenant})
+        return {index: State(position, generation, state) for index, position, generation, state in rows}
+
+    def note(self, tx: Transaction, tenant: str, index: str, state: State) -> None:
+        """Write a state in the place of what there was."""
+        tx.write(UNSTATE, (tenant, index))
+        tx.write(STATE, (tenant, index, state.position, state.generation, state.state, self._clock.now()))
+
+    async def nearest(
+        self, shelf: Shelf | None, scope: str, embedder: str, vector: bytes, limit: int
+    ) -> list[tuple[bytes, float]]:
+        """Return an owner's passages most similar to a vector, best first, with their cosine similarity."""
+        if shelf is not None and self._index is not None:
+            try:
+                found = await self._index.nearest(shelf, vector, limit)
+            except (ShelfLost, IndexDown) as error:
+                self.trouble[shelf.tenant] = str(error)  # SQL answers in its place
+            else:
+                self.trouble.pop(shelf.tenant, None)
+                return found
+        most = MOST if exact.by_numpy() else MOST_BY_HAND
+        rows = await self._database.scan(OF_OWNER, {"of_scope": scope, "of_embedder": embedder, "most": most})
+        kept: list[Row] = [(row[0], row[1]) for row in rows]
+        if len(kept) <= _QUICK:
+            return exact.nearest(vector, kept, limit)
+        return await asyncio.to_thread(exact.nearest, vector, kept, limit)
+
+    async def put(self, tenant: str, states: States, embedder: str, rows: Mapping[str, Sequence[Row]]) -> set[str]:
+        """Put new vectors of some owners on their shelves; return the owners whose shelf is to be built.
+
+        Raises IndexDown.
+        """
+        unbuilt: set[str] = set()
+        if self._index is None:
+            return unbuilt
+        for scope, added in rows.items():
+            shelf = shelf_of(states, tenant, scope, embedder)
+            if shelf is not None:
+                try:
+                    await self._index.put(shelf, added)
+                except ShelfLost:
+                    unbuilt.add(scope)
+            elif await self._large(scope):
+                unbuilt.add(scope)
+        return unbuilt
+
+    async def soiled(self, tenant: str, states: States, gone: Sequence[bytes]) -> States:
+        """Return the states of the shelves that hold any of these, as they are to be noted before `drop`.
+
+        Noted first, a crash in between cannot hide that bytes of a deleted vector are still there. Raises IndexDown.
+        """
+        found: dict[str, State] = {}
+        if self._index is None or not gone:
+            return found
+        for index, shelf in shelves_of(states, tenant):
+            try:
+                held = await self._index.held(shelf, gone)
+            except ShelfLost:
+                continue  # `whole` will tell
+            if held:
+                known = states[index]
+                found[index] = State(known.position + held, known.generation, known.state)
+        return found
+
+    async def drop(self, tenant: str, states: States, gone: Sequence[bytes]) -> None:
+        """Take vectors off these shelves; raises IndexDown."""
+        if self._index is None:
+            return
+        for _, shelf in shelves_of(states, tenant):
+            with contextlib.suppress(ShelfLost):  # a shelf that is not there holds nothing
+                await self._index.drop(shelf, gone)
+
+    async def whole(self, shelf: Shelf) -> bool:
+        """Tell whether a shelf holds as many vectors as SQL does; raises IndexDown."""
+        if self._index is None:
+            return True
+        try:
+            held = await self._index.count(shelf)
+        except ShelfLost:
+            return False
+        rows = await self._database.scan(HOW_MANY_VECTORS, {"of_scope": shelf.scope, "of_embedder": shelf.embedder})
+        return bool(rows[0][0] == held)
+
+    async def build(self, tenant: str, scope: str, embedder: str, advance: Advance | None = None) -> None:
+        """Build an owner's shelf in a new generation from what SQL holds, then remove the old one; raises IndexDown.
+
+        An owner who is not large any more has none. A crash in between leaves the old one as it was.
+        """
+        if self._index is None:
+            return
+        index = f"{_SHELF}{scope}:{embedder}"
+        known = (await self.states(tenant)).get(index)
+        tx = self._database.begin()
+        if await self._large(scope):
+            shelf = Shelf(tenant, scope, embedder, known.generation + 1 if known is not None else 1)
+            await self._index.make(shelf)
+            await self._fill(self._index, shelf, advance)
+            self.note(tx, tenant, index, State(0, shelf.generation, "serving"))
+        else:
+            tx.write(UNSTATE, (tenant, index))
+        await self._database.commit(tx)
+        await self.tidy(tenant)
+
+    async def tidy(self, tenant: str) -> None:
+        """Remove what no state names: old generations, and what a crash has left; raises IndexDown."""
+        if self._index is not None:
+            await self._index.keep_only(tenant, {shelf for _, shelf in shelves_of(await self.states(tenant), tenant)})
+
+    async def large(self, tenant: str) -> dict[str, int]:
+        """Return the owners of a tenant that are to have a shelf, with how many passages they have."""
+        if self._index is None:
+            return {}
+        rows = await self._database.scan(LARGE, {"of_tenant": tenant, "more_than": self._flat})
+        return {row[0]: row[1] for row in rows}
+
+    async def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            await self._index.close()
+
+    async def _large(self, scope: str) -> bool:
+        rows = await self._database.read(HOW_MANY, {"of_scope": scope, "most": self._flat + 1})
+        return bool(rows[0][0] > self._flat)
+
+    async def _fill(self, index: VectorIndex, shelf: Shelf, advance: Advance | None) -> None:
+        after = 0
+        while True:
+            page = await self._database.scan(
+                PAGE, {"of_scope": shelf.scope, "of_embedder": shelf.embedder, "after": after, "most": _AT_ONCE}
+            )
+            if not page:
+                return
+            after = page[-1][0]
+            rows = [(id_, vector) for _, id_, vector in page if vector is not None]
+            if rows:
+                try:
+                    await index.put(shelf, rows)
+                except ShelfLost as error:
+                    raise IndexDown(f"a shelf went away while it was filled: {error}") from error
+            if advance is not None:
+                advance(len(page))
+
+
+def shelf_of(states: States, tenant: str, scope: str, embedder: str) -> Shelf | None:
+    """Return the shelf of an owner that serves; None when there is none."""
+    state = states.get(f"{_SHELF}{scope}:{embedder}")
+    return Shelf(tenant, scope, embedder, state.generation) if state is not None else None
+
+
+def shelves_of(states: States, tenant: str) -> list[tuple[str, Shelf]]:
+    """Return all shelves of a tenant, each with its name in `index_state`."""
+    found = []
+    for index, state in states.items():
+        if index.startswith(_SHELF):
+            scope, _, embedder = index.removeprefix(_SHELF).partition(":")
+            found.append((index, Shelf(tenant, scope, embedder, state.generation)))
+    return found
