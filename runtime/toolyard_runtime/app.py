@@ -34,6 +34,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.others import other_releases
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
@@ -63,7 +64,6 @@ from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.opening import open_database
 from toolyard_runtime.store.runs import Runs
-from toolyard_runtime.store.schema import copies_beside
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.usage.replay import Replaying
@@ -128,7 +128,7 @@ async def composed(
         safe = open_secrets(
             config.secrets, options.repository, options.state_dir, environment, database, clock, uuid7, os.urandom
         )
-        added.take_tables(database.connection)
+        await added.take_tables(database)
         added.take_routes(OWN_ROUTES)
         added.take_sources()
         plugins = msgspec.structs.replace(plugins, problems=(*plugins.problems, *added.problems))
@@ -168,7 +168,27 @@ async def composed(
                 Limits(config.environments.idle_seconds, config.environments.most_running),
             )
         )
-        agents = Agents(loader, routes, registry.catalogue, database, config.plugin_settings, registry, others)
+        long_term = LongTerm(
+            config.memory,
+            database,
+            clock,
+            uuid7,
+            os.urandom,
+            routes=routes,
+            repository=options.repository,
+            state_dir=options.state_dir,
+        )
+        opened.push_async_callback(long_term.close)
+        agents = Agents(
+            loader,
+            routes,
+            registry.catalogue,
+            database,
+            config.plugin_settings,
+            registry,
+            others,
+            long_term.mind,
+        )
         registry.judge_by(
             installed=lambda: agents.repository.toolbox.releases,
             replay=Replaying(database, clock),
@@ -198,15 +218,12 @@ async def composed(
             way_out=ways_out.of,
             is_held=agents.is_held,
             sights=Sights(registry.rights),
+            mind=long_term.mind,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
         eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables))
-
-        def copies() -> tuple[str, ...]:
-            return copies_beside(database.path) if database.path is not None else ()
-
         admin = Admin(
             engine,
             approving,
@@ -220,7 +237,7 @@ async def composed(
             sources,
             others,
             database.scrub,
-            copies,
+            database.copies,
         )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],

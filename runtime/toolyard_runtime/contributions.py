@@ -4,7 +4,6 @@ Whatever a plugin offers is tried before it is taken. What cannot be used is rep
 never takes the server down, and never takes a built-in route or table away.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
@@ -17,7 +16,8 @@ from toolyard_sdk.ports import Model
 
 from toolyard_runtime.engine.sources import SourceFactory
 from toolyard_runtime.http.access import OPEN
-from toolyard_runtime.store.schema import PACKAGES, add_tables
+from toolyard_runtime.store.opening import OwnedDatabase
+from toolyard_runtime.store.schema import PACKAGES
 
 ModelFactory = Callable[..., Model]
 """`factory(base_url=..., api_key=...)` returns a client of one provider."""
@@ -57,13 +57,13 @@ class Contributions:
             else:
                 kinds[kind] = factory
 
-    def take_tables(self, connection: sqlite3.Connection) -> None:
+    async def take_tables(self, database: OwnedDatabase) -> None:
         """Create the tables that are not there yet; those of Toolyard's own packages came with its migrations."""
         taken = {name: "Toolyard itself" for package in PACKAGES for name in package.tables}
         for plugin, (metadata,) in self._offered("register_tables", 1):
             if any(metadata is package for package in PACKAGES):
                 continue
-            problem = _create(connection, metadata, taken)
+            problem = await _create(database, metadata, taken)
             if problem:
                 self._refuse(plugin, (problem, _report(plugin)))
             else:
@@ -106,7 +106,7 @@ def _report(plugin: Plugin) -> str:
     return f"Report it to the authors of {plugin.distribution or 'the plugin'}, or {switch}."
 
 
-def _create(connection: sqlite3.Connection, metadata: Any, taken: dict[str, str]) -> str:
+async def _create(database: OwnedDatabase, metadata: Any, taken: dict[str, str]) -> str:
     """Create a plugin's tables, all or none; return what is wrong, "" for nothing."""
     if not isinstance(metadata, MetaData):
         return f"register_tables: {metadata!r} is no MetaData of SQLAlchemy"
@@ -114,7 +114,7 @@ def _create(connection: sqlite3.Connection, metadata: Any, taken: dict[str, str]
         if name in taken:
             return f"the table {name} is one of {taken[name]} already"
     try:
-        add_tables(connection, metadata)
+        await database.add_tables(metadata)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's schema holds, the server starts
         return f"its tables cannot be created: {told(error)}"
     return ""

@@ -25,12 +25,12 @@ class Adapter(Struct, frozen=True):
         await self.database.commit(tx, self.durability)
 
 
-Opening = Callable[[Path], AbstractAsyncContextManager[Adapter]]
+Opening = Callable[[Path, pytest.FixtureRequest], AbstractAsyncContextManager[Adapter]]
 
 
 def _sqlite(make_url: Callable[[Path], str], durability: Durability) -> Opening:
     @asynccontextmanager
-    async def opening(folder: Path) -> AsyncIterator[Adapter]:
+    async def opening(folder: Path, _request: pytest.FixtureRequest) -> AsyncIterator[Adapter]:
         database = await open_database(make_url(folder))
         try:
             yield Adapter(database, durability)
@@ -40,15 +40,31 @@ def _sqlite(make_url: Callable[[Path], str], durability: Durability) -> Opening:
     return opening
 
 
+def _postgres(durability: Durability) -> Opening:
+    @asynccontextmanager
+    async def opening(_folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Adapter]:
+        cluster = request.getfixturevalue("cluster")
+        with cluster.database() as url:
+            database = await open_database(url)
+            try:
+                yield Adapter(database, durability)
+            finally:
+                await database.close()
+
+    return opening
+
+
 ADAPTERS: dict[str, Opening] = {
     "sqlite-file": _sqlite(lambda folder: f"sqlite:///{folder}/data.db", "normal"),
     "sqlite-file-full": _sqlite(lambda folder: f"sqlite:///{folder}/data.db", "full"),
     "sqlite-memory": _sqlite(lambda _: "sqlite://", "normal"),
+    "postgres": _postgres("normal"),
+    "postgres-full": _postgres("full"),
 }
 
 
 @pytest.fixture(params=list(ADAPTERS))
 async def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Adapter]:
     """Give each adapter in turn, with an empty database of the current schema."""
-    async with ADAPTERS[request.param](tmp_path) as opened:
+    async with ADAPTERS[request.param](tmp_path, request) as opened:
         yield opened

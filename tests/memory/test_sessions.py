@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toolyard_memory.sessions.store import LONG, Continuation, Session, Sessions, continuation_key
 from toolyard_memory.sessions.window import Item
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_sdk.events import ItemRef
 
@@ -18,7 +18,7 @@ SESSION = b"s" * 16
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await open_database(f"sqlite:///{tmp_path / 'data.db'}")
+    opened = await open_sqlite(tmp_path / "data.db")
     yield opened
     await opened.close()
 

@@ -24,7 +24,7 @@ from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.rights import HOUSE
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.engine.registry import open_registry
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_sdk.messages import ToolSpec
 
 GRANTED = 20
@@ -65,7 +65,7 @@ async def measure(many: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        database = await open_database(f"sqlite:///{root / 'toolyard.db'}")
+        database = await open_sqlite(root / "toolyard.db")
         try:
             await _fill(database, root, many)
             gc.collect()

@@ -36,7 +36,7 @@ from toolyard_runtime.run.transcript import segments_of
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.journal import SqlJournal
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.runs import RunRow, Runs
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
@@ -293,7 +293,7 @@ async def workshop(
 ) -> AsyncIterator[Workshop]:
     """Open the engine on `root`, whose database may already hold runs, and close it as a stopping server does."""
     write_agent(root, tools, more, policy)
-    database = await open_database(f"sqlite:///{root / 'data.db'}")
+    database = await open_sqlite(root / "data.db")
     try:
         made = Workshop(root, database, tools, max_runs, record_first=record_first)
         assert not made.loader.current.problems, made.loader.current.problems

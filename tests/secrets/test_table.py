@@ -16,7 +16,7 @@ from toolyard_runtime.secrets.sealing import Unopened, key_id, seal, unseal
 from toolyard_runtime.secrets.shelves import SecretUnreadable
 from toolyard_runtime.secrets.table import TableShelf
 from toolyard_runtime.store import audit
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import uuid7
@@ -28,7 +28,7 @@ OLD, NEW = bytes(range(32)), bytes(range(1, 33))
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await open_database(f"sqlite:///{tmp_path}/data.db")
+    opened = await open_sqlite(tmp_path / "data.db")
     yield opened
     await opened.close()
 
@@ -243,7 +243,7 @@ def test_no_value_is_in_any_file_neither_before_nor_after_the_database_is_closed
         return [path for path in tmp_path.iterdir() if b"plain-value" in path.read_bytes()]
 
     async def fill() -> list[Path]:
-        database = await open_database(f"sqlite:///{tmp_path}/data.db")
+        database = await open_sqlite(tmp_path / "data.db")
         kept = safe(database, tmp_path)
         await kept.set("acme", "ada", "k", "plain-value-one", "key_1")
         await kept.set("acme", "ada", "k", "plain-value-two", "key_1")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.sqlite import SqliteDatabase
 
 
@@ -33,6 +33,6 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(file: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await open_database(f"sqlite:///{file}")
+    opened = await open_sqlite(file)
     yield opened
     await opened.close()

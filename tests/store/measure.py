@@ -13,7 +13,7 @@ from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import SqlJournal, beginning
 from toolyard_runtime.store.keys import Keys
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.runs import RunRow, Runs
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.store.tenants import Tenants
@@ -56,7 +56,7 @@ async def commits(database: SqliteDatabase, clients: int, rows: int) -> None:
 
 async def measure(folder: Path) -> None:
     """Measure everything on one database."""
-    database = await open_database(f"sqlite:///{folder}/data.db")
+    database = await open_sqlite(folder / "data.db")
     journal, tail = SqlJournal(database), beginning(uuid7())
 
     async def append() -> None:

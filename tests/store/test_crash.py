@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import SqlJournal
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.tables import EVENT
 
 LAST = select(EVENT.c.run, func.max(EVENT.c.seq)).group_by(EVENT.c.run)
@@ -46,7 +46,7 @@ async def test_what_was_acknowledged_is_there_and_every_chain_verifies(file: Pat
     told: dict[bytes, int] = {}
     for _ in range(2):  # the second child recovers what the first one left
         told |= await asyncio.wait_for(asyncio.to_thread(acknowledged, url, dice.randrange(1, 1500)), 100)
-    database = await open_database(url)
+    database = await open_sqlite(file)
     journal = SqlJournal(database)
     found: dict[bytes, int] = {row[0]: row[1] for row in await database.scan(LAST)}
     assert {run: seq for run, seq in told.items() if found.get(run, -1) < seq} == {}

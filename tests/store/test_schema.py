@@ -20,8 +20,9 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from toolyard_runtime.store.errors import SchemaError
-from toolyard_runtime.store.opening import open_database
-from toolyard_runtime.store.schema import HISTORY, PACKAGES, SCRIPTS, Schema, create, migrate, statements_of
+from toolyard_runtime.store.opening import open_sqlite
+from toolyard_runtime.store.schema import HISTORY, PACKAGES, SCRIPTS, Schema
+from toolyard_runtime.store.sqlite_schema import create, migrate, statements_of
 
 LATER = f"{int(HISTORY[-1]) + 1:04}"
 """The revision after the newest there is."""
@@ -151,12 +152,12 @@ def test_opening_a_fresh_or_current_database_does_not_import_alembic(tmp_path: P
 
 
 async def test_an_older_database_is_copied_aside_and_migrated_with_what_it_holds(file: Path, with_next: Schema) -> None:
-    database = await open_database(f"sqlite:///{file}")
+    database = await open_sqlite(file)
     database.connection.execute("INSERT INTO tenant VALUES ('acme', 1, NULL)")
     await database.close()
     old = described(file)
 
-    database = await open_database(f"sqlite:///{file}", with_next)
+    database = await open_sqlite(file, with_next)
     rows = database.connection.execute("SELECT * FROM tenant").fetchall()
     await database.close()
 
@@ -171,23 +172,23 @@ async def test_an_older_database_is_copied_aside_and_migrated_with_what_it_holds
 
 
 async def test_a_migration_that_fails_changes_nothing_and_names_the_copy(file: Path, with_next: Schema) -> None:
-    await (await open_database(f"sqlite:///{file}")).close()
+    await (await open_sqlite(file)).close()
     old = described(file)
     script = with_next.scripts / "versions" / f"{LATER}_next.py"
     script.write_text(script.read_text() + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
     for name in (f"data.db.before-{LATER}.bak", f"data.db.before-{LATER}-2.bak"):
         with pytest.raises(SchemaError, match=f"nothing was changed.*{name}"):
-            await open_database(f"sqlite:///{file}", with_next)
+            await open_sqlite(file, with_next)
         assert described(file) == old
-    await (await open_database(f"sqlite:///{file}")).close()
+    await (await open_sqlite(file)).close()
 
 
 async def test_a_newer_database_is_refused_and_left_alone(file: Path, with_next: Schema) -> None:
-    await (await open_database(f"sqlite:///{file}")).close()
-    await (await open_database(f"sqlite:///{file}", with_next)).close()
+    await (await open_sqlite(file)).close()
+    await (await open_sqlite(file, with_next)).close()
     newer = described(file)
     with pytest.raises(SchemaError, match=f"revision {LATER}, this version of Toolyard knows up to {HISTORY[-1]}"):
-        await open_database(f"sqlite:///{file}")
+        await open_sqlite(file)
     assert described(file) == newer
 
 
@@ -198,16 +199,16 @@ async def test_somebody_elses_database_is_refused_and_left_alone(file: Path) -> 
     foreign.close()
     before = await asyncio.to_thread(file.read_bytes)
     with pytest.raises(SchemaError, match="not one of Toolyard's"):
-        await open_database(f"sqlite:///{file}")
+        await open_sqlite(file)
     assert await asyncio.to_thread(file.read_bytes) == before
 
 
 async def test_after_a_refusal_the_database_is_free_for_the_right_version(file: Path, with_next: Schema) -> None:
-    await (await open_database(f"sqlite:///{file}")).close()
+    await (await open_sqlite(file)).close()
     wrong = msgspec.structs.replace(with_next, history=("0000",))
     with pytest.raises(SchemaError):
-        await open_database(f"sqlite:///{file}", wrong)
-    await (await open_database(f"sqlite:///{file}")).close()
+        await open_sqlite(file, wrong)
+    await (await open_sqlite(file)).close()
 
 
 def test_all_tables_are_created_once_each() -> None:

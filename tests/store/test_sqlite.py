@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, select
 from toolyard_runtime.store import connect, sqlite
 from toolyard_runtime.store.errors import StorageError
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_database, open_sqlite
 from toolyard_runtime.store.payloads import ADD_PAYLOAD
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.store.tables import PAYLOAD, STOP
@@ -96,7 +96,7 @@ async def test_a_lock_that_is_never_let_go_is_an_error_in_the_end(
 async def test_a_file_that_is_no_database_is_refused(file: Path) -> None:
     await asyncio.to_thread(file.write_bytes, b"not a database, but long enough to be read as the header of one" * 50)
     with pytest.raises(StorageError, match="not a SQLite database"):
-        await open_database(f"sqlite:///{file}")
+        await open_sqlite(file)
 
 
 def damage(file: Path) -> None:
@@ -106,7 +106,7 @@ def damage(file: Path) -> None:
 
 
 async def test_a_damaged_file_is_an_error_and_no_hang(file: Path) -> None:
-    database = await open_database(f"sqlite:///{file}")
+    database = await open_sqlite(file)
     for n in range(40):
         await put(database, n, 3000)
     await database.close()
@@ -116,7 +116,7 @@ async def test_a_damaged_file_is_an_error_and_no_hang(file: Path) -> None:
 
 
 async def _use(file: Path) -> None:
-    database = await open_database(f"sqlite:///{file}")
+    database = await open_sqlite(file)
     try:
         await database.scan(select(PAYLOAD))
         await put(database, 100)
@@ -129,8 +129,8 @@ async def test_a_directory_that_is_missing_is_named(tmp_path: Path) -> None:
         await open_database(f"sqlite:///{tmp_path}/missing/data.db")
 
 
-@pytest.mark.parametrize("url", ["postgres://somewhere/db", "data.db", "sqlite:data.db", "sqlite://host/data.db"])
-async def test_a_url_that_names_no_sqlite_file_is_refused_with_what_to_write(url: str) -> None:
+@pytest.mark.parametrize("url", ["mysql://somewhere/db", "data.db", "sqlite:data.db", "sqlite://host/data.db"])
+async def test_a_url_that_names_no_database_is_refused_with_what_to_write(url: str) -> None:
     with pytest.raises(StorageError, match="sqlite:///"):
         await open_database(url)
 
@@ -190,19 +190,19 @@ def size(file: Path) -> int:
 
 
 async def test_closing_commits_what_waits_and_leaves_no_log(file: Path) -> None:
-    database = await open_database(f"sqlite:///{file}")
+    database = await open_sqlite(file)
     waiting = [asyncio.ensure_future(put(database, n)) for n in range(5)]
     await asyncio.sleep(0)
     await asyncio.wait_for(database.close(), 20)
     await asyncio.gather(*waiting)
     assert names(file.parent) == ["data.db", "data.db.lock"]
-    again = await open_database(f"sqlite:///{file}")
+    again = await open_sqlite(file)
     assert await numbers(again) == list(range(5))
     await again.close()
 
 
 async def test_a_closed_database_takes_nothing_and_closing_twice_is_nothing(file: Path) -> None:
-    database = await open_database(f"sqlite:///{file}")
+    database = await open_sqlite(file)
     await database.close()
     await database.close()
     with pytest.raises(StorageError, match="closed"):

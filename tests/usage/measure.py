@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.usage.stored import MOST, UsageReader
 
 from tests.usage.stocking import stock
@@ -24,7 +24,7 @@ ROUNDS = 3
 async def main() -> int:
     """Fill a database, ask, print."""
     with tempfile.TemporaryDirectory(prefix="usage-") as folder:
-        database = await open_database(f"sqlite:///{Path(folder) / 'toolyard.db'}")
+        database = await open_sqlite(Path(folder) / "toolyard.db")
         for number in range(TENANTS):
             for start in range(0, MOST // TENANTS, 250):
                 first = number * MOST + start

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.store import payloads
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.runs import RunRow, Runs
 from toolyard_runtime.usage.requests import LONGEST, recent_requests
 from toolyard_sdk.messages import Message
@@ -27,7 +27,7 @@ async def ask(database: Database, tenant: str, number: int, text: str, agent: st
 
 
 async def test_requests_are_of_one_tenant_the_newest_first_each_once_and_bounded(tmp_path: Path) -> None:
-    database = await open_database(f"sqlite:///{tmp_path}/toolyard.db")
+    database = await open_sqlite(tmp_path / "toolyard.db")
     try:
         for number, text in enumerate(("post it", "book a table", "post it", "x" * 2 * LONGEST)):
             await ask(database, "one", number, text)

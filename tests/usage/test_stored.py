@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.usage.counting import across
 from toolyard_runtime.usage.stored import UsageReader
@@ -17,7 +17,7 @@ NAMES = ("weather", "news")
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await open_database(f"sqlite:///{tmp_path}/toolyard.db")
+    opened = await open_sqlite(tmp_path / "toolyard.db")
     yield opened
     await opened.close()
 

@@ -18,7 +18,8 @@ from toolyard_runtime.cli.resting import database_path
 from toolyard_runtime.cli.surroundings import ADDRESS_FILE, is_alive, read_address
 from toolyard_runtime.config import Config, ProviderTable
 from toolyard_runtime.store.errors import StorageError
-from toolyard_runtime.store.schema import HISTORY, version_of
+from toolyard_runtime.store.schema import HISTORY
+from toolyard_runtime.store.sqlite_schema import version_of
 
 _PROBE_SECONDS = 5.0
 _LITTLE = 1_000_000_000

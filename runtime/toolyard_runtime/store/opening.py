@@ -3,14 +3,42 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import MetaData
+from toolyard_sdk.ports import Database
 
 from toolyard_runtime.store.connect import PATIENCE_MS, open_file
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
-from toolyard_runtime.store.schema import Schema, make_current
+from toolyard_runtime.store.schema import Schema
 from toolyard_runtime.store.sqlite import SqliteDatabase
+from toolyard_runtime.store.sqlite_schema import make_current
 
 SCHEMA = Schema()
+
+POSTGRES = ("postgresql", "postgres")
+"""How a URL begins that names a PostgreSQL database."""
+
+
+class OwnedDatabase(Database, Protocol):
+    """A database that this process alone uses, and what its owner may do beside reading and writing."""
+
+    async def add_tables(self, metadata: MetaData) -> None:
+        """Create the tables of a plugin that are not there yet, all or none; raises whatever is said against them."""
+        ...
+
+    async def scrub(self) -> None:
+        """Leave nothing of deleted rows where this server can see to it; raises StorageError."""
+        ...
+
+    def copies(self) -> tuple[str, ...]:
+        """Return the names of copies that upgrades have left: no erasure reaches them."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what waits and let go of the database."""
+        ...
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -20,17 +48,36 @@ def sqlite_path(url: str) -> Path | None:
     """
     scheme, _, rest = url.partition("://")
     if scheme != "sqlite" or (rest and not rest.startswith("/")):
-        raise StorageError(f"cannot open {url}: write sqlite:///relative.db or sqlite:////absolute.db")
+        raise StorageError(
+            f"cannot open {url}: write sqlite:///relative.db, sqlite:////absolute.db or postgresql://USER@HOST/NAME"
+        )
     name = rest[1:]
     return None if name in {"", ":memory:"} else Path(name)
 
 
-async def open_database(url: str, schema: Schema = SCHEMA) -> SqliteDatabase:
+async def open_database(url: str, schema: Schema = SCHEMA) -> OwnedDatabase:
     """Open the database a URL names as its only owner, creating or migrating it first.
 
     Raises OwnerError when another process has it, SchemaError when its schema cannot be used, StorageError.
     """
-    path = sqlite_path(url)
+    if is_postgres(url):
+        try:
+            from toolyard_runtime.store.postgres import open_postgres  # noqa: PLC0415 - whoever uses SQLite needs no driver
+        except ImportError as error:
+            raise StorageError(
+                f"PostgreSQL needs the package {error.name}: pip install 'toolyard[postgres]'"
+            ) from error
+        return await open_postgres(url, schema)
+    return await open_sqlite(sqlite_path(url), schema)
+
+
+def is_postgres(url: str) -> bool:
+    """Tell whether a URL names a PostgreSQL database."""
+    return url.partition("://")[0] in POSTGRES
+
+
+async def open_sqlite(path: Path | None, schema: Schema = SCHEMA) -> SqliteDatabase:
+    """Open one SQLite file (None: a database in memory) as `open_database` does; raises the same."""
     if path is None:
         database = SqliteDatabase(None)
         make_current(database.connection, None, schema)

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import MetaData
 from sqlalchemy.dialects import sqlite as dialects
 from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ports import Durability, Transaction
@@ -23,7 +24,9 @@ from toolyard_sdk.ports import Durability, Transaction
 from toolyard_runtime.store.connect import PATIENCE_MS, connect, in_words, only_its_own_fault, primary_code
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.owner import OwnerLock
+from toolyard_runtime.store.sqlite_schema import add_tables, copies_beside
 from toolyard_runtime.store.statements import Statements
+from toolyard_runtime.store.transaction import CollectedTransaction
 
 LOG_LIMIT = 16 << 20
 """Bytes of write-ahead log after which it is copied into the database: the more at once, the fewer pages twice."""
@@ -35,25 +38,7 @@ LOOK_EVERY = 64
 """Transactions between two looks at the size of the log."""
 
 
-class SqliteTransaction:
-    """Rows waiting for a commit; forgetting it undoes it."""
-
-    __slots__ = ("rows",)
-
-    def __init__(self) -> None:
-        self.rows: dict[Any, list[tuple[Any, ...]]] = {}
-
-    def write(self, statement: Any, row: tuple[Any, ...], *, expect: int | None = None) -> None:
-        """Add one row's write; with `expect`, the commit is refused unless so many rows change."""
-        key = statement if expect is None else (statement, expect)
-        rows = self.rows.get(key)
-        if rows is None:
-            self.rows[key] = [row]
-        else:
-            rows.append(row)
-
-
-Waiting = tuple[SqliteTransaction, asyncio.Future[None]]
+Waiting = tuple[CollectedTransaction, asyncio.Future[None]]
 Outcome = tuple[asyncio.Future[None], Exception | None]
 
 
@@ -87,16 +72,16 @@ class SqliteDatabase:
 
     # Writing
 
-    def begin(self) -> SqliteTransaction:
+    def begin(self) -> CollectedTransaction:
         """Return an empty transaction."""
-        return SqliteTransaction()
+        return CollectedTransaction()
 
     async def commit(self, tx: Transaction, durability: Durability = "normal") -> None:
         """Make all writes of `tx` durable, or none; raises Conflict, StorageError.
 
         Whoever is cancelled while waiting does not know whether it was committed.
         """
-        if not isinstance(tx, SqliteTransaction):
+        if not isinstance(tx, CollectedTransaction):
             raise TypeError("a transaction is committed by the database that began it")
         if self._closed:
             raise StorageError(f"{self.path}: the database is closed")
@@ -197,7 +182,7 @@ class SqliteDatabase:
                 return outcomes
         return outcomes
 
-    def _apply(self, tx: SqliteTransaction) -> None:
+    def _apply(self, tx: CollectedTransaction) -> None:
         for key, rows in tx.rows.items():
             if type(key) is tuple:
                 self._apply_guarded(key[0], key[1], rows)
@@ -294,6 +279,14 @@ class SqliteDatabase:
             await self._idle.wait()
         if not await asyncio.shield(self._pause(PATIENCE_MS)):
             raise StorageError(f"{self.path}: a reader keeps the write-ahead log from being emptied")
+
+    async def add_tables(self, metadata: MetaData) -> None:
+        """Create the tables of a plugin that are not there yet, all or none; raises whatever is said against them."""
+        add_tables(self.connection, metadata)
+
+    def copies(self) -> tuple[str, ...]:
+        """Return the names of the copies that upgrades have left beside the file."""
+        return copies_beside(self.path) if self.path is not None else ()
 
     # Reading
 

@@ -17,7 +17,7 @@ from toolyard_registry.rights import HOUSE
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.engine.registry import Registry, open_registry
 from toolyard_runtime.store.audit import verify
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import open_sqlite
 from toolyard_sdk.messages import ToolSpec
 
 from tests.registry.wheels import BOB, spec, submission
@@ -27,7 +27,7 @@ ANN = Publisher(HOUSE, "key_ann", operator=False, may=lambda _name: True)
 
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    database = await open_database(f"sqlite:///{tmp_path / 'toolyard.db'}")
+    database = await open_sqlite(tmp_path / "toolyard.db")
     yield await open_registry(database, SystemClock(), tmp_path, tmp_path)
     await database.close()
 
