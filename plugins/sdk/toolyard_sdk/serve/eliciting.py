@@ -65,20 +65,20 @@ def asking_of(ctx: Context, params: mcp.CallToolRequestParams) -> Ask:
         request = elicitation(question, can, uuid.uuid4().hex)
         if request is None or not ctx.session.can_send_request:
             return Answer("decline")
-        return answer_of(question, await _elicited(ctx, request.params))
+        return answer_of(question, await elicited(ctx, request.params) or mcp.ElicitResult(action="cancel"))
 
     return ask
 
 
-async def _elicited(ctx: Context, params: mcp.ElicitRequestParams) -> mcp.ElicitResult:
-    """Ask beside the call; a client that answers with an error has not asked anybody."""
+async def elicited(ctx: Context, params: mcp.ElicitRequestParams) -> mcp.ElicitResult | None:
+    """Ask beside the call; None from a client that answers with an error, which has not asked anybody."""
     try:
         if isinstance(params, mcp.ElicitRequestURLParams):
             name = params.elicitation_id or ""
             return await ctx.session.elicit_url(params.message, params.url, name, ctx.request_id)
         return await ctx.session.elicit_form(params.message, params.requested_schema, ctx.request_id)
     except (MCPError, ValueError):
-        return mcp.ElicitResult(action="cancel")
+        return None
 
 
 def _known(params: mcp.CallToolRequestParams) -> Answers:

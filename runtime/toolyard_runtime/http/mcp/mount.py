@@ -1,31 +1,33 @@
 """`/mcp` in the application: access as for every other route, then the SDK's transport, which is loaded when asked for.
 
-It is stateless: no session outlives its request, so any node could answer any of them.
+Almost everything is stateless, so any node could answer it; what is not, `sessions` says.
 """
 
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, asgi
+from litestar.connection import ASGIConnection
 from litestar.types import Receive, Scope, Send
 from toolyard_registry.agents.repository import Repository
 from toolyard_registry.rights import Rights, may_see
 
-from toolyard_runtime.http.access import end_user_of, only
+from toolyard_runtime.http.access import CALLER, end_user_of, only
 from toolyard_runtime.http.mcp.answering import Answering
 from toolyard_runtime.http.mcp.offering import Offering
 from toolyard_runtime.http.openai_routes import Front
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.wire.errors import RequestRefused
 
+if TYPE_CHECKING:  # the SDK takes a second to load, and nobody may ever ask for it
+    from toolyard_runtime.http.mcp.sessions import Sessions
+
 PATH = "/mcp"
 ACCESS = only("user", "frontend", "author", "operator")
 CLOSE_SECONDS = 5.0
-
-Handle = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Mount:
@@ -38,16 +40,18 @@ class Mount:
         self._version = version
         self._max_body_bytes = max_body_bytes
         self._starting = asyncio.Lock()
-        self._handle: Handle | None = None
+        self._sessions: Sessions | None = None
         self._over = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, whoever sends it: access was checked before; raises RequestRefused."""
-        handle = self._handle or await self._start()
+        sessions = self._sessions or await self._start()
         # White space around a header's value is none of it (RFC 9110, section 5.5), and httptools leaves it there.
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        await handle({**scope, "headers": headers}, receive, send)
+        caller: Caller = scope[CALLER]
+        end_user = end_user_of(ASGIConnection(scope), caller)
+        await sessions.handle({**scope, "headers": headers}, receive, send, (caller.tenant, caller.key, end_user))
 
     async def close(self) -> None:
         """End what requests are still served."""
@@ -55,32 +59,27 @@ class Mount:
         if self._serving is not None:
             await asyncio.wait((self._serving,), timeout=CLOSE_SECONDS)
 
-    async def _start(self) -> Handle:
+    async def _start(self) -> "Sessions":
         """Load the SDK and start its transport; raises RequestRefused where it is not installed."""
         async with self._starting:
-            if self._handle is None:
-                ready: asyncio.Future[Handle] = asyncio.get_running_loop().create_future()
+            if self._sessions is None:
+                ready: asyncio.Future[Sessions] = asyncio.get_running_loop().create_future()
                 self._serving = asyncio.create_task(self._serve(ready))
-                self._handle = await ready
-            return self._handle
+                self._sessions = await ready
+            return self._sessions
 
-    async def _serve(self, ready: "asyncio.Future[Handle]") -> None:
+    async def _serve(self, ready: "asyncio.Future[Sessions]") -> None:
         """Keep the transport open in a task of its own: it has to be closed where it was opened."""
         try:
-            from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - see above
-
             from toolyard_runtime.http.mcp.server import mcp_server  # noqa: PLC0415 - see above
+            from toolyard_runtime.http.mcp.sessions import sessions  # noqa: PLC0415 - see above
         except ModuleNotFoundError as error:
             words = f"{PATH} needs the package {error.name}: pip install 'toolyard[sources]' where the server runs."
             ready.set_exception(RequestRefused(words, code="not_installed", status=501))
             return
         server = mcp_server(self._answering, self._offers_of, end_user_of, self._schema, self._version)
-        manager = StreamableHTTPSessionManager(
-            server, stateless=True, max_request_body_size=self._max_body_bytes, security_settings=None
-        )
-        async with contextlib.AsyncExitStack() as opened:
-            await opened.enter_async_context(manager.run())
-            ready.set_result(manager.handle_request)
+        async with sessions(server, max_body_bytes=self._max_body_bytes) as opened:
+            ready.set_result(opened)
             await self._over.wait()
 
     @property

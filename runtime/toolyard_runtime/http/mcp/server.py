@@ -11,10 +11,11 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from toolyard_sdk.asking import Answer
 from toolyard_sdk.serve.calls import reporting
 from toolyard_sdk.serve.elicitation import elicitation
+from toolyard_sdk.serve.eliciting import elicited
 from toolyard_sdk.serve.wording import result_of, tool_of
 
 from toolyard_runtime.http.access import CALLER
-from toolyard_runtime.http.mcp.answering import Answering, Asking
+from toolyard_runtime.http.mcp.answering import Answering, Asking, Open
 from toolyard_runtime.http.mcp.offering import Offering
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.run.runlog import Progress
@@ -90,12 +91,12 @@ class _Handlers:
             if params.request_state is None:
                 answered = await self._answering.answer(offer, params.arguments or {}, asking)
             else:
-                said = {
-                    name: Answer(one.action, dict(one.content or {}))
-                    for name, one in (params.input_responses or {}).items()
-                    if isinstance(one, mcp.ElicitResult)
-                }
-                answered = await self._answering.go_on(offer, params.request_state, said, asking)
+                answered = await self._answering.go_on(offer, params.request_state, _said(params), asking)
+            while answered.asked is not None and ctx.session.can_send_request:  # a session of 2025-11-25
+                said = await _beside(ctx, answered.asked)
+                if said is None:
+                    break
+                answered = await self._answering.go_on(offer, answered.run, {answered.asked.input: said}, asking)
         if answered.asked is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             asked = answered.asked
             request = elicitation(asked.question, ctx.session.client_capabilities, asked.input)
@@ -103,6 +104,23 @@ class _Handlers:
                 return mcp.InputRequiredResult(input_requests={asked.input: request}, request_state=answered.run)
         meta = {RUN: answered.run} if answered.run else None
         return result_of(answered.result, offer.spec, ctx.protocol_version, meta)
+
+
+def _said(params: mcp.CallToolRequestParams) -> dict[str, Answer]:
+    """Return what a person has said, by the ids of the questions, where the call was sent again with it."""
+    given = (params.input_responses or {}).items()
+    return {name: _answer(one) for name, one in given if isinstance(one, mcp.ElicitResult)}
+
+
+async def _beside(ctx: Context, asked: Open) -> Answer | None:
+    """Ask the person at a client beside their call, which waits; None where the client cannot."""
+    request = elicitation(asked.question, ctx.session.client_capabilities, asked.input)
+    said = await elicited(ctx, request.params) if request is not None else None
+    return _answer(said) if said is not None else None
+
+
+def _answer(said: mcp.ElicitResult) -> Answer:
+    return Answer(said.action, dict(said.content or {}))
 
 
 def _caller(ctx: Context) -> Caller:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from toolyard_runtime.app import composed, first_key
 from toolyard_runtime.config import read_config
 from toolyard_runtime.http.access import end_user_of
 from toolyard_runtime.http.mcp.mount import Mount
 from toolyard_runtime.http.mcp.server import mcp_server
+from toolyard_runtime.http.mcp.sessions import sessions
 from toolyard_runtime.serving import ServeOptions
 
 from tests.http.mcp.conformance.beside import extend
@@ -37,18 +37,17 @@ class Keyed:
         await self._app({**scope, "headers": [*scope["headers"], self._header]}, receive, send)
 
 
-class Extended:
-    """A mount with the fixtures beside it; with `sessions` (the product has none), 2025-11-25 clients can be asked."""
-
-    def __init__(self, mount: Mount, *, sessions: bool) -> None:
-        server = mcp_server(mount._answering, mount._offers_of, end_user_of, mount._schema, "0")
-        extend(server)
-        self.manager = StreamableHTTPSessionManager(server, stateless=not sessions)
-        mount._handle = self.manager.handle_request
+@contextlib.asynccontextmanager
+async def extended(mount: Mount) -> AsyncIterator[None]:
+    """Put the fixtures beside what a mount offers; what is served, and in which sessions, is the product's own."""
+    server = mcp_server(mount._answering, mount._offers_of, end_user_of, mount._schema, "0")
+    extend(server)
+    async with sessions(server, max_body_bytes=mount._max_body_bytes) as mount._sessions:
+        yield
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, *, sessions: bool) -> AsyncIterator[str]:
+async def serving(folder: Path) -> AsyncIterator[str]:
     """Give the URL of a server with everything the suite asks for."""
     warnings.simplefilter("ignore")  # what the protocol has deprecated is part of the older requirements
     logging.disable(logging.WARNING)
@@ -57,11 +56,10 @@ async def serving(folder: Path, *, sessions: bool) -> AsyncIterator[str]:
     options = ServeOptions(repository=root, state_dir=folder / "state", rehearsal=True)
     async with composed(options, read_config(root), {}, "http://127.0.0.1", HOSTS) as wiring:
         secret, _ = await first_key(wiring, options, {})
-        extended = Extended(wiring.app.state["mcp"], sessions=sessions)
         listening = socket.create_server(("127.0.0.1", 0), backlog=100)
         app: Any = Keyed(wiring.app, secret)
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
-        async with extended.manager.run():
+        async with extended(wiring.app.state["mcp"]):
             serve = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
