@@ -1,1 +1,1 @@
-"""Documents to ground on: read, cut into pieces, versioned by digest."""
+"""Documents to ground answers on: read, cut into pieces, kept by version; imports a parser only to read with it."""
