@@ -110,10 +110,7 @@ def _give_way(*same: str) -> Update:
         select(newer.c.id)
         .where(
             *(newer.c[name] == bindparam("of_" + name) for name in ("tenant", "owner", *same)),
-            _in_the_way(
-                FACT,
-                newer,
-            ),
+            _in_the_way(FACT, newer),
             or_(newer.c.agent == _ALL, newer.c.agent == FACT.c.agent),
             _older(FACT, newer),
         )
@@ -132,13 +129,12 @@ def _give_way(*same: str) -> Update:
 def _leave(*same: str) -> Insert:
     """Insert what is left of a fact (`of`) whose place another (`by`) has taken, where nothing is in its way."""
     other, before = FACT.alias(), FACT.alias()
-    agent = _bind(FACT.c.agent)
     taken = select(_ONE).where(
         *(other.c[name] == _bind(FACT.c[name]) for name in ("tenant", "owner", *same)),
         other.c.retired_at.is_(None),
         other.c.valid_from < func.coalesce(_bind(FACT.c.valid_to), _NEVER),
         func.coalesce(other.c.valid_to, _NEVER) > _bind(FACT.c.valid_from),
-        or_(agent == _ALL, other.c.agent == agent),
+        other.c.agent == _bind(FACT.c.agent),
     )
     replaced = select(_ONE).where(
         before.c.id == _bind(FACT.c.id, "of"), before.c.superseded_by == _bind(FACT.c.id, "by")
@@ -193,6 +189,11 @@ CURRENT_VALUES = _FACTS.where(
 ).order_by(FACT.c.valid_from, FACT.c.id)
 CURRENT_STATEMENTS = CURRENT_VALUES.where(FACT.c.digest == bindparam("words"))
 OF_IDS = _FACTS.where(OF_OWNER, FACT.c.id.in_(bindparam("ids", expanding=True)))
+BELIEVED_NOW = (
+    _FACTS.where(OF_OWNER, FACT.c.retired_at.is_(None), FACT.c.id > bindparam("after"))
+    .order_by(FACT.c.id)
+    .limit(bindparam("at_most"))
+)
 FIND = _FACTS.where(AUDIENCE, FACT.c.id == bindparam("of_id"), BELIEVED)
 KNOWN = _FACTS.where(AUDIENCE, FACT.c.id.in_(bindparam("ids", expanding=True)))
 LISTED = (

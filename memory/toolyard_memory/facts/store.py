@@ -13,6 +13,8 @@ from toolyard_sdk.ids import NewId, show
 from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.facts import statements as sql
+from toolyard_memory.facts.consolidating import Consolidating
+from toolyard_memory.facts.consolidation import PAST_US, Change
 from toolyard_memory.facts.grounds import EXTRACTOR, Grounds, examine, rests_on
 from toolyard_memory.facts.intervals import Interval, Settled, Statement, Version, outranked, settle, settle_correction
 from toolyard_memory.facts.removal import Removal
@@ -67,6 +69,7 @@ class Facts:
         self._new_id = new_id
         self._tombstones = Tombstones(database, new_id, entropy)
         self._writing = Writing(database)
+        self._consolidating = Consolidating(database, self._writing, new_id)
         self._removal = Removal(database, passages, self._tombstones)
 
     # Writing
@@ -119,6 +122,19 @@ class Facts:
     async def reapply(self, tx: Transaction, tenant: str) -> int:
         """Drop again what was forgotten and has come back, as by a restored backup; return how many rows that was."""
         return await self._removal.reapply(tx, tenant)
+
+    # Consolidating
+
+    async def plan(self, owner: Owner, now: int, past_us: int = PAST_US) -> tuple[Change, ...]:
+        """Return what consolidation would change at `now`, by the rules of `facts.consolidation`; nothing is written.
+
+        Facts which ended more than `past_us` microseconds ago expire.
+        """
+        return await self._consolidating.plan(owner, now, past_us)
+
+    async def apply(self, tx: Transaction, owner: Owner, changes: Iterable[Change], at: int) -> tuple[Change, ...]:
+        """Write planned changes; return those that were written: not such as speak of facts no longer believed."""
+        return await self._consolidating.apply(tx, owner, changes, at)
 
     # Reading
 

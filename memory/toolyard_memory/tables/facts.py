@@ -68,6 +68,7 @@ EXTRACTION = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("facts", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
+    Index("ix_extraction_tenant", "tenant", "at"),
     sqlite_with_rowid=False,
 )
 """That an extractor has read a message: what makes reading it again needless."""

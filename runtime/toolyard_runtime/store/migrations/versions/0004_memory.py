@@ -1,4 +1,4 @@
-"""Long-term memory: passages and their full-text index, facts, documents, vectors, what is never to come back."""
+"""Memory: what is shown of long sessions; passages and their full-text index, facts, documents, vectors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -143,6 +143,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "n", "extractor"),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_extraction_tenant", "extraction", ["tenant", "at"])
     op.create_table(
         "tombstone",
         sa.Column("id", sa.LargeBinary, nullable=False),
@@ -231,6 +232,33 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "index"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "compaction",
+        sa.Column("session", sa.LargeBinary, nullable=False),
+        sa.Column("run", sa.LargeBinary, nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("after_run", sa.LargeBinary, nullable=False),
+        sa.Column("after_n", sa.BigInteger, nullable=False),
+        sa.Column("start_run", sa.LargeBinary, nullable=True),
+        sa.Column("start_n", sa.BigInteger, nullable=True),
+        sa.Column("end_run", sa.LargeBinary, nullable=True),
+        sa.Column("end_n", sa.BigInteger, nullable=True),
+        sa.Column("end_position", sa.BigInteger, nullable=False),
+        sa.Column("pinned", sa.BigInteger, nullable=False),
+        sa.Column("above", sa.BigInteger, nullable=False),
+        sa.Column("until_run", sa.LargeBinary, nullable=True),
+        sa.Column("until_n", sa.BigInteger, nullable=True),
+        sa.Column("summary", sa.BigInteger, nullable=True),
+        sa.Column("source", sa.LargeBinary, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("prompt", sa.Text, nullable=False),
+        sa.Column("tokens_before", sa.BigInteger, nullable=False),
+        sa.Column("tokens_after", sa.BigInteger, nullable=False),
+        sa.Column("counted", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("session", "run", "seq"),
         sqlite_with_rowid=False,
     )
     for statement in FULL_TEXT[op.get_bind().dialect.name]:
