@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from toolyard_memory.memory import Memory
 from toolyard_memory.sessions.store import Sessions
 from toolyard_registry.agents.repository import Loader
 from toolyard_registry.catalogue.storing import Catalogue
@@ -29,6 +30,7 @@ from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.recalling import Recalling
 from toolyard_runtime.run.segments import Ask, Segment
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.stops import Stops
@@ -154,7 +156,8 @@ class Workshop:
 
         self.loader = Loader(root, self._toolbox)
         self.catalogue = Catalogue(database, clock, record)
-        self.agents = Agents(self.loader, self.routes, self.catalogue, database, {})
+        self._mind: Recalling | None = None
+        self.agents = Agents(self.loader, self.routes, self.catalogue, database, {}, mind=self.mind)
         self.services = Services(
             database=database,
             journal=SqlJournal(database),
@@ -170,11 +173,19 @@ class Workshop:
             current_release=self.agents.release,
             keep_release=self.catalogue.put_agent,
             visible_text=self._visible,
+            mind=self.mind,
         )
         self.engine = Engine(self.services, self.agents, max_runs=max_runs, record_first=record_first)
         self.upkeep = Upkeep(self.engine)
         self.approving = Approving(self.engine)
         self.desk = Desk(self.engine, self.approving)
+
+    def mind(self) -> Recalling:
+        """Return long-term memory without vectors, opened when it is first asked for."""
+        if self._mind is None:
+            self.memory = Memory(self.database, SystemClock(), uuid7, os.urandom)
+            self._mind = Recalling(self.memory)
+        return self._mind
 
     def _toolbox(self) -> Toolbox:
         tools: dict[str, Tool] = {tool.spec.name: tool for tool in self.tools}

@@ -1,0 +1,125 @@
+"""Opens long-term memory when it is first needed: chooses its embedder and its index; recalls nothing itself.
+
+A server whose agents remember nobody loads none of it.
+"""
+
+import asyncio
+import importlib.util
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolyard_sdk.errors import ConfigError
+from toolyard_sdk.ids import NewId
+from toolyard_sdk.ports import Clock, Database, Embedder
+
+from toolyard_runtime.config import FILE, MemoryTable
+from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.run.mind import Mind
+
+if TYPE_CHECKING:  # loaded when an agent that remembers is first met
+    from toolyard_memory.memory import Memory
+    from toolyard_memory.vectors.index import VectorIndex
+    from toolyard_memory.vectors.store import Vectors
+
+FOLDER = "vectors"
+"""Below the state folder."""
+
+ONNX = "onnx:"
+HASHING = "hashing"
+
+
+class LongTerm:
+    """The memory of a server, opened once; `settings` is its `[memory]` table."""
+
+    def __init__(
+        self,
+        settings: MemoryTable,
+        database: Database,
+        clock: Clock,
+        new_id: NewId,
+        entropy: Callable[[int], bytes],
+        *,
+        routes: Routes,
+        repository: Path,
+        state_dir: Path,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._entropy = entropy
+        self._routes = routes
+        self._repository = repository
+        self._state_dir = state_dir
+        self._memory: Memory | None = None
+        self._mind: Mind | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where an embedded index lies."""
+        return self._state_dir / FOLDER
+
+    def memory(self) -> "Memory":
+        """Return the memory, opened now if it was not; raises ConfigError for settings that cannot be used."""
+        if self._memory is None:
+            from toolyard_memory.memory import Memory  # noqa: PLC0415 - loaded when an agent that remembers is first met
+
+            vectors = self._vectors()
+            self._memory = Memory(self._database, self._clock, self._new_id, self._entropy, vectors)
+            if vectors is not None:
+                self._following = asyncio.get_running_loop().create_task(vectors.run())
+            logging.getLogger("toolyard.memory").info("memory is open: embedder %s", self._settings.embedder)
+        return self._memory
+
+    def mind(self) -> Mind:
+        """Return the memory as runs ask it."""
+        if self._mind is None:
+            from toolyard_runtime.run.recalling import Recalling  # noqa: PLC0415 - as above
+
+            self._mind = Recalling(self.memory())
+        return self._mind
+
+    async def close(self) -> None:
+        """Let go of what was opened."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+        if self._memory is not None:
+            await self._memory.close()
+
+    def _vectors(self) -> "Vectors | None":
+        if self._settings.vectors == "none":
+            return None
+        from toolyard_memory.vectors.store import Vectors  # noqa: PLC0415 - as above
+
+        return Vectors(self._database, self._embedder(), self._index(), self._clock)
+
+    def _index(self) -> "VectorIndex | None":
+        wanted = self._settings.vectors
+        there = importlib.util.find_spec("chromadb") is not None
+        if wanted == "exact" or (wanted == "auto" and not there):
+            return None
+        if not there:
+            raise ConfigError(
+                "[memory] vectors = \"chroma\" needs it installed: pip install 'toolyard[chroma]'", path=FILE
+            )
+        from toolyard_memory.vectors.chroma import ChromaIndex, ChromaServerIndex  # noqa: PLC0415 - as above
+
+        if self._settings.chroma_url:
+            return ChromaServerIndex(self._settings.chroma_url)
+        return ChromaIndex(self.folder)
+
+    def _embedder(self) -> Embedder:
+        named = self._settings.embedder
+        if named == HASHING:
+            from toolyard_memory.embedders.hashing import HashingEmbedder  # noqa: PLC0415 - as above
+
+            return HashingEmbedder()
+        if named.startswith(ONNX):
+            from toolyard_memory.embedders.onnx import OnnxEmbedder  # noqa: PLC0415 - as above
+
+            return OnnxEmbedder(self._repository / named.removeprefix(ONNX))
+        return self._routes.embedder(named)

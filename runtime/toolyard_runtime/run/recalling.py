@@ -1,0 +1,189 @@
+"""What comes to mind when a run begins, and what it leaves to be recalled: implements `Mind` on a Memory.
+
+A run that cannot recall goes on without and says so; nothing here ends one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from toolyard_memory.memory import Memory
+from toolyard_memory.records import Evidence, Owner, Passage, Reader, Trust
+from toolyard_memory.retrieval.query import Query
+from toolyard_memory.sessions.window import Item
+from toolyard_registry.releases import AgentRelease
+from toolyard_sdk import events as e
+from toolyard_sdk.ids import show
+from toolyard_sdk.messages import Message, TextPart
+from toolyard_sdk.ports import Tool
+
+from toolyard_runtime.models.encoder import decode_message
+from toolyard_runtime.run.mind import Gathered
+from toolyard_runtime.run.remembering import MemoryTool, Scene, changed_by, tools_of
+from toolyard_runtime.run.runlog import RunIdentity, RunLog
+
+PATIENCE = 2.0
+"""Seconds that a run waits for what comes to mind."""
+
+LONGEST = 2_000
+"""Characters of a request that are searched with."""
+
+PIECE = 4_000
+"""Characters of a message in one passage: longer ones are several."""
+
+TOLD = {"user": "user", "assistant": "agent"}
+"""Whose word a message is, by its role."""
+
+
+def reader_of(identity: RunIdentity) -> Reader:
+    """Return as whom a run reads; without an end user, only documents are seen."""
+    return Reader(Owner(identity.tenant, identity.end_user or ""), identity.agent)
+
+
+class Recalling:
+    """Implements Mind."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._log = logging.getLogger("toolyard.memory")
+
+    def tools(self, release: AgentRelease) -> Mapping[str, Tool]:
+        """Return the tools for its memory that a release has, by name."""
+        return tools_of(release)
+
+    def within(self, tool: Tool, log: RunLog, gathered: Gathered) -> Tool:
+        """Return a tool that works in this run's memory, its writes gathered; other tools as they are."""
+        return tool.within(self._scene(log, gathered)) if isinstance(tool, MemoryTool) else tool
+
+    def changed(self, at: int, structured: Any) -> e.MemoryWritten | None:
+        """Return the event for what a call has changed; None for nothing. What indexes follow is then told of it."""
+        changed = changed_by(structured)
+        if changed is None:
+            return None
+        self._memory.stir()
+        return e.MemoryWritten(at, changed.added, changed.superseded, changed.forgotten)
+
+    async def come_to_mind(self, log: RunLog, turn: int) -> e.MemoryRecalled | None:
+        """Return what comes to mind for the run's request; None where it asks nothing in words."""
+        settings, asked = log.agent.release.memory, log.asked
+        if settings is None or asked is None:
+            return None
+        text = words_of(decode_message(log.contents[asked.n])).strip()
+        if not text:
+            return None
+        query = Query(
+            text[-LONGEST:],
+            budget_tokens=settings.tokens,
+            session=log.identity.session,
+            shown_from=log.conversation.window.items[0].position,
+            now=log.now(),
+            documents=settings.knowledge,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await self._memory.recall.search(reader_of(log.identity), query)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the run goes on
+            self._log.exception("nothing was recalled for run_%s", log.identity.run.hex())
+            return e.MemoryRecalled(log.now(), turn, (), degraded="failed")
+        recalled = tuple(
+            e.Recalled(
+                show(hit.passage.kind, hit.passage.id),
+                provenance(hit.passage),
+                {name: round(score, 4) for name, score in hit.scores.items()},
+                used=hit.used,
+            )
+            for hit in found.hits
+        )
+        content = log.put("recalled", found.text.encode()) if found.text else None
+        return e.MemoryRecalled(log.now(), turn, recalled, content, "vectors" if found.degraded else "")
+
+    async def hear(self, log: RunLog, *, asked: bool) -> None:
+        """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered."""
+        heard = [item for item in log.unfiled if (item.kind == "user") is asked]
+        for passage in passages_of(log, heard):
+            await self._memory.hear(log.tx, passage)
+        self._memory.stir()
+
+    def _scene(self, log: RunLog, gathered: Gathered) -> Scene | None:
+        """Return what a call of a memory tool works in; None where the request names no end user."""
+        identity, asked = log.identity, log.asked
+        if identity.end_user is None:
+            return None
+        return Scene(
+            memory=self._memory,
+            reader=reader_of(identity),
+            tx=gathered,
+            now=log.now(),
+            said=Evidence("message", identity.run, asked.n) if asked is not None else None,
+            trust=heard_from(log),
+            release=log.agent.release,
+            run=identity.run,
+            session=identity.session,
+        )
+
+
+def provenance(passage: Passage) -> str:
+    """Say where a passage comes from, in ids only: a journal's heads hold no content."""
+    if passage.kind == "message" and passage.source is not None:
+        return f"message {passage.n} of {show('run', passage.source)}"
+    if passage.kind == "chunk" and passage.source is not None:
+        return f"piece {passage.position} of {show('document', passage.source)}"
+    return passage.kind
+
+
+def passages_of(log: RunLog, items: list[Item]) -> Iterator[Passage]:
+    """Return what a run's new items leave to be recalled: what was said, not what tools gave."""
+    identity = log.identity
+    if identity.end_user is None:
+        return
+    settings = log.agent.release.memory
+    for item in items:
+        trust = TOLD.get(item.kind)
+        if trust is None:
+            continue
+        text = words_of(decode_message(log.contents[item.ref.n])).strip()
+        for piece in pieces_of(text):
+            yield Passage(
+                log.services.new_id(),
+                Owner(identity.tenant, identity.end_user),
+                "message",
+                piece,
+                log.now(),
+                agent=identity.agent if settings is not None and settings.private else "",
+                speaker=item.kind,
+                trust="user" if trust == "user" else "agent",
+                session=identity.session,
+                position=item.position,
+                source=identity.run,
+                n=item.ref.n,
+            )
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """Cut a long text at white space where there is some."""
+    while len(text) > PIECE:
+        cut = text.rfind(" ", PIECE // 2, PIECE)
+        cut = cut if cut > 0 else PIECE
+        yield text[:cut].strip()
+        text = text[cut:].strip()
+    if text:
+        yield text
+
+
+def words_of(message: Message) -> str:
+    """Return the text of a message."""
+    if isinstance(message.content, tuple):
+        return " ".join(part.text for part in message.content if isinstance(part, TextPart))
+    return message.content or ""
+
+
+def heard_from(log: RunLog) -> Trust:
+    """Return whose word the run has heard so far: the least trusted of it is the trust of what it puts down.
+
+    What came to mind may hold pages, and a tool that reaches outside may give anything.
+    """
+    if log.recalled is not None and any(one.id.startswith("chunk_") and one.used for one in log.recalled.recalled):
+        return "page"
+    outside = {tool.digest for tool in log.agent.release.tools if tool.spec.annotations.open_world}
+    return "user" if outside.isdisjoint(log.called_releases) else "tool"
