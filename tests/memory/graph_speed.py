@@ -26,7 +26,7 @@ from toolyard_sdk.ids import uuid7
 PASSAGES = 100_000
 WORDS = 30_000
 QUESTIONS = 60
-SEEDS = 40
+SEEDS = 12
 OWNER = Owner("tenant", "ann")
 
 

@@ -6,7 +6,7 @@ mention goes by the name, to the entities of these two and no others.
 
 from typing import Any, Final, Literal
 
-from sqlalchemy import BindParameter, Table, and_, bindparam, delete, exists, func, select, union
+from sqlalchemy import CTE, BindParameter, Select, Table, and_, bindparam, case, delete, exists, func, select, union
 
 from toolyard_memory.graph.neighbourhood import HUB
 from toolyard_memory.passages import SEEN_FROM, VISIBLE
@@ -49,36 +49,54 @@ PASSAGES = select(*NEAR).select_from(SEEN_FROM).where(PASSAGE.c.id.in_(_several(
 
 _SPOKEN_OF = select(MENTION.c.entity).where(MENTION.c.passage.in_(_several("passages")))
 _ASKED = select(ENTITY.c.id).where(ENTITY.c.id.in_(_several("entities")))
-_MET = union(_SPOKEN_OF, _ASKED).cte("met")
-_FIRST = ENTITY.alias("first")
-_SAME = and_(
-    ENTITY.c.tenant == bindparam("tenant"),
-    ENTITY.c.owner.in_(_several("owners")),
-    ENTITY.c.name == _FIRST.c.name,
-)
-_COUNTED = select(MENTION.c.passage).where(MENTION.c.entity == ENTITY.c.id).limit(HUB + 1).correlate(ENTITY).subquery()
-_MENTIONED = select(func.count()).select_from(_COUNTED).scalar_subquery().label("mentions")
-_KNOWN = (
-    select(
-        ENTITY.c.id,
-        ENTITY.c.owner,
-        ENTITY.c.name,
-        ENTITY.c.shown,
-        ENTITY.c.kind,
-        _MENTIONED,
+
+
+def _mentions(of: Any) -> Any:
+    """Return how many passages speak of an entity, counted no further than tells whether it is a hub."""
+    some = select(MENTION.c.passage).where(MENTION.c.entity == of.c.entity).limit(HUB + 1).correlate(of).subquery()
+    return select(func.count()).select_from(some).scalar_subquery().label("mentions")
+
+
+def _follow(met: CTE) -> Select[Any]:
+    counted = select(met.c.entity, _mentions(met)).cte("counted").prefix_with("MATERIALIZED")
+    rare = case((counted.c.mentions <= HUB, counted.c.mentions), else_=0)
+    summed = select(
+        counted, func.sum(rare).over(order_by=(counted.c.mentions, counted.c.entity)).label("looked_at")
+    ).cte("summed")
+    follow = case((and_(summed.c.mentions <= HUB, summed.c.looked_at <= bindparam("links")), summed.c.entity))
+    return select(summed.c.entity, summed.c.mentions, MENTION.c.passage).select_from(
+        summed.outerjoin(MENTION, MENTION.c.entity == follow)
     )
-    .select_from(_MET.join(_FIRST, _FIRST.c.id == _MET.c.entity).join(ENTITY, _SAME))
-    .cte("known")
-    .prefix_with("MATERIALIZED")
+
+
+_MET = union(_SPOKEN_OF, _ASKED).cte("met")
+FOLLOW = _follow(_MET)
+"""The entities that some passages speak of, or that are asked for, with how many speak of it and each that does.
+
+At most `links` mentions are looked at, of the rarest entities; of one with more than `HUB`, or beyond `links`, there is
+one row without a passage. (The condition is on the mention's side, as a CASE: an outer join would look at all mentions
+of a hub before it left them out.)
+"""
+
+_FIRST, _TWIN = ENTITY.alias("first"), ENTITY.alias("twin")
+_BOTH = (
+    select(_TWIN.c.id.label("entity"))
+    .select_from(_MET.join(_FIRST, _FIRST.c.id == _MET.c.entity))
+    .join(
+        _TWIN,
+        and_(
+            _TWIN.c.tenant == bindparam("tenant"),
+            _TWIN.c.owner.in_(_several("owners")),
+            _TWIN.c.name == _FIRST.c.name,
+        ),
+    )
+    .cte("both")
 )
-FOLLOW = (
-    select(*_KNOWN.c, MENTION.c.passage)
-    .select_from(_KNOWN.outerjoin(MENTION, and_(MENTION.c.entity == _KNOWN.c.id, _KNOWN.c.mentions <= HUB)))
-    .order_by(_KNOWN.c.mentions, _KNOWN.c.id)
-    .limit(bindparam("links"))
-)
-"""The entities that some passages speak of, or that are asked for, rarest first, each with all passages that speak of
-it; of one with more than `HUB` of these there is one row without a passage."""
+FOLLOW_ACROSS = _follow(_BOTH)
+"""As `FOLLOW`, and from an entity also to the one of the same name that is the reader's other owner's."""
+
+GROUNDED = select(PASSAGE.c.key).where(PASSAGE.c.scope == bindparam("scope")).limit(1)
+"""Whether there is any passage of an owner: of a tenant's documents."""
 
 LATEST = (
     select(MENTION.c.passage)
@@ -91,14 +109,7 @@ MENTIONS = select(MENTION.c.entity, MENTION.c.passage).where(MENTION.c.passage.i
 
 EDGES = select(EDGE.c.source, EDGE.c.target, EDGE.c.relation, EDGE.c.passage).where(EDGE.c.passage.in_(_several("ids")))
 
-ENTITIES = select(
-    ENTITY.c.id,
-    ENTITY.c.owner,
-    ENTITY.c.name,
-    ENTITY.c.shown,
-    ENTITY.c.kind,
-    _MENTIONED,
-).where(
+ENTITIES = select(ENTITY.c.id, ENTITY.c.owner, ENTITY.c.name, ENTITY.c.shown, ENTITY.c.kind).where(
     ENTITY.c.id.in_(_several("ids")),
     func.coalesce(ENTITY.c.tenant, "") == bindparam("tenant"),
     func.coalesce(ENTITY.c.owner, "").in_(_several("owners")),

@@ -4,22 +4,22 @@ Mentions alone are followed first, for they are short; then the passages that sh
 are joined with what the reader may see.
 """
 
+import heapq
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from msgspec import structs
 from toolyard_sdk.ports import Database
 
 from toolyard_memory.graph import statements
 from toolyard_memory.graph.entities import entity_id
-from toolyard_memory.graph.neighbourhood import Edge, Entity, Near, Neighbourhood
+from toolyard_memory.graph.neighbourhood import HUB, Edge, Entity, Near, Neighbourhood
 from toolyard_memory.passages import granted
 from toolyard_memory.records import Reader, documents_of
 
 LINKS: Final = 1500
 """Mentions that one hop looks at."""
 
-AT_ONCE: Final = 64
+AT_ONCE: Final = 400
 """Keys up to which rows are read on the event loop; more are read by a thread."""
 
 
@@ -28,24 +28,24 @@ class Walk:
 
     def __init__(self, database: Database, reader: Reader, sight: dict[str, Any], most: int) -> None:
         self._database = database
-        self._agent = reader.agent
-        self._owner = reader.owner
-        self._scope = reader.owner.scope
+        self._reader = reader
+        self._documents = documents_of(reader.owner.tenant)
         self._whose = {"tenant": reader.owner.tenant, "owners": sorted({reader.owner.end_user, ""})}
         self._sight = sight
         self._most = most
         self._passages: dict[bytes, Near] = {}
-        self._entities: dict[bytes, Entity] = {}
-        self._node: dict[bytes, bytes] = {}
-        self._mentions: set[tuple[bytes, bytes]] = set()
+        self._mentioned: dict[bytes, int] = {}
+        self._links: list[tuple[bytes, bytes]] = []
         self._fresh: list[bytes] = []
         self._asked: list[bytes] = []
+        self._across = False
         self._cut = False
 
     async def begin(self, passages: Iterable[bytes], entities: Iterable[str], *, hubs: bool) -> None:
         """Start at these passages and entities; with `hubs`, also at the latest that speak of a hub among them."""
         wanted = list(dict.fromkeys(passages))
-        scopes = dict.fromkeys((self._scope, documents_of(self._owner.tenant).scope))
+        self._across = bool(await self._database.read(statements.GROUNDED, {"scope": self._documents.scope}))
+        scopes = (self._reader.owner.scope, self._documents.scope)[: 1 + self._across]
         self._asked = [entity_id(scope, name) for name in dict.fromkeys(entities) for scope in scopes]
         if hubs:
             for id_ in self._asked:
@@ -61,7 +61,7 @@ class Walk:
         if not (new := new[:room]):
             return
         for owner, agents, *near in await self._rows(statements.PASSAGES, new, {"ids": new, **self._sight}):
-            if owner != "" or granted(agents, self._agent):
+            if owner != "" or granted(agents, self._reader.agent):
                 self._passages[near[0]] = Near(*near)
                 self._fresh.append(near[0])
 
@@ -73,63 +73,56 @@ class Walk:
 
     async def go_on(self) -> None:
         """Go from the passages found last, by what they speak of, to the others that share most with them."""
-        start = {
-            "passages": self._fresh,
-            "entities": self._asked,
-            "links": LINKS,
-            **self._whose,
-        }
-        rows = await self._database.scan(statements.FOLLOW, start)
-        self._cut = self._cut or len(rows) == LINKS
-        links: list[tuple[bytes, bytes]] = []
+        start = {"passages": self._fresh, "entities": self._asked, "links": LINKS}
+        if self._across:
+            rows = await self._database.scan(statements.FOLLOW_ACROSS, {**start, **self._whose})
+        else:
+            rows = await self._database.scan(statements.FOLLOW, start)
         shared: dict[bytes, float] = {}
-        for id_, owner, name, shown, kind, mentions, passage in rows:
-            node = self._node.get(id_)
-            if node is None:
-                node = self._meet(id_, owner, Entity(id_, name, shown, kind, mentions))
+        for entity, mentions, passage in rows:
+            self._mentioned[entity] = mentions
             if passage is not None:
-                links.append((node, passage))
+                self._links.append((entity, passage))
                 shared[passage] = shared.get(passage, 0.0) + 1 / mentions
-        best = sorted(shared, key=lambda id_: (-shared[id_], id_))
+            elif mentions <= HUB:
+                self._cut = True
         self._asked = []
-        await self._see(best)
-        self._mentions.update(link for link in links if link[1] in self._passages)
-
-    def _meet(self, id_: bytes, owner: str, entity: Entity) -> bytes:
-        """Take in an entity, of the reader's own or of the tenant's documents: one node where they share a name."""
-        node = id_ if owner == self._owner.end_user else entity_id(self._scope, entity.name)
-        there = self._entities.get(node)
-        mentions = entity.mentions + (there.mentions if there is not None else 0)
-        self._entities[node] = structs.replace(there or entity, id=node, mentions=mentions)
-        self._node[id_] = node
-        return node
+        most = self._most + len(self._fresh)  # the best of them may be known already
+        best = heapq.nsmallest(most, ((-weight, id_) for id_, weight in shared.items()))
+        self._cut = self._cut or len(shared) > most
+        await self._see([id_ for _, id_ in best])
 
     async def end(self, *, relations: bool) -> Neighbourhood:
-        """Return what was found, in an order of its own."""
-        edges: list[Edge] = []
-        if relations and self._passages:
-            edges = await self._relations()
+        """Return what was found, in an order of its own: an entity is one node, whichever owner's mentions it has."""
+        edges: Sequence[tuple[Any, ...]] = ()
+        ids = list(self._passages)
+        if relations and ids:
+            self._links += await self._rows(statements.MENTIONS, ids, {"ids": ids})
+            edges = await self._rows(statements.EDGES, ids, {"ids": ids})
+        links = {link for link in self._links if link[1] in self._passages}
+        named = {entity for entity, _ in links} | {end for edge in edges for end in edge[:2]}
+        entities, node = await self._named(list(named))
         return Neighbourhood(
-            tuple(self._passages[id_] for id_ in sorted(self._passages)),
-            tuple(self._entities[id_] for id_ in sorted(self._entities)),
-            tuple(sorted(self._mentions)),
-            tuple(sorted(edges, key=lambda edge: (edge.source, edge.target, edge.relation, edge.passage))),
+            tuple(self._passages[id_] for id_ in sorted(ids)),
+            tuple(entities[id_] for id_ in sorted(entities)),
+            tuple(sorted({(node[entity], passage) for entity, passage in links if entity in node})),
+            tuple(
+                sorted((Edge(node[a], node[b], *rest) for a, b, *rest in edges if a in node and b in node), key=_order)
+            ),
             self._cut,
         )
 
-    async def _relations(self) -> list[Edge]:
-        """Add which passages speak of the hubs that were met, and return what facts say of two entities."""
-        ids = list(self._passages)
-        for entity, passage in await self._rows(statements.MENTIONS, ids, {"ids": ids}):
-            if entity in self._node:
-                self._mentions.add((self._node[entity], passage))
-        edges = [Edge(*row) for row in await self._rows(statements.EDGES, ids, {"ids": ids})]
-        ends = list({end for edge in edges for end in (edge.source, edge.target)} - self._node.keys())
-        for id_, owner, *entity in await self._rows(statements.ENTITIES, ends, {"ids": ends, **self._whose}):
-            self._meet(id_, owner, Entity(id_, *entity))
-        known = self._node
-        return [
-            structs.replace(edge, source=known[edge.source], target=known[edge.target])
-            for edge in edges
-            if edge.source in known and edge.target in known
-        ]
+    async def _named(self, ids: Collection[bytes]) -> tuple[dict[bytes, Entity], dict[bytes, bytes]]:
+        """Return the entities by node, and the node of each id."""
+        entities: dict[bytes, Entity] = {}
+        node: dict[bytes, bytes] = {}
+        for id_, owner, name, shown, kind in await self._rows(statements.ENTITIES, ids, {"ids": ids, **self._whose}):
+            own = id_ if owner == self._reader.owner.end_user else entity_id(self._reader.owner.scope, name)
+            mentions = self._mentioned.get(id_, 1) + (entities[own].mentions if own in entities else 0)
+            entities[own] = Entity(own, name, shown, kind, mentions)
+            node[id_] = own
+        return entities, node
+
+
+def _order(edge: Edge) -> tuple[bytes, bytes, str, bytes]:
+    return edge.source, edge.target, edge.relation, edge.passage
