@@ -111,7 +111,7 @@ async def test_of_a_changed_file_only_the_pieces_that_changed_are_new(
     assert [one.text for one in second.passages] == ["# Returns\n\nAt the customer's cost."]
     refunds, returns, repairs = (one.id for one in first.passages)
     found = await passages.load(reader(), [refunds, returns, repairs, second.passages[0].id])
-    assert list(found) and found.keys() == {refunds, repairs, second.passages[0].id}
+    assert found.keys() == {refunds, repairs, second.passages[0].id}
     assert {one.source for one in found.values()} == {second.version.id}
     assert await told(adapter) == [*["added"] * 3, "dropped", "added"]
     assert await counted(adapter) == (2, 6, 3, 1)
