@@ -37,6 +37,9 @@ LIGHT = frozenset(
 )
 """English words that say little of what a text is about."""
 
+UNSPACED = "\u2e80"
+"""Where the scripts begin that say in one letter what others say in four, mostly without spaces: of East Asia."""
+
 _WORD = 1.0
 _LIGHT_WORD = 0.15
 _PIECE = 0.35
@@ -107,8 +110,7 @@ def features_of(word: str) -> Features:
         return tuple(_hashed((word,), _LIGHT_WORD))
     word = word[:LONGEST_WORD]
     bounded = f"<{word}>"
-    # Scripts that write no spaces say in two letters what others say in four.
-    sizes = (3, 4) if word.isascii() else (2, 3)
+    sizes = (3, 4) if max(word) < UNSPACED else (1, 2)
     pieces = [bounded[i : i + size] for size in sizes for i in range(len(bounded) - size + 1)]
     weight = _PIECE if len(pieces) > 1 else 0.0
     return (*_hashed((word,), _WORD), *(_hashed(pieces, weight) if weight else ()))
