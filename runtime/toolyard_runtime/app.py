@@ -34,7 +34,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
-from toolyard_runtime.engine.long_term import LongTerm
+from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
 from toolyard_runtime.engine.others import other_releases
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
@@ -168,17 +168,21 @@ async def composed(
                 Limits(config.environments.idle_seconds, config.environments.most_running),
             )
         )
-        long_term = LongTerm(
-            config.memory,
-            database,
-            clock,
-            uuid7,
-            os.urandom,
-            routes=routes,
-            repository=options.repository,
-            state_dir=options.state_dir,
+        long_term = await opened.enter_async_context(
+            long_term_memory(
+                LongTerm(
+                    config.memory,
+                    database,
+                    clock,
+                    uuid7,
+                    os.urandom,
+                    routes=routes,
+                    repository=options.repository,
+                    state_dir=options.state_dir,
+                ),
+                loader.current.agents.values(),
+            )
         )
-        opened.push_async_callback(long_term.close)
         agents = Agents(
             loader,
             routes,
@@ -236,6 +240,7 @@ async def composed(
             registry,
             sources,
             others,
+            long_term,
             database.scrub,
             database.copies,
         )

@@ -4,12 +4,14 @@ A server whose agents remember nobody loads none of it.
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Embedder
@@ -123,3 +125,14 @@ class LongTerm:
 
             return OnnxEmbedder(self._repository / named.removeprefix(ONNX))
         return self._routes.embedder(named)
+
+
+@contextlib.asynccontextmanager
+async def long_term_memory(long_term: LongTerm, agents: Iterable[AgentRelease]) -> AsyncIterator[LongTerm]:
+    """Hand out memory until the server stops; opened at once where one of the agents remembers."""
+    try:
+        if any(release.memory is not None for release in agents):
+            long_term.memory()
+        yield long_term
+    finally:
+        await long_term.close()

@@ -12,6 +12,7 @@ from toolyard_sdk.ids import read
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.others import Others
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_look
@@ -50,6 +51,7 @@ class Admin(Struct, frozen=True):
     registry: Registry
     sources: Sources
     others: Others
+    long_term: LongTerm
     scrub: Callable[[], Awaitable[None]]
     copies: Callable[[], tuple[str, ...]]
     tool_search: ToolSearch = msgspec.field(default_factory=ToolSearch)
