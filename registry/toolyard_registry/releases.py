@@ -65,6 +65,17 @@ class ModelSettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
+class WindowSettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What becomes of a conversation that is too long to be shown: `summaries` says who sums up its older part.
+
+    By default that is done by rule, without a model; `model` asks the agent's own, which costs a call. The first
+    `pinned` messages of the user stay as they are.
+    """
+
+    summaries: Literal["extractive", "model"] = "extractive"
+    pinned: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
 MemoryTool = Literal["remember", "recall", "correct", "forget"]
 
 
@@ -110,6 +121,7 @@ class AgentRelease(Struct, frozen=True, omit_defaults=True):
     tools_per_turn: int = 40
     always: tuple[str, ...] = ()
     memory: MemorySettings | None = None
+    window: WindowSettings | None = None
     digest: str = ""
 
 

@@ -27,6 +27,7 @@ class Meters:
             registry=self.registry,
         )
         self.tokens = self._counter("toolyard_tokens", "Tokens, by direction.", "model", "direction")
+        self.compactions = self._counter("toolyard_compactions", "Windows made smaller, by who summarised.", "by")
         self.tool_calls = self._counter("toolyard_tool_calls", "Answered calls, by who answered.", "tool", "source")
         self.tool_seconds = Histogram(
             "toolyard_tool_seconds",

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, insert, select, update
 from toolyard_sdk.events import ItemRef
 from toolyard_sdk.ports import Database, Transaction
 
+from toolyard_memory.sessions.compaction import Compaction
 from toolyard_memory.sessions.window import Item
-from toolyard_memory.tables.sessions import CONTINUATION, ITEM, SESSION
+from toolyard_memory.tables.sessions import COMPACTION, CONTINUATION, ITEM, SESSION
 
 OPEN = insert(SESSION)
 ADD = insert(ITEM)
@@ -29,6 +31,8 @@ CHAIN = (
 PLACE = select(ITEM.c.position).where(
     ITEM.c.session == bindparam("of_session"), ITEM.c.run == bindparam("of_run"), ITEM.c.n == bindparam("of_n")
 )
+ADD_COMPACTION = insert(COMPACTION)
+COMPACTIONS = select(COMPACTION).where(COMPACTION.c.session == bindparam("of_session"))
 RECALL = select(CONTINUATION).where(CONTINUATION.c.key == bindparam("of_key"))
 LONG = 1_000
 """Items of a session above which a thread reads them, so that nobody else waits for it."""
@@ -117,3 +121,43 @@ class Sessions:
                 wanted = (parent_run, parent_n)
         found.reverse()
         return found
+
+    def add_compaction(self, tx: Transaction, session: bytes, one: Compaction) -> None:
+        """Add a point at which what is shown of the session became less."""
+        start, end, until = (
+            (ref.run, ref.n) if ref is not None else (None, None) for ref in (one.start, one.end, one.until)
+        )
+        row = (
+            *(session, one.run, one.seq, one.at, one.after.run, one.after.n, *start, *end, one.end_position),
+            *(one.pinned, one.above, *until, one.summary, one.source, one.model, one.prompt),
+            *(one.tokens_before, one.tokens_after, int(one.counted)),
+        )
+        tx.write(ADD_COMPACTION, row)
+
+    async def compactions(self, session: bytes) -> list[Compaction]:
+        """Return the compactions of all branches of a session, in no order."""
+        return [_compaction(row) for row in await self._database.read(COMPACTIONS, {"of_session": session})]
+
+
+def _compaction(row: tuple[Any, ...]) -> Compaction:
+    run, seq, at, after_run, after_n, start_run, start_n, end_run, end_n, end_position = row[1:11]
+    pinned, above, until_run, until_n, summary, source, model, prompt, before, after, counted = row[11:]
+    return Compaction(
+        run=run,
+        seq=seq,
+        at=at,
+        after=ItemRef(after_run, after_n),
+        start=ItemRef(start_run, start_n) if start_run is not None else None,
+        end=ItemRef(end_run, end_n) if end_run is not None else None,
+        end_position=end_position,
+        pinned=pinned,
+        above=above,
+        until=ItemRef(until_run, until_n) if until_run is not None else None,
+        summary=summary,
+        source=source,
+        model=model,
+        prompt=prompt,
+        tokens_before=before,
+        tokens_after=after,
+        counted=bool(counted),
+    )

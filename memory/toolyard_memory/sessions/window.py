@@ -1,26 +1,35 @@
-"""The window: which of a session's items a model is shown; pure, over encoded fragments and token counts.
+"""The window: which of a session's items a model is shown, as encoded fragments with token counts; decides nothing.
 
-The window is a suffix of the item chain that begins at a user message, so it holds whole exchanges and never an
-orphaned tool result. It moves in large steps (down to half the budget once the budget is passed), because every move
-costs the model server its cached prefix. The same items and budget always give the same window.
+It grows by what a run adds. Once it holds more than `limit` tokens whoever calls the model makes it smaller
+(`compaction`), in one large step, because every change but at the end costs the model server its cached prefix.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from toolyard_sdk.events import ItemRef
 
-Kind = Literal["user", "assistant", "tool"]
+Kind = Literal["user", "assistant", "tool", "summary", "noted"]
+"""A message's role; `summary` stands for items that are no longer shown, `noted` is the answer to it."""
+
+
+STAND_INS = frozenset({"summary", "noted"})
+"""Kinds of what is no item of the session itself."""
 
 
 class Item(Struct, frozen=True):
-    """One item as the window needs it: `tokens` is an estimate or a count, `position` its depth in the session."""
+    """One item as the window needs it: `tokens` is an estimate, `position` its depth in the session.
+
+    `away` says that a placeholder is shown of a tool's result, from which the model can read it back.
+    """
 
     ref: ItemRef
     kind: Kind
     tokens: int
     position: int
+    away: bool = False
 
 
 def estimate_tokens(fragment: bytes) -> int:
@@ -28,23 +37,31 @@ def estimate_tokens(fragment: bytes) -> int:
     return len(fragment) // 4 + 4
 
 
+def fullness(budget: int) -> int:
+    """Return how many tokens a window may hold before it is made smaller: four fifths of its budget."""
+    return budget * 4 // 5
+
+
 class Window:
     """The items a model is shown, oldest first; what it has let go of it no longer holds.
 
-    `fragments` are the encoded messages, in step with `items`; a fragment may be filled in after its item.
+    `fragments` are the encoded messages, in step with `items`. `limit` is in estimated tokens, `per_estimate` says how
+    many of the model's own tokens one of them was when they were last counted. `sources` are the runs whose items are
+    only shown in a summary, `pinned` how many messages of the user the last summary left alone (None: there is none).
     """
 
-    __slots__ = ("_users", "budget", "fragments", "items", "moves", "tokens")
+    __slots__ = ("budget", "fragments", "items", "limit", "moves", "per_estimate", "pinned", "sources", "tokens")
 
-    def __init__(self, budget: int, items: Iterable[Item] = ()) -> None:
+    def __init__(self, budget: int) -> None:
         self.budget = budget
+        self.limit = fullness(budget)
+        self.per_estimate = 1.0
         self.items: list[Item] = []
         self.fragments: list[bytes] = []
+        self.sources: frozenset[bytes] = frozenset()
+        self.pinned: int | None = None
         self.tokens = 0
         self.moves = 0
-        self._users: list[int] = []
-        for item in items:
-            self.add(item, b"")
 
     @property
     def next_position(self) -> int:
@@ -52,32 +69,39 @@ class Window:
         return self.items[-1].position + 1 if self.items else 0
 
     @property
+    def start(self) -> ItemRef:
+        """The oldest item that is shown itself; the window must not be empty."""
+        first = self.items[0]
+        if first.kind not in STAND_INS:
+            return first.ref
+        return next(item.ref for item in self.items if item.kind not in STAND_INS)
+
+    @property
+    def shown_from(self) -> int:
+        """The depth from which on every item is shown itself: what is older may be in a summary only."""
+        last = next((item for item in reversed(self.items) if item.kind in STAND_INS), None)
+        return last.position + 1 if last is not None else self.items[0].position if self.items else 0
+
+    @property
     def size(self) -> int:
         """About how many bytes it holds: what a cache of windows counts."""
         return sum(map(len, self.fragments)) + 300 * len(self.items)
 
     def add(self, item: Item, fragment: bytes) -> None:
-        """Append one item; the view moves only here, and only when the budget is passed."""
-        if item.kind == "user" and not (self.items and self.items[-1].kind == "user"):
-            self._users.append(len(self.items))
+        """Append one item."""
         self.items.append(item)
         self.fragments.append(fragment)
         self.tokens += item.tokens
-        if self.tokens > self.budget:
-            self._move()
 
-    def _move(self) -> None:
-        """Let whole exchanges go until half the budget is left, or only the last exchange."""
-        kept, cut = self.tokens, 0
-        for user in self._users:
-            if user == 0:
-                continue
-            kept -= sum(item.tokens for item in self.items[cut:user])
-            cut = user
-            if kept <= self.budget // 2:
-                break
-        if cut:
-            del self.items[:cut], self.fragments[:cut]
-            self._users = [user - cut for user in self._users if user >= cut]
-            self.tokens = kept
-            self.moves += 1
+    def show(self, items: Iterable[Item], fragments: Sequence[bytes], sources: Iterable[bytes] = ()) -> None:
+        """Show these items and no others; what stands in for an item counts as the tokens it has itself."""
+        self.items = [
+            msgspec.structs.replace(item, tokens=estimate_tokens(fragment))
+            if item.away or item.kind in STAND_INS
+            else item
+            for item, fragment in zip(items, fragments, strict=True)
+        ]
+        self.fragments = list(fragments)
+        self.tokens = sum(item.tokens for item in self.items)
+        self.sources |= frozenset(sources)
+        self.moves += 1

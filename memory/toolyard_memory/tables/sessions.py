@@ -1,4 +1,4 @@
-"""The tables of short-term memory: sessions, their items, and where a resent conversation goes on."""
+"""The tables of short-term memory: sessions, their items, what is shown of them, and how one is found again."""
 
 from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field
@@ -42,6 +42,40 @@ class ItemRow(MemoryTable, table=True):
     encoder: int = Field(sa_type=BigInteger)
 
 
+class CompactionRow(MemoryTable, table=True):
+    """A point at which what a model is shown of a session became less: event `seq` of `run` says the same.
+
+    The items from `start` to `end` (at `end_position` of the session; -1: none) are shown as payload `summary` of the
+    run, as `Compaction` says. The link is what erasing an item finds its summaries by.
+    """
+
+    __tablename__ = "compaction"
+    __table_args__ = LEAN
+
+    session: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    run: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    at: int = Field(sa_type=BigInteger)
+    after_run: bytes = Field(sa_type=LargeBinary)
+    after_n: int = Field(sa_type=BigInteger)
+    start_run: bytes | None = Field(default=None, sa_type=LargeBinary)
+    start_n: int | None = Field(default=None, sa_type=BigInteger)
+    end_run: bytes | None = Field(default=None, sa_type=LargeBinary)
+    end_n: int | None = Field(default=None, sa_type=BigInteger)
+    end_position: int = Field(sa_type=BigInteger)
+    pinned: int = Field(sa_type=BigInteger)
+    above: int = Field(sa_type=BigInteger)
+    until_run: bytes | None = Field(default=None, sa_type=LargeBinary)
+    until_n: int | None = Field(default=None, sa_type=BigInteger)
+    summary: int | None = Field(default=None, sa_type=BigInteger)
+    source: bytes = Field(sa_type=LargeBinary)
+    model: str = Field(sa_type=Text)
+    prompt: str = Field(sa_type=Text)
+    tokens_before: int = Field(sa_type=BigInteger)
+    tokens_after: int = Field(sa_type=BigInteger)
+    counted: int = Field(sa_type=BigInteger)
+
+
 class ContinuationRow(MemoryTable, table=True):
     """The item at which a conversation that a client resends as visible text goes on: keyed by its digest."""
 
@@ -58,4 +92,5 @@ class ContinuationRow(MemoryTable, table=True):
 
 SESSION = METADATA.tables["session"]
 ITEM = METADATA.tables["item"]
+COMPACTION = METADATA.tables["compaction"]
 CONTINUATION = METADATA.tables["continuation"]

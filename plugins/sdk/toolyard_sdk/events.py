@@ -199,6 +199,39 @@ class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaul
     unlisted: int = 0
 
 
+class WindowCompacted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
+    """What a model is shown of the session is less from here on; `after` is the newest item there was.
+
+    The items from `start` to `end` are shown no more, but for the first `pinned` messages of the user and those that
+    began the last exchange; `summary` stands for `messages` of them (None: nothing does). `source` commits to the
+    SHA-256 of what was summarised, `model` is who did (`extractive:v1` is no model), `prompt` a digest of what it was
+    told, `usage` what it took, `fault` why a model's summary could not be had. Tool results of more than `above` tokens
+    up to `until` are placeholders now, `results` more of them than before. Token counts are the model server's where
+    `counted`, else estimates.
+    """
+
+    at: int
+    turn: int
+    after: ItemRef
+    tokens_before: int
+    tokens_after: int
+    counted: bool = False
+    start: ItemRef | None = None
+    end: ItemRef | None = None
+    messages: int = 0
+    pinned: int = 0
+    above: int = 0
+    until: ItemRef | None = None
+    results: int = 0
+    summary: Content | None = None
+    source: bytes = b""
+    model: str = ""
+    prompt: str = ""
+    usage: Usage = Usage()
+    fault: str = ""
+    duration_us: int = 0
+
+
 class ModelCalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """A request leaves for the model: all that is needed to rebuild its bytes, and a commitment to their SHA-256.
 
@@ -432,6 +465,7 @@ RunEvent = (
     RunStarted
     | MemoryRecalled
     | ToolsOffered
+    | WindowCompacted
     | ModelCalled
     | ModelReplied
     | ModelFailed

@@ -21,6 +21,7 @@ from toolyard_registry.releases import (
     ModelSettings,
     Policy,
     ToolRelease,
+    WindowSettings,
     seal,
     tool_release,
 )
@@ -90,6 +91,7 @@ class AgentFile(Struct, frozen=True, forbid_unknown_fields=True):
     limits: AgentLimits = AgentLimits()
     model_settings: ModelSettings = ModelSettings()
     memory: MemorySettings | None = None
+    window: WindowSettings | None = None
 
 
 def read_agent(
@@ -156,6 +158,7 @@ class _Reading:
                 on_disconnect=file.on_disconnect,
                 always=self._always(granted),
                 memory=file.memory,
+                window=file.window,
                 **limits,
             )
         )

@@ -15,6 +15,7 @@ from toolyard_runtime.models.direct import NAME as DIRECT
 from toolyard_runtime.models.direct import DirectModel
 from toolyard_runtime.models.discovery import discover
 from toolyard_runtime.models.encoder import GENERIC, LLAMA_CPP, OLLAMA, OPENAI, VLLM, Profile
+from toolyard_runtime.models.tokenizing import Tokenizer
 from toolyard_runtime.run.binding import ModelRoute
 
 PROFILES: dict[str, Profile] = {
@@ -62,6 +63,7 @@ class Routes:
         self.providers = providers
         self._environment = environment
         self._clients: dict[str, Model] = {}
+        self._counters: dict[str, Tokenizer] = {}
         self._overridden = bool(model_url)
         self.notes: list[str] = []
 
@@ -88,7 +90,7 @@ class Routes:
                 f"[providers.{provider}] needs default_model, or the agent a model: which one of {table.base_url}?"
             )
         profile = PROFILES[table.profile or "generic"]
-        return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile)
+        return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile, self._counter(provider))
 
     async def discover(self) -> list[str]:
         """Ask the providers that the configuration leaves open what they serve; returns what went wrong, in words."""
@@ -139,6 +141,16 @@ class Routes:
             self._clients[provider] = client
         return client
 
+    def _counter(self, provider: str) -> Tokenizer | None:
+        """Return what counts a provider's tokens, for servers that are known to do it."""
+        table = self.providers[provider]
+        if table.kind or table.profile != "vllm":
+            return None
+        counter = self._counters.get(provider)
+        if counter is None:
+            counter = self._counters[provider] = Tokenizer(table.base_url, self.api_key(provider))
+        return counter
+
     def _made(self, provider: str, kind: str, **given: str) -> Model:
         try:
             return self._kinds[kind](**given)
@@ -149,3 +161,5 @@ class Routes:
         """Let go of all connections."""
         for client in self._clients.values():
             await client.close()
+        for counter in self._counters.values():
+            await counter.close()

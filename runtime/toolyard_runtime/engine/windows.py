@@ -3,15 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 
+from toolyard_memory.sessions.compaction import along, covered, shown
 from toolyard_memory.sessions.store import Sessions
 from toolyard_memory.sessions.window import Window
 from toolyard_sdk.events import ItemRef
-from toolyard_sdk.messages import Message
 from toolyard_sdk.ports import Database
 
-from toolyard_runtime.models.encoder import encode_message, without_reasoning
 from toolyard_runtime.run.conversation import Conversation
-from toolyard_runtime.run.transcript import ERASED, call_id
+from toolyard_runtime.run.showing import erased, fragment_of
 from toolyard_runtime.store import payloads
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -41,15 +40,20 @@ class Windows:
         """Read a conversation from the database; reasoning is kept only for the run `own`."""
         if head is None:
             return Conversation(Window(budget))
-        window = Window(budget, await self._sessions.chain(session, head))
-        refs = [(item.ref.run, item.ref.n) for item in window.items]
-        found = await payloads.load_many(self._database, refs)
-        for index, ref in enumerate(refs):
-            payload = found[ref]
+        chain = await self._sessions.chain(session, head)
+        made = along(chain, await self._sessions.compactions(session))
+        items = shown(chain, made)
+        found = await payloads.load_many(self._database, {(item.ref.run, item.ref.n) for item in items})
+        fragments = []
+        for item in items:
+            payload = found[item.ref.run, item.ref.n]
             if isinstance(payload, payloads.Erased):
-                window.fragments[index] = _erased(window.items[index].kind, ref)
+                fragments.append(erased(item))
             else:
-                window.fragments[index] = payload.data if ref[0] == own else without_reasoning(payload.data)
+                fragments.append(fragment_of(item, payload.data, own=item.ref.run == own))
+        window = Window(budget)
+        window.show(items, fragments, (chain[index].ref.run for index in covered(chain, items)))
+        window.pinned = next((one.pinned for one in reversed(made) if one.end is not None), None)
         return Conversation(window)
 
     def keep(self, conversation: Conversation, head: ItemRef) -> None:
@@ -62,19 +66,9 @@ class Windows:
             self._bytes -= dropped
 
     def forget(self, runs: AbstractSet[bytes]) -> None:
-        """Drop the windows that hold an item of these runs: their content was erased."""
+        """Drop the windows that hold an item of these runs, or sum one up: their content was erased."""
         for key, (conversation, size) in list(self._kept.items()):
-            if any(item.ref.run in runs for item in conversation.window.items):
+            window = conversation.window
+            if not runs.isdisjoint(window.sources) or any(item.ref.run in runs for item in window.items):
                 del self._kept[key]
                 self._bytes -= size
-
-
-def _erased(kind: str, ref: tuple[bytes, int]) -> bytes:
-    """Return what stands in the window in place of erased content."""
-    match kind:
-        case "assistant":
-            return encode_message(Message("assistant", ERASED))
-        case "tool":
-            return encode_message(Message("tool", ERASED, tool_call_id=call_id(*ref)))
-        case _:
-            return encode_message(Message("user", ERASED))

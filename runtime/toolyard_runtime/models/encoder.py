@@ -114,6 +114,11 @@ def calls_of(fragment: bytes) -> tuple[tuple[str, str], ...]:
     return tuple([(call.function.name, call.function.arguments) for call in _decode(fragment).tool_calls])
 
 
+def call_answered(fragment: bytes) -> str:
+    """Return the id of the call that a tool's fragment answers; raises msgspec.DecodeError."""
+    return _decode(fragment).tool_call_id or ""
+
+
 def without_reasoning(fragment: bytes) -> bytes:
     """Return the fragment as it would be without `reasoning`: what a later user turn sends of it."""
     if b',"reasoning":"' not in fragment:

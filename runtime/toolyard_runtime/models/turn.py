@@ -4,11 +4,22 @@ from typing import Any
 
 import msgspec
 from toolyard_sdk.errors import ModelError
+from toolyard_sdk.messages import Usage
 from toolyard_sdk.ports import RawCall, Turn
 
 from toolyard_runtime.models import faults
 from toolyard_runtime.models.assembly import Assembly, read_usage
 from toolyard_runtime.models.wire import Chunk, read_chunk
+
+MOST_TOKENS = 1 << 40
+"""What a model server may claim to have used in one call: more is a mistake of its own."""
+
+
+def bounded(usage: Usage) -> Usage:
+    """Return a usage that can be summed and stored, whatever a server claims."""
+    if usage.input_tokens <= MOST_TOKENS and usage.output_tokens <= MOST_TOKENS:
+        return usage
+    return Usage(*(max(0, min(count, MOST_TOKENS)) for count in msgspec.structs.astuple(usage)))
 
 
 def decode_turn(body: bytes) -> Turn:

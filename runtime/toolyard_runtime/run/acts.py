@@ -307,14 +307,14 @@ class Acts:
         return self._log.put("tool", encode_message(message))
 
     async def _kept(self, name: str) -> bytes | None:
-        """Return the whole of a result that was cut, of this run or an earlier one of its session."""
+        """Return the whole of a result that was cut or put away, of this run or an earlier one of its session."""
         log, place = self._log, read_call_id(name)
         if place is None:
             return None
         run, number = place
         if run == log.identity.run:
             n = log.whole.get(number)
-            return log.contents.get(n) if n is not None else None
+            return log.contents.get(n) if n is not None else log.result_of(name)
         return await whole_of(log.services, log.identity.tenant, log.identity.session, run, number)
 
     def _return(self, call: e.CallHead, outcome: Returned, source: e.AnswerSource, duration: int = 0) -> None:

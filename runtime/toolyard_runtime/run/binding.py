@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from msgspec import Struct
 from toolyard_registry.policy import make_policy
 from toolyard_registry.releases import AgentRelease, ModelSettings, ToolRelease
+from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.events import Candidate, Limits
@@ -13,7 +14,9 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
+from toolyard_runtime.models.tokenizing import Counter
 from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder, with_reader
+from toolyard_runtime.run.rest import ReadResult
 from toolyard_runtime.run.segments import Sampling
 
 NOTHING_WITHHELD: frozenset[tuple[str, str]] = frozenset()
@@ -39,12 +42,16 @@ class Offer(Struct, frozen=True):
 
 
 class ModelRoute(Struct, frozen=True):
-    """A model behind a provider: `name` is `provider/model`, `model` what the provider calls it."""
+    """A model behind a provider: `name` is `provider/model`, `model` what the provider calls it.
+
+    `counter` is there where its server counts tokens.
+    """
 
     name: str
     model: str
     port: Model
     profile: Profile
+    counter: Counter | None = None
 
 
 class Nowhere:
@@ -90,6 +97,11 @@ class BoundAgent:
     def complete(self) -> bool:
         """Whether all of its tools are there."""
         return len(self.tools) == len(self.release.tools)
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether its `read_result` is the server's own."""
+        return isinstance(self.tools.get(READ_RESULT), ReadResult)
 
     def source_of(self, release: str) -> str:
         """Return where a tool comes from, by its digest."""

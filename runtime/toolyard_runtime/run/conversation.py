@@ -2,10 +2,13 @@
 
 import hashlib
 
+import msgspec
+from toolyard_memory.sessions.compaction import Compaction, compacted, covered
 from toolyard_memory.sessions.window import Window
 from toolyard_sdk.events import ItemRef
 
 from toolyard_runtime.models.encoder import with_recalled, without_reasoning
+from toolyard_runtime.run.showing import NOTED, put_away
 
 END = b"]}"
 
@@ -36,6 +39,30 @@ class Conversation:
                 window.fragments[index] = with_recalled(window.fragments[index], text)
                 self._moves = -1
                 return
+
+    def compact(self, one: Compaction, summary: bytes | None) -> Compaction:
+        """Show what is left after a compaction, `summary` being the message that stands for what is not.
+
+        Returns it with the place where what it stands for ends.
+        """
+        window = self.window
+        items = compacted(window.items, one)
+        before = {(item.ref, item.kind): index for index, item in enumerate(window.items)}
+        fragments: list[bytes] = []
+        for item in items:
+            index = before.get((item.ref, item.kind))
+            if index is None:
+                fragments.append(NOTED if item.kind == "noted" or summary is None else summary)
+            elif item.away and not window.items[index].away:
+                fragments.append(put_away(item, window.fragments[index]))
+            else:
+                fragments.append(window.fragments[index])
+        gone = [window.items[index] for index in covered(window.items, items)]
+        ends = next((item.position for item in window.items if item.ref == one.end), -1)
+        window.show(items, fragments, (item.ref.run for item in gone))
+        if one.end is not None:
+            window.pinned = one.pinned
+        return msgspec.structs.replace(one, end_position=ends)
 
     def request(self, prefix: bytes) -> tuple[bytes, bytes]:
         """Return the request's bytes and their digest; `prefix` ends in `[` or in the system message."""

@@ -41,6 +41,7 @@ from toolyard_sdk.events import (
     ToolReturned,
     ToolsOffered,
     ToolStarted,
+    WindowCompacted,
 )
 from toolyard_sdk.messages import Usage
 
@@ -348,6 +349,13 @@ def _on_offered(state: RunState, event: ToolsOffered) -> RunState:
     return msgspec.structs.replace(state, offered=event.digest)
 
 
+def _on_compacted(state: RunState, event: WindowCompacted) -> RunState:
+    usage = state.usage + event.usage
+    spent = event.usage.total_tokens and state.limits.tokens and usage.total_tokens >= state.limits.tokens
+    counted = msgspec.structs.replace(state, usage=usage)
+    return _close(counted, "budget") if spent else counted
+
+
 def _on_replied(state: RunState, event: ModelReplied) -> RunState:
     if state.phase != "thinking" or (event.turn, event.attempt) != (state.turn, state.attempt):
         return state
@@ -620,6 +628,7 @@ FOLD: dict[type, Callable[[RunState, Any], RunState]] = {
     RunStarted: _on_started,
     MemoryRecalled: _unchanged,
     ToolsOffered: _on_offered,
+    WindowCompacted: _on_compacted,
     ModelCalled: _unchanged,
     ModelReplied: _on_replied,
     ModelFailed: _on_failed,

@@ -7,9 +7,12 @@ the one whose bytes fit the journalled commitment was in use.
 
 import hashlib
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
+from toolyard_memory.sessions.compaction import along, shown
 from toolyard_memory.sessions.store import Sessions
+from toolyard_memory.sessions.window import Item, Kind, estimate_tokens
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit, digest
@@ -28,11 +31,11 @@ from toolyard_runtime.models.encoder import (
     encode_tools,
     request_head,
     with_recalled,
-    without_reasoning,
 )
 from toolyard_runtime.run import loop
 from toolyard_runtime.run.binding import merged, own_sampling
 from toolyard_runtime.run.segments import Sampling
+from toolyard_runtime.run.showing import compaction_of, fragment_of
 from toolyard_runtime.store import payloads
 
 PROFILES: tuple[Profile, ...] = (VLLM, OPENAI, LLAMA_CPP, OLLAMA, GENERIC)
@@ -62,7 +65,7 @@ async def rebuild(
     given = await _given(database, started)
     before = events[:seq]
     recalled = await _recalled(database, before)
-    fragments = await _fragments(database, sessions, started, called, loop.fold(before).items, recalled)
+    fragments = await _fragments(database, sessions, started, called, before, recalled)
     tools = _offered(release, given.client_tools, before, called.offered)
     system = _system(release.instructions, given.instructions)
     body = b",".join([*([encode_message(Message("system", system))] if system else []), *fragments])
@@ -116,32 +119,51 @@ async def _fragments(
     sessions: Sessions,
     started: e.RunStarted,
     called: e.ModelCalled,
-    items: Sequence[int],
+    before: Sequence[e.RunEvent],
     recalled: str,
 ) -> list[bytes]:
-    """Return the encoded messages from the window's first item to its last.
+    """Return the encoded messages of the window, oldest first, after the compactions that were made until then.
 
     Only the run's own have reasoning, and what came to mind stands before the last words its user began it with.
     """
-    earlier = await sessions.chain(started.session, started.base) if started.base is not None else []
-    refs = [*(item.ref for item in earlier), *(e.ItemRef(started.run, n) for n in items)]
-    if called.window_start not in refs:
+    chain = await sessions.chain(started.session, started.base) if started.base is not None else []
+    made = along(chain, await sessions.compactions(started.session)) if chain else []
+    made = [one for one in made if one.run != started.run]
+    for seq, event in enumerate(before):
+        if isinstance(event, e.WindowCompacted):
+            made.append(compaction_of(event, started.run, seq))
+    own = await _own(database, started.run, loop.fold(before).items, chain[-1].position + 1 if chain else 0)
+    items = shown([*chain, *own], made)
+    first = next((index for index, item in enumerate(items) if item.ref == called.window_start), None)
+    if first is None:
         raise NotRebuilt("the session no longer holds the items that were sent")
-    refs = refs[refs.index(called.window_start) :]
-    found = await payloads.load_many(database, [(ref.run, ref.n) for ref in refs])
+    items = items if made else items[first:]  # before there were compactions a window just let go of what was older
+    found = await payloads.load_many(database, {(item.ref.run, item.ref.n) for item in items})
     asked = {content.n for content in started.inputs} if recalled else set()
     fragments: list[bytes] = []
     last = -1
-    for ref in refs:
-        payload = found[ref.run, ref.n]
+    for item in items:
+        payload = found[item.ref.run, item.ref.n]
         if isinstance(payload, payloads.Erased):
             raise NotRebuilt("a message that was sent was erased")
-        if ref.run == started.run and ref.n in asked and payload.kind == "user":
+        if item.kind == "user" and item.ref.run == started.run and item.ref.n in asked:
             last = len(fragments)
-        fragments.append(payload.data if ref.run == started.run else without_reasoning(payload.data))
+        fragments.append(fragment_of(item, payload.data, own=item.ref.run == started.run))
     if last >= 0:
         fragments[last] = with_recalled(fragments[last], recalled)
     return fragments
+
+
+async def _own(database: Database, run: bytes, ns: Sequence[int], position: int) -> list[Item]:
+    """Return a run's own items, the first of which lies at `position` of its session."""
+    found = await payloads.load(database, run, ns)
+    items = []
+    for place, n in enumerate(ns, position):
+        payload = found[n]
+        if isinstance(payload, payloads.Erased):
+            raise NotRebuilt("a message that was sent was erased")
+        items.append(Item(e.ItemRef(run, n), cast(Kind, payload.kind), estimate_tokens(payload.data), place))
+    return items
 
 
 async def _recalled(database: Database, before: Sequence[e.RunEvent]) -> str:

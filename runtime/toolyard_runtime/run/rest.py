@@ -1,4 +1,4 @@
-"""`read_result`, the server's own tool: what of a long result was cut, piece by piece; finds it through its run."""
+"""`read_result`, the server's own tool: a result that was cut or put away, piece by piece; found through its run."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -48,7 +48,9 @@ class ReadResult:
         asked = _read(arguments)
         whole = await self._kept(asked.call) if self._kept is not None else None
         if whole is None:
-            raise ToolError(f"Nothing of {asked.call} is kept: only results that say so at their end can be read on.")
+            raise ToolError(
+                f"Nothing of {asked.call} is kept: no call of this conversation gave a result by that name."
+            )
         if asked.offset >= len(whole):
             raise ToolError(f"The result of {asked.call} ends at byte {len(whole)}.")
         piece = whole[asked.offset : asked.offset + max(self._most - _NOTE, 1)].decode(errors="ignore")

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
+from toolyard_memory.sessions.compaction import Compaction
 from toolyard_memory.sessions.store import Session
 from toolyard_memory.sessions.window import Item, Kind, estimate_tokens
 from toolyard_sdk import events as e
@@ -20,13 +21,14 @@ from toolyard_sdk.errors import Conflict
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Durability, Tail
 
-from toolyard_runtime.models.encoder import ENCODER, calls_of
+from toolyard_runtime.models.encoder import ENCODER, call_answered, calls_of
 from toolyard_runtime.run import loop
 from toolyard_runtime.run.binding import BoundAgent
 from toolyard_runtime.run.conversation import Conversation
 from toolyard_runtime.run.feed import Feed
 from toolyard_runtime.run.segments import Sampling, StreamEvent
 from toolyard_runtime.run.services import Services
+from toolyard_runtime.run.showing import compaction_of, text_of_result
 from toolyard_runtime.run.transcript import Transcript, stream_of
 from toolyard_runtime.store.payloads import ADD_PAYLOAD, SALT_N, SALT_SIZE, Payload, PayloadKind
 from toolyard_runtime.store.runs import RunRow
@@ -113,6 +115,7 @@ class RunLog:
         self._kinds: dict[int, PayloadKind] = {}
         self._next_n = 1
         self._windowed = 0
+        self._compactions: list[Compaction] = []
         self._unfiled: list[tuple[Item, e.ItemRef | None]] = []
         self._last: e.ItemRef | None = None
         self._held: list[tuple[bool, list[StreamEvent]]] = []
@@ -167,14 +170,17 @@ class RunLog:
         self._salt = self.contents.pop(SALT_N, b"")
         self._commitment = committer(self._salt)
         filed = 0
-        for event in events:
+        for seq, event in enumerate(events):
             self.state, _ = loop.step(self.state, event)
             self.transcript.fold(event)
             self._note(event)
             if isinstance(event, e.ModelCalled):
                 self._next_n = max(self._next_n, event.message + 1)
+            elif isinstance(event, e.WindowCompacted):
+                self._compactions.append(compaction_of(event, self.identity.run, seq))
             elif isinstance(event, e.RunParked | e.RunFinished):
                 filed = len(self.state.items)
+                self._compactions.clear()
         self._windowed = filed
         base = self.state.started.base if self.state.started else None
         self._last = e.ItemRef(self.identity.run, self.state.items[filed - 1]) if filed else base
@@ -189,6 +195,9 @@ class RunLog:
         """Go on with the window that was read, and the items that a former process had not filed."""
         self.conversation = conversation
         self._extend_window()
+        for index, one in enumerate(self._compactions):
+            summary = self.contents.get(one.summary) if one.summary is not None else None
+            self._compactions[index] = conversation.compact(one, summary)
         self._show_recalled()
 
     @property
@@ -333,6 +342,18 @@ class RunLog:
             self._last = item.ref
         self._windowed = len(self.state.items)
 
+    def compacted(self, one: Compaction) -> None:
+        """Take note of what was done to the window: its session's rows tell it when the run rests."""
+        self._compactions.append(one)
+
+    def result_of(self, call: str) -> bytes | None:
+        """Return the text of what a call of an earlier turn of this run gave; None for a call there was not."""
+        for n in self.state.items:
+            data = self.contents[n]
+            if self._kinds.get(n) == "tool" and call_answered(data) == call:
+                return text_of_result("tool", data)
+        return None
+
     @property
     def unfiled(self) -> list[Item]:
         """The run's new items that are not in its session's rows yet."""
@@ -343,6 +364,9 @@ class RunLog:
         for item, parent in self._unfiled:
             self.services.sessions.add(self.tx, self.identity.session, item, parent, ENCODER)
         self._unfiled.clear()
+        for one in self._compactions:
+            self.services.sessions.add_compaction(self.tx, self.identity.session, one)
+        self._compactions.clear()
 
     async def close(self, durability: Durability = "normal") -> None:
         """Make the rest durable, and only then let readers see that the run waits or is over; raises Conflict."""

@@ -197,6 +197,10 @@ class Transcript:
         n = opened.n if isinstance(opened, TextOut) else self.message
         return [self._done(index, TextOut(n, "".join(self._parts), "incomplete"))]
 
+    def _on_compacted(self, event: e.WindowCompacted) -> list[StreamEvent]:
+        self.usage = self.usage + event.usage
+        return []
+
     def _on_replied(self, event: e.ModelReplied) -> list[StreamEvent]:
         self.usage = self.usage + event.usage
         made: list[StreamEvent] = []
@@ -356,6 +360,7 @@ FOLD: dict[type, Callable[[Transcript, Any], list[StreamEvent]]] = {
     e.RunStarted: Transcript._on_started,  # noqa: SLF001 - the table belongs to the class above it
     e.RunResumed: Transcript._on_resumed,  # noqa: SLF001
     e.ModelCalled: Transcript._on_called,  # noqa: SLF001
+    e.WindowCompacted: Transcript._on_compacted,  # noqa: SLF001
     e.ModelReplied: Transcript._on_replied,  # noqa: SLF001
     e.ModelFailed: Transcript._on_failed,  # noqa: SLF001
     e.ApprovalDecided: Transcript._on_approval_decided,  # noqa: SLF001 - as above

@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Callable
 
-import msgspec
 from toolyard_registry.rights import Rights
+from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
-from toolyard_sdk.messages import Message, ToolCall, Usage
+from toolyard_sdk.messages import Message, ToolCall
 from toolyard_sdk.ports import Delta, RawCall, Turn
 
 from toolyard_runtime.models.calls import match_name, normalise_arguments
 from toolyard_runtime.models.encoder import ENCODER, encode_message
+from toolyard_runtime.models.turn import bounded
 from toolyard_runtime.run import loop
 from toolyard_runtime.run.binding import Offer
 from toolyard_runtime.run.calling import misfit
+from toolyard_runtime.run.compacting import Compacting
 from toolyard_runtime.run.faulting import field_at_fault
 from toolyard_runtime.run.interrupts import MODEL, Interrupted, Interrupts
 from toolyard_runtime.run.offering import Shortlists, Withheld, conversed
@@ -28,10 +30,6 @@ NO_ARGUMENTS = "{}"
 
 MOST_WORDS = 128
 """Characters of what a model server says of itself that a head holds."""
-
-MOST_TOKENS = 1 << 40
-"""What a model server may claim to have used in one call: more is a mistake of its own."""
-
 
 UNKNOWN = "unknown_tool"
 """What a head calls a tool that there is not: the model's own word for it is content, and lies in its message."""
@@ -102,6 +100,10 @@ class Turns:
                 return
         if log.agent.shortlists is not None:
             await log.agent.shortlists.ready()
+        window = log.conversation.window
+        if window.tokens > window.limit:
+            reader = log.agent.reads_on and READ_RESULT in self.offered().server
+            await Compacting(log, self._add, self._interrupts).compact(effect.turn, reader=reader)
         why = log.services.stops.run_stopped(log.identity.tenant, log.identity.agent)
         if why and not log.state.closing:
             self._add(e.CancelRequested(log.now(), "operator", "stopped"))
@@ -126,15 +128,14 @@ class Turns:
             sampling=self._context.sampling,
         )
         body, digest = log.conversation.request(prefix)
-        items = log.conversation.window.items
         called = e.ModelCalled(
             at=log.now(),
             turn=effect.turn,
             attempt=effect.attempt,
             model=log.agent.route.name,
             encoder=ENCODER,
-            window_start=items[0].ref,
-            window_end=items[-1].ref,
+            window_start=window.start,
+            window_end=window.items[-1].ref,
             offered=offer.digest,
             request=log.bind(digest),
             message=log.reserve(),
@@ -230,7 +231,7 @@ class Turns:
                 message=log.put("assistant", encode_message(message), called.message),
                 calls=tuple(heads),
                 text=bool(turn.text),
-                usage=_bounded(turn.usage),
+                usage=bounded(turn.usage),
                 finish=turn.finish[:MOST_WORDS],
                 response_model=turn.model[:MOST_WORDS],
                 fingerprint=turn.fingerprint[:MOST_WORDS],
@@ -288,10 +289,3 @@ class Turns:
 def _wanted(raw: RawCall) -> str:
     """Return the name a model made up, as far as it looks like one."""
     return (raw.name.partition("<|")[0].strip() or "unnamed")[:64]
-
-
-def _bounded(usage: Usage) -> Usage:
-    """Return a usage that can be summed and stored, whatever a server claims."""
-    if usage.input_tokens <= MOST_TOKENS and usage.output_tokens <= MOST_TOKENS:
-        return usage
-    return Usage(*(max(0, min(count, MOST_TOKENS)) for count in msgspec.structs.astuple(usage)))

@@ -1,16 +1,17 @@
 """Erasing an end user: content goes, heads stay and still prove what was decided; cancels no run itself.
 
 Content lies in payloads, so deleting those of the user's runs (salts included: without them no commitment can be
-tried against a guess) erases it. Secrets of their own go with it. What is left of the name in rows that are listed is
-replaced by a pseudonym that nobody can compute from it. Tables of other packages are found by their columns in the
-schema: a table with `tenant` and `end_user` is pseudonymised, and one keyed by `session` that resent conversations are
-found by is emptied.
+tried against a guess) erases it, and so do the summaries of it that other runs made. Secrets of their own go with it.
+What is left of the name in rows that are listed is replaced by a pseudonym that nobody can compute from it. Tables of
+other packages are found by their columns in the schema: a table with `tenant` and `end_user` is pseudonymised, and one
+keyed by `session` that resent conversations are found by is emptied.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import MetaData, Table, Update, bindparam, delete, null, select, update
+from sqlalchemy import MetaData, Select, Table, Update, bindparam, delete, exists, null, select, tuple_, update
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ports import Clock, Database, Transaction
 
@@ -63,6 +64,14 @@ def _of_subject(table: Table) -> Update:
     )
 
 
+def _summaries(tables: Mapping[str, Table]) -> Select[tuple[Any, ...]]:
+    """Select the summaries of a session that rest on what the subject's runs said, whosever run made them."""
+    made, item = tables["compaction"], tables["item"]
+    own = select(RUN.c.id).where(RUN.c.tenant == bindparam("of_tenant"), RUN.c.end_user == bindparam("subject"))
+    theirs = item.c.session == made.c.session, item.c.position <= made.c.end_position, item.c.run.in_(own)
+    return select(made.c.run, made.c.summary).where(made.c.session == bindparam("of_session"), exists().where(*theirs))
+
+
 class Eraser:
     """Erases subjects from the tables of all packages; made once, over the metadata each of them registers."""
 
@@ -81,6 +90,20 @@ class Eraser:
             else None
         )
 
+        covering = _summaries(tables) if "compaction" in tables else None
+        self._summaries = (
+            delete(PAYLOAD)
+            .where(tuple_(PAYLOAD.c.run, PAYLOAD.c.n).in_(covering))
+            .execution_options(row=("of_session", "of_tenant", "subject"))
+            if covering is not None
+            else None
+        )
+        self._summaries_left = (
+            select(PAYLOAD.c.n).where(tuple_(PAYLOAD.c.run, PAYLOAD.c.n).in_(covering)).limit(1)
+            if covering is not None
+            else None
+        )
+
     async def erase(self, tx: Transaction, tenant: str, subject: str, actor: str) -> Erasure:
         """Erase one end user of a tenant; raises RunsOpenError while a run of theirs goes on.
 
@@ -92,6 +115,9 @@ class Eraser:
         if still_open:
             raise RunsOpenError(still_open)
         pseudonym = "erased:" + self._entropy(16).hex()
+        if self._summaries is not None:
+            for session in {session for _, session, _ in rows}:
+                tx.write(self._summaries, (session, tenant, subject))
         for run, _, _ in rows:
             tx.write(ERASE_PAYLOADS, (run,))
         if self._forget is not None:
@@ -107,10 +133,14 @@ class Eraser:
         return Erasure(tuple(run for run, _, _ in rows), pseudonym, secrets)
 
     async def verify_erased(self, tenant: str, pseudonym: str) -> bool:
-        """Tell whether no payload is left of any run that now stands under this pseudonym."""
+        """Tell whether no payload is left of any run that now stands under this pseudonym, nor a summary of one."""
         rows = await self._database.scan(RUNS_OF_SUBJECT, {"of_tenant": tenant, "subject": pseudonym})
         runs = [run for run, _, _ in rows]
         for start in range(0, len(runs), AT_ONCE):
             if await self._database.scan(LEFT, {"runs": runs[start : start + AT_ONCE]}):
+                return False
+        for session in {session for _, session, _ in rows} if self._summaries_left is not None else ():
+            given = {"of_session": session, "of_tenant": tenant, "subject": pseudonym}
+            if await self._database.scan(self._summaries_left, given):
                 return False
         return True

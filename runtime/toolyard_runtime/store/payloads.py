@@ -30,6 +30,7 @@ PayloadKind = Literal[
     "question",
     "answer",
     "recalled",
+    "summary",
 ]
 """A session item's kind is the role of its message; `raw` are arguments that could not be read."""
 

@@ -27,6 +27,7 @@ from toolyard_runtime.telling.wording import (
     PARKED,
     PROBLEMS,
     RESUMED,
+    SUMMED_UP,
     VERDICTS,
 )
 
@@ -237,6 +238,29 @@ class _Teller:
 
     # --- the model ---
 
+    def compacted(self, event: e.WindowCompacted) -> Told:
+        sizes = f"from {event.tokens_before:,} to {event.tokens_after:,} tokens"
+        done = []
+        if event.results:
+            done.append(f"{_count(event.results, 'result')} put away")
+        if event.end is not None:
+            by = SUMMED_UP.get(event.model, f"summarised by {event.model}")
+            done.append(f"{_count(event.messages, 'message')} {by}")
+        text = f"Turn {event.turn}: what it is shown was brought {sizes}"
+        start, end = event.start, event.end
+        return f"{text}: {' and '.join(done)}" if done else text, {
+            "tokens": "counted by the model server" if event.counted else "estimated",
+            "summarised": f"from {show('run', start.run)}, item {start.n}, to {show('run', end.run)}, item {end.n}"
+            if start is not None and end is not None
+            else None,
+            "summary": brief(self._said(event.summary.n)) if event.summary is not None else None,
+            "prompt": event.prompt,
+            "no summary of the model": event.fault.replace("_", " "),
+            "summary's tokens": f"{event.usage.input_tokens} in, {event.usage.output_tokens} out"
+            if event.usage.total_tokens
+            else None,
+        }
+
     def called(self, event: e.ModelCalled) -> Told:
         again = "" if event.attempt == 1 else f", attempt {event.attempt}"
         text = f"Turn {event.turn}{again}: asked {event.model}"
@@ -403,6 +427,7 @@ TELL: dict[type, tuple[str, Callable[[_Teller, Any], Told]]] = {
     e.RunStarted: ("asked", _Teller.started),
     e.MemoryRecalled: ("recalled", _Teller.recalled),
     e.ToolsOffered: ("offered", _Teller.offered),
+    e.WindowCompacted: ("window", _Teller.compacted),
     e.ModelCalled: ("model", _Teller.called),
     e.ModelReplied: ("reply", _Teller.replied),
     e.ModelFailed: ("failure", _Teller.failed),

@@ -1,5 +1,6 @@
 """A person's words for the codes in a journal: one table for each kind of code; pure, and knows no event."""
 
+from toolyard_memory.sessions.summaries import EXTRACTIVE
 from toolyard_sdk import events as e
 
 RESUMED: dict[e.ResumeReason, str] = {
@@ -54,3 +55,9 @@ FINISHED: dict[e.FinishReason, str] = {
     "failed": "Failed",
     "release_unavailable": "Ended: its release, or a tool of it, is not there any more",
 }
+
+SUMMED_UP: dict[str, str] = {
+    "": "let go",
+    EXTRACTIVE: "summarised by rule",
+}
+"""Who summed up what is shown no more, where it was no model."""

@@ -21,7 +21,7 @@ WRITTEN = frozenset({"instructions", "raw", "detail", "reason", "leaked"})
 """Kinds of payload that are text; the others are JSON."""
 
 IDS = {"run": "run", "session": "session", "approval": "approval", "parent": "run"}
-ITEMS = ("base", "window_start", "window_end")
+ITEMS = ("base", "window_start", "window_end", "after", "start", "end", "until")
 
 
 def decoded(payload: Payload | Erased) -> Any:
