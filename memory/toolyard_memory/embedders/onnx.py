@@ -147,6 +147,7 @@ class _Loaded:
         # Fillers stand on one side, the same for all: what is kept is where the longest has its words.
         kept = slice(None, longest) if mask[:, :longest].sum() == mask.sum() else slice(-longest, None)
         mask = mask[:, kept]
+        mask[mask.sum(axis=1) == 0, 0] = 1  # a text without a word is one filler
         feeds = {
             "input_ids": numpy.array([one.ids for one in encoded], dtype=numpy.int64)[:, kept],
             "attention_mask": mask,
@@ -179,7 +180,7 @@ def _found(directory: Path) -> tuple[Path, Path]:
     lacking += [] if tokenizer.is_file() else ["tokenizer.json"]
     if model is None or lacking:
         raise ConfigError(
-            f"a model needs {' and '.join(lacking)} here, as `optimum-cli export onnx --model NAME DIRECTORY` writes them",
+            f"a model needs {' and '.join(lacking)} here, as `optimum-cli export onnx --model NAME DIR` writes it",
             path=str(directory),
         )
     return model, tokenizer
