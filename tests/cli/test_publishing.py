@@ -47,6 +47,10 @@ def test_a_package_is_published_shown_compared_and_withdrawn(bench: Bench) -> No
     first = bench.publish("0.1.0")
     assert (first.code, first.out.startswith("Published weather@0.1.0  sha256:")) == (0, True), first
     assert "Made a signing key" in first.err
+    assert "! nobody has loaded the wheel, its manifest is believed: this server loads no wheel" in first.err
+    listed = bench.run("tool", "show", "weather")
+    assert "not loaded" in listed.out
+    assert "! weather@0.1.0 was published unchecked: this server loads no wheel that is published" in listed.err
     assert stat.S_IMODE(bench.key.stat().st_mode) == 0o600
     again = bench.publish("0.1.0")
     assert again.out.startswith("Already there, the same: weather@0.1.0")
@@ -68,6 +72,14 @@ def test_a_package_is_published_shown_compared_and_withdrawn(bench: Bench) -> No
     assert bench.run("tool", "move", "weather@0.1.0", "stable").out == "weather@stable is 0.1.0 (it was 0.2.0).\n"
     assert "is deprecated" in bench.run("tool", "deprecate", "weather@0.2.0", "--reason", "use 0.1").out
 
+    adrift = "! `weather@stable` is 0.1.0, which is withdrawn: agents that name it are not served"
+    assert adrift in bench.run("tool", "yank", "weather@0.1.0", "--reason", "old", "--yes").err
+    assert adrift in bench.publish("0.1.5", "--channel", "beta", "--force").err
+    assert adrift in bench.run("tool", "move", "weather@0.2.0", "beta").err
+    assert adrift in bench.run("tool", "show", "weather").err
+    assert bench.run("tool", "move", "weather@0.2.0", "stable").err == ""
+    bench.run("tool", "restore", "weather@0.1.0")
+
     shown = bench.run("tool", "yank", "weather@0.2.0", "--dry-run")
     assert shown.out == "Nothing hangs on weather@0.2.0: no agent holds it, and no run has called it.\n"
     assert "Say why" in bench.run("tool", "yank", "weather@0.2.0").err
@@ -84,7 +96,7 @@ def test_a_package_is_published_shown_compared_and_withdrawn(bench: Bench) -> No
     )
     exported = bench.run("tool", "export", "weather", "--namespace", "io.github.acme").out
     assert '"name": "io.github.acme/weather"' in exported
-    assert "Nothing waits." in bench.run("tool", "waiting").err
+    assert "nothing waits" in bench.run("tool", "waiting").err
 
 
 def test_a_lock_is_written_checked_and_told_to_be_stale(bench: Bench) -> None:

@@ -281,6 +281,14 @@ def test_a_source_that_changes_a_definition_is_held_to_the_admitted_one_until_an
     house.post(f"/api/v1/approvals/{house.waiting(run)['id']}", {"decision": "approve"})
     assert call_of(house.finished(run))["output"] == "found"
 
+    way = ("--url", f"http://127.0.0.1:{desk.port}", "--key", house.secret)
+    said = toolyard("tool", "waiting", *way)
+    head, line = (row.split("\t") for row in said.out.splitlines())
+    assert dict(zip(head, line, strict=True))["AGENTS MEANWHILE"] == "have the one before"
+    assert "waits for you" in line
+    assert "description: says something else" in said.out
+    assert "toolyard tool admit TOOL@DIGEST" in said.err
+
     stranger = desk.client(desk.tenant(), "operator")
     assert waiting(stranger) == []
     decision = {"release": found["presented"]["release"], "decision": "admit"}

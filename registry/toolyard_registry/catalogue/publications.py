@@ -126,7 +126,10 @@ class Publications:
             "signer": one.envelope.signer,
             "bump": one.bump,
             "forced": one.forced,
+            "checked": one.checked,
         }
+        if one.unchecked:
+            detail["unchecked"] = one.unchecked
         what = f"tool:{one.name}@{one.version}"
         entry = AuditRecord(
             one.published_at, tenant, one.publisher, "tool.publish", what, new=one.digest, detail=detail

@@ -19,7 +19,8 @@ class Publication(Struct, frozen=True, omit_defaults=True):
     """A release of a tool as it was published.
 
     `wheel` is the SHA-256 of the distribution's wheel in hex, `file` the wheel's name; `checked` says what the
-    definition was taken from; `bump` is what the change asked for, `forced` whether an operator overruled it.
+    definition was taken from, and `unchecked` why the wheel was not loaded for it; `bump` is what the change asked
+    for, `forced` whether an operator overruled it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Publication(Struct, frozen=True, omit_defaults=True):
     forced: bool = False
     warnings: tuple[str, ...] = ()
     published_at: int = 0
+    unchecked: str = ""
 
 
 class Standing(Struct, frozen=True):

@@ -104,6 +104,20 @@ class Shelf:
         """Return the digests of a tool's channels by name."""
         return {channel: digest for (of, channel), digest in sorted(self._heads.items()) if of == name}
 
+    def adrift(self, name: str) -> tuple[str, ...]:
+        """Say which channels of a tool point at a release that they cannot mean, and what to do about it."""
+        entries = {entry.digest: entry for entry in self.entries(name)}
+        lost = []
+        for channel, digest in self.channels(name).items():
+            entry = entries.get(digest)
+            if entry is not None and entry.state not in USABLE:
+                state = "withdrawn" if entry.state == "yanked" else entry.state
+                lost.append(
+                    f"`{name}@{channel}` is {entry.text}, which is {state}: agents that name it are not served; "
+                    f"`toolyard tool move {name}@VERSION {channel}` points it at another release"
+                )
+        return tuple(lost)
+
     def release(self, entry: Entry) -> ToolRelease:
         """Return an entry's release."""
         known = self._decoded.get(entry.digest)
@@ -156,8 +170,12 @@ def _order(entry: Entry) -> tuple[bool, Version, str]:
 
 def _usable(reference: Reference, entry: Entry) -> Entry:
     name, said = f"{reference.name}@{entry.text}", f": {entry.message}" if entry.message else ""
+    instead = "name another release"
+    if reference.by in ("channel", "default"):
+        channel = reference.value or STABLE
+        instead += f", or point `{channel}` at one: `toolyard tool move {reference.name}@VERSION {channel}`"
     if entry.state == "yanked":
-        raise Unresolved(f"`{name}` was withdrawn{said}; name another release")
+        raise Unresolved(f"`{name}` was withdrawn{said}; {instead}")
     if entry.state == "quarantined":
         raise Unresolved(f"`{name}` is held back{said}; an operator has to let it go (`toolyard tool restore {name}`)")
     if entry.state == "draft" and reference.by not in ("version", "digest"):

@@ -40,6 +40,7 @@ from toolyard_registry.publishing.submissions import (
     PublishRefused,
     Replay,
     Submission,
+    Unchecked,
 )
 from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.schemas.compatibility import Verdict, compare
@@ -62,8 +63,8 @@ Replaying = Callable[[str, str, ToolSpec], Awaitable[Replay]]
 Confusing = Callable[[str, Sequence[ToolSpec]], Awaitable[Mapping[str, Sequence[str]]]]
 """`confusable(tenant, specs)` names for each definition what agents would take for it, among what the tenant has."""
 
-Checking = Callable[[Path], Awaitable[Sequence[ToolSpec] | None]]
-"""`check(wheel)` loads a wheel where it can do no harm and returns its definitions, None where that cannot be done."""
+Checking = Callable[[Path], Awaitable[Sequence[ToolSpec] | Unchecked]]
+"""`check(wheel)` loads a wheel where it can do no harm and returns its definitions, or why that cannot be done."""
 
 
 async def no_replay(_tenant: str, _name: str, _spec: ToolSpec) -> Replay:
@@ -76,8 +77,9 @@ async def no_confusion(_tenant: str, _specs: Sequence[ToolSpec]) -> Mapping[str,
     return {}
 
 
-async def no_check(_wheel: Path) -> None:
+async def no_check(_wheel: Path) -> Unchecked:
     """Believe the manifest."""
+    return Unchecked("this server loads no wheel that is published ([environments] check_published)")
 
 
 class Publishing:
@@ -125,14 +127,15 @@ class Publishing:
             return self._all_there(tools)
         path = await asyncio.to_thread(self._wheels.put, wheel, manifest.file, submission.wheel)
         checked = await self._check(path)
-        if checked is not None:
+        unchecked = checked.why if isinstance(checked, Unchecked) else ""
+        if not isinstance(checked, Unchecked):
             must_register_what_it_says(manifest.tools, checked)
         async with self._turn:
             if self._written != seen:  # what has come since may be higher, of another signer, or the very same
                 tools = await self._look_at_all(who, submission)
                 if all(tool.same is not None for tool in tools):
                     return self._all_there(tools)
-            done = await self._write(who, submission, tools, channel, wheel=wheel, checked=checked is not None)
+            done = await self._write(who, submission, tools, channel, wheel=wheel, unchecked=unchecked)
             self._written += 1
         return done
 
@@ -171,7 +174,14 @@ class Publishing:
         return _Tool(release, before, None, verdict, flags, replay)
 
     async def _write(
-        self, who: Publisher, submission: Submission, tools: Sequence[_Tool], channel: str, *, wheel: str, checked: bool
+        self,
+        who: Publisher,
+        submission: Submission,
+        tools: Sequence[_Tool],
+        channel: str,
+        *,
+        wheel: str,
+        unchecked: str,
     ) -> tuple[PublishedTool, ...]:
         alike = await self._confusable(who.tenant, [tool.release.spec for tool in tools if tool.same is None])
         tx, now = self._database.begin(), self._clock.now()
@@ -190,22 +200,25 @@ class Publishing:
                 wheel=wheel,
                 file=submission.manifest.file,
                 envelope=submission.envelope,
-                checked="wheel" if checked else "manifest",
+                checked="manifest" if unchecked else "wheel",
                 bump=tool.verdict.bump,
                 forced=submission.force,
                 warnings=tuple(flag.words for flag in tool.flags),
                 published_at=now,
+                unchecked=unchecked,
             )
             self._catalogue.put_tool(tx, who.tenant, tool.release)
             await self._publications.add(tx, who.tenant, publication, state, message)
             if state in USABLE:
                 place = Channel("tool", tool.release.spec.name, channel)
                 await self._catalogue.move(tx, who.tenant, who.key, place, tool.release.digest)
-            done.append(self._told(tool, state, alike.get(tool.release.spec.name, ()), new=True))
+            done.append(self._told(tool, state, alike.get(tool.release.spec.name, ()), unchecked, new=True))
         await self._database.commit(tx, "full")
         return tuple(done)
 
-    def _told(self, tool: _Tool, state: State, alike: Sequence[str] = (), *, new: bool) -> PublishedTool:
+    def _told(
+        self, tool: _Tool, state: State, alike: Sequence[str] = (), unchecked: str = "", *, new: bool
+    ) -> PublishedTool:
         return PublishedTool(
             name=tool.release.spec.name,
             version=tool.release.version,
@@ -217,6 +230,7 @@ class Publishing:
             confusable=tuple(alike),
             replay=tool.replay,
             new=new,
+            unchecked=tool.same.publication.unchecked if tool.same is not None else unchecked,
         )
 
 

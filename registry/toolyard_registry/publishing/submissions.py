@@ -46,6 +46,12 @@ class Replay(Struct, frozen=True):
         return f"{said}, e.g. {self.example}" if self.example else said
 
 
+class Unchecked(Struct, frozen=True):
+    """Why nobody has loaded a wheel to see what it registers: its manifest is believed."""
+
+    why: str
+
+
 class Publisher(Struct, frozen=True):
     """Who publishes: the tenant, the key's id, whether it is an operator's, and which names it may use."""
 
@@ -56,7 +62,10 @@ class Publisher(Struct, frozen=True):
 
 
 class PublishedTool(Struct, frozen=True):
-    """What became of one tool: its release, what the change asked for and why, and what to look at."""
+    """What became of one tool: its release, what the change asked for and why, and what to look at.
+
+    `unchecked` says why its wheel was not loaded, where it was not.
+    """
 
     name: str
     version: str
@@ -68,6 +77,7 @@ class PublishedTool(Struct, frozen=True):
     confusable: tuple[str, ...]
     replay: Replay | None
     new: bool = True
+    unchecked: str = ""
 
 
 class PublishRefused(ValueError):

@@ -13,6 +13,7 @@ from toolyard_registry.agents.locks import read_lock
 from toolyard_registry.environments.building import Environment, Environments, Index
 from toolyard_registry.environments.running import Crowded, Limits
 from toolyard_registry.published.wheels import WheelRefused, inspect_wheel
+from toolyard_registry.publishing.submissions import Unchecked
 from toolyard_registry.releases import ToolRelease
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Tool
@@ -24,6 +25,9 @@ if TYPE_CHECKING:  # about a second of work, for a server that may never need it
 
 CHECK_SECONDS = 20.0
 """How long whoever publishes waits for a wheel to be loaded: less than their client waits for an answer."""
+
+LONGEST = 500
+"""Characters that are kept of why a wheel was not loaded."""
 
 _log = logging.getLogger("toolyard.registry")
 
@@ -71,11 +75,10 @@ class Others:
             return Other(self._serving().tool(wanted, wheel, entry.wheel), self._plugin(wheel, entry.wheel))
         return None
 
-    async def definitions(self, wheel: Path) -> tuple[ToolSpec, ...] | None:
-        """Load a kept wheel in an environment of its own and return what it registers; None where that takes too long.
+    async def definitions(self, wheel: Path) -> tuple[ToolSpec, ...] | Unchecked:
+        """Load a kept wheel in an environment of its own and return what it registers, or why that was not done.
 
-        What cannot be loaded here (no uv, no index, a dependency that is missing) is None too, and logged: its calls
-        would say so.
+        What cannot be loaded here (no uv, no index, a dependency that is missing) is logged: its calls would say so.
         """
         from toolyard_registry.environments.serving import NotServed  # noqa: PLC0415 - see above
 
@@ -83,12 +86,13 @@ class Others:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await self._serving().offered(wheel, wheel.parent.name)
         except TimeoutError:
-            _log.warning("%s was not loaded within %.0f s, and is published unchecked", wheel.name, CHECK_SECONDS)
+            why = f"its wheel was not loaded within {CHECK_SECONDS:.0f} s"
         except Crowded:
-            _log.warning("%s was not loaded: no environment is free; it is published unchecked", wheel.name)
+            why = "its wheel was not loaded: no environment was free"
         except NotServed as error:
-            _log.warning("published unchecked: %s", error)
-        return None
+            why = str(error)
+        _log.warning("%s is published unchecked: %s", wheel.name, why)
+        return Unchecked(why[:LONGEST])
 
     async def prune(self, *, dry_run: bool = False) -> tuple[Environment, ...]:
         """Remove the environments that nothing published or locked refers to, and return them.

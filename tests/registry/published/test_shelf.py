@@ -122,6 +122,17 @@ def test_a_shelf_shows_what_is_published_again_at_once() -> None:
     assert some.serial > before
 
 
+def test_a_channel_at_a_withdrawn_release_says_so_and_what_to_do() -> None:
+    made = shelf("0.1.0", "0.2.0", stable="0.2.0", v0_2_0="yanked")
+    (told,) = made.adrift("weather")
+    assert told.startswith("`weather@stable` is 0.2.0, which is withdrawn")
+    for text in ("weather@stable", "weather"):
+        with pytest.raises(Unresolved, match="or point `stable` at one: `toolyard tool move weather@VERSION stable`"):
+            made.find(parse(text))
+    made.point("weather", "stable", made.entries("weather")[1].digest)
+    assert made.adrift("weather") == ()
+
+
 def test_the_newest_release_is_the_highest_active_one_and_a_pre_release_only_alone() -> None:
     made = shelf("0.1.0", "0.2.0", "0.3.0rc1", "0.4.0", v0_4_0="deprecated")
     assert {name: entry.text for name, entry in made.newest().items()} == {"weather": "0.2.0"}

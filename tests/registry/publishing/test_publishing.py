@@ -11,12 +11,12 @@ import pytest
 from toolyard_registry.published.records import State
 from toolyard_registry.published.wheels import WheelStore
 from toolyard_registry.publishing.publishing import no_replay
-from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Replay
+from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Replay, Unchecked
 from toolyard_registry.releases import tool_release
 from toolyard_registry.rights import HOUSE
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.engine.registry import Registry, open_registry
-from toolyard_runtime.store.audit import verify
+from toolyard_runtime.store.audit import load, verify
 from toolyard_runtime.store.opening import open_sqlite
 from toolyard_sdk.messages import ToolSpec
 
@@ -46,7 +46,23 @@ async def test_a_wheel_that_registers_what_it_says_is_marked_as_checked(registry
     registry.judge_by(installed=dict, check=loading(spec()))
     await registry.publish(ANN, submission())
     (found,) = await registry.publications.of_name(HOUSE, "weather")
-    assert found.publication.checked == "wheel"
+    assert (found.publication.checked, found.publication.unchecked) == ("wheel", "")
+
+
+async def test_a_wheel_that_nobody_could_load_says_so_where_it_is_shown_and_in_the_audit_log(
+    registry: Registry,
+) -> None:
+    async def check(_wheel: Path) -> Unchecked:
+        return Unchecked("there is no uv")
+
+    registry.judge_by(installed=dict, check=check)
+    (tool,) = await registry.publish(ANN, submission())
+    (again,) = await registry.publish(ANN, submission())
+    assert (tool.unchecked, again.unchecked) == ("there is no uv", "there is no uv")
+    (found,) = await registry.publications.of_name(HOUSE, "weather")
+    assert (found.publication.checked, found.publication.unchecked) == ("manifest", "there is no uv")
+    (entry,) = await load(registry._database, f"tool:{HOUSE}:tool:weather@0.1.0")
+    assert (entry.detail["checked"], entry.detail["unchecked"]) == ("manifest", "there is no uv")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from toolyard_runtime.cli.screen import clean, day_and_clock, one_line, print_js
 
 _PAGE = 100
 _WIDTH = 60
+_CHECKED = {"wheel": "loaded", "manifest": "not loaded"}
+"""Whether somebody has loaded the wheel when it was published, to see that it registers what its manifest says."""
 
 
 @click.command("list")
@@ -36,7 +38,7 @@ def list_tools(server: Connection, as_json: bool) -> None:
             ", ".join(f"{name}={version}" for name, version in each["channels"].items()),
             each["source"],
             one_line(each["description"], _WIDTH),
-            "!" if each["flags"] else "",
+            "!" if each["flags"] or each["warnings"] else "",
         )
         for each in tools
     ]
@@ -62,7 +64,7 @@ def show_tool(server: Connection, name: str, as_json: bool) -> None:
     click.echo(f"  from {clean(tool['source'])}; {'installed' if tool['installed'] else 'not installed'} here")
     for channel, version in tool["channels"].items():
         click.echo(f"  {clean(channel)} is {clean(version)}")
-    for flag in tool["flags"]:
+    for flag in (*tool["flags"], *tool["warnings"]):
         click.echo(f"! {clean(flag)}", err=True)
     properties = spec["input_schema"].get("properties", {})
     required = spec["input_schema"].get("required", [])
@@ -78,12 +80,18 @@ def show_tool(server: Connection, name: str, as_json: bool) -> None:
             each["publisher"],
             each["signer"][:16],
             each["bump"] + (" (forced)" if each["forced"] else ""),
+            _CHECKED[each["checked"]],
             one_line(each["message"], _WIDTH),
         )
         for each in tool["releases"]
     ]
     if rows:
-        print_table(("VERSION", "STATE", "PUBLISHED", "BY", "SIGNED BY", "CHANGE", "MESSAGE"), rows, empty="")
+        columns = ("VERSION", "STATE", "PUBLISHED", "BY", "SIGNED BY", "CHANGE", "CHECKED", "MESSAGE")
+        print_table(columns, rows, empty="")
+    for each in tool["releases"]:
+        if each["unchecked"]:
+            said = f"{clean(tool['name'])}@{clean(each['version'])} was published unchecked"
+            click.echo(f"! {said}: {clean(each['unchecked'])}", err=True)
 
 
 @click.command("diff")

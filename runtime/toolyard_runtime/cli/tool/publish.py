@@ -61,6 +61,8 @@ def publish_tool(
         return
     for tool in answer["data"]:
         _tell(tool)
+    for words in answer["warnings"]:
+        click.echo(f"! {clean(words)}", err=True)
 
 
 def _tell(tool: dict[str, Any]) -> None:
@@ -78,6 +80,8 @@ def _tell(tool: dict[str, Any]) -> None:
         example = f", e.g. {clean(replay['example'])}" if replay["example"] else ""
         days = f"of the last {replay['days']} days"
         click.echo(f"  {replay['failing']} of {replay['calls']} recorded calls {days} would fail{example}")
+    if tool["unchecked"]:
+        click.echo(f"! nobody has loaded the wheel, its manifest is believed: {clean(tool['unchecked'])}", err=True)
     for flag in tool["flags"]:
         click.echo(f"! {clean(flag['words'])}", err=True)
     for other in tool["confusable"]:

@@ -22,7 +22,14 @@ def _stand(server: Connection, release: str, state: str, message: str) -> dict[s
     name, version = _release(release)
     body = {"version": version, "state": state, "message": message}
     answer: dict[str, Any] = server.post(f"/api/v1/tools/{part(name)}/state", body)
+    _warn(answer)
     return answer
+
+
+def _warn(answer: dict[str, Any]) -> None:
+    """Say which channels now mean nothing."""
+    for words in answer["warnings"]:
+        click.echo(f"! {clean(words)}", err=True)
 
 
 @click.command("deprecate")
@@ -105,13 +112,14 @@ def move_tool(server: Connection, release: str, channel: str) -> None:
     answer = server.post(f"/api/v1/tools/{part(name)}/channels/{part(channel)}", {"version": version})
     before = f" (it was {clean(answer['before'])})" if answer["before"] else ""
     click.echo(f"{clean(name)}@{clean(channel)} is {clean(version)}{before}.")
+    _warn(answer)
 
 
 @click.command("waiting")
 @json_option
 @connected
 def waiting_tools(server: Connection, as_json: bool) -> None:
-    """List definitions that changed behind their version and wait for an operator."""
+    """List tools whose definition has changed since it was admitted, and wait for an operator to decide."""
     answer = server.get("/api/v1/quarantine")
     if as_json:
         print_json(answer)
@@ -120,15 +128,29 @@ def waiting_tools(server: Connection, as_json: bool) -> None:
         (
             each["name"],
             each["source"],
-            each["standing"],
-            "keep the admitted one" if each["kept"] else "are without it",
-            one_line("; ".join(f"{one['path']}: {one['reason']}" for one in each["changes"]), 80),
+            _DECIDED[each["standing"]],
+            _MEANWHILE[each["kept"]],
+            one_line("; ".join(_differences(each)), 80),
             each["presented"]["release"],
         )
         for each in answer["data"]
     ]
-    columns = ("TOOL", "SOURCE", "STANDING", "AGENTS", "CHANGES", "RELEASE")
-    print_table(columns, rows, empty="Nothing waits.")
+    columns = ("TOOL", "FROM", "NEW DEFINITION", "AGENTS MEANWHILE", "WHAT CHANGED", "DIGEST")
+    print_table(columns, rows, empty="No definition has changed: nothing waits.")
+    if rows:
+        click.echo("toolyard tool admit TOOL@DIGEST: agents get the new definition at once.", err=True)
+        click.echo("toolyard tool reject TOOL@DIGEST: they go on as they do meanwhile.", err=True)
+
+
+_DECIDED = {"quarantined": "waits for you", "rejected": "rejected"}
+_MEANWHILE = {True: "have the one before", False: "cannot call it"}
+"""What agents have while a definition is not admitted: the tool may no longer take what the one before it says."""
+
+
+def _differences(each: dict[str, Any]) -> list[str]:
+    """Say what has changed: what that means for callers, or else where the definitions differ."""
+    said = [f"{one['path']}: {one['reason']}" for one in each["changes"]]
+    return said or [one["path"] for one in each["differences"]]
 
 
 def _decider(decision: str, words: str, done: str) -> click.Command:

@@ -85,7 +85,15 @@ async def change_state(request: Request[Any, Any, Any], tool: FromPath[str]) -> 
     standing = await admin.registry.stand(
         caller.tenant, caller.key, (name, wanted.version), wanted.state, wanted.message
     )
-    return answer({"name": name, "version": wanted.version, "state": standing.state, "message": standing.message})
+    return answer(
+        {
+            "name": name,
+            "version": wanted.version,
+            "state": standing.state,
+            "message": standing.message,
+            "warnings": shelf.adrift(name),
+        }
+    )
 
 
 @get("/api/v1/tools/{tool:str}/reach", opt=READERS, summary="Say what withdrawing a release would hit")
@@ -135,7 +143,15 @@ async def move_channel(request: Request[Any, Any, Any], tool: FromPath[str], cha
     digest = entry.digest if entry is not None else ""
     before = await admin.registry.move(caller.tenant, caller.key, Channel("tool", name, channel), digest)
     texts = {each.digest: each.text for each in shelf.entries(name)}
-    return answer({"name": name, "channel": channel, "version": wanted.version, "before": texts.get(before, "")})
+    return answer(
+        {
+            "name": name,
+            "channel": channel,
+            "version": wanted.version,
+            "before": texts.get(before, ""),
+            "warnings": shelf.adrift(name),
+        }
+    )
 
 
 @get("/api/v1/quarantine", opt=WATCHERS, summary="List the definitions that wait for a decision")

@@ -55,7 +55,10 @@ _read_submission = Reader(
 
 
 class ToolObject(Struct, frozen=True):
-    """A tool as it is listed: of what is published the highest version, else what is installed."""
+    """A tool as it is listed: of what is published the highest version, else what is installed.
+
+    `warnings` name the channels that point at a release that was withdrawn.
+    """
 
     name: str
     description: str
@@ -68,6 +71,7 @@ class ToolObject(Struct, frozen=True):
     installed: bool
     channels: dict[str, str]
     flags: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class ReleaseObject(Struct, frozen=True):
@@ -82,6 +86,7 @@ class ReleaseObject(Struct, frozen=True):
     publisher: str
     signer: str
     checked: str
+    unchecked: str
     bump: str
     forced: bool
     warnings: tuple[str, ...]
@@ -108,7 +113,9 @@ async def publish_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
     except PublishRefused as error:
         status = 403 if error.code == "missing_role" else 409 if error.code in _CONFLICTS else 400
         raise RequestRefused(f"{error}.", param=error.field or None, code=error.code, status=status) from error
-    return answer({"data": done}, 201 if any(tool.new for tool in done) else 200)
+    shelf = await admin.registry.shelf_of(caller.tenant)
+    warnings = [words for tool in done for words in shelf.adrift(tool.name)]
+    return answer({"data": done, "warnings": warnings}, 201 if any(tool.new for tool in done) else 200)
 
 
 @get("/api/v1/tools", opt=READERS, summary="List the tools")
@@ -146,6 +153,7 @@ def _tool(name: str, shelf: Shelf, installed: ToolRelease | None, every: tuple[s
         effect=release.effect,
         installed=here,
         channels=_versions(shelf, name),
+        warnings=shelf.adrift(name),
         flags=tuple(flag.words for flag in flags_of(release.spec, (other for other in every if other != name))),
     )
 
@@ -183,6 +191,7 @@ async def show_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
                     publisher=one.publication.publisher,
                     signer=one.publication.envelope.signer,
                     checked=one.publication.checked,
+                    unchecked=one.publication.unchecked,
                     bump=one.publication.bump,
                     forced=one.publication.forced,
                     warnings=one.publication.warnings,
