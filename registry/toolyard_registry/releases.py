@@ -84,7 +84,7 @@ class MemorySettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `tools` are those it may use by itself. What it puts down is for all agents of the tenant that remember, unless it
     is `private`. `knowledge` are globs over the names of documents it may ground on. With `extract`, its model reads
-    messages in background for facts, with at most `extract_tokens` of one person's in a day.
+    messages in background for facts, with at most `extract_tokens` of a tenant's in a day.
     """
 
     recall: bool = True

@@ -35,6 +35,7 @@ from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
+from toolyard_runtime.engine.memory_rounds import MemoryRounds, memory_rounds
 from toolyard_runtime.engine.others import other_releases
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
@@ -253,6 +254,7 @@ async def composed(
                     "front": front,
                     "admin": admin,
                     "database": database,
+                    "long_term": long_term,
                     "mcp": await opened.enter_async_context(
                         mounted(
                             front,
@@ -272,6 +274,9 @@ async def composed(
                 render_plugins=[Description("/openapi.json")],
             ),
             logging_config=None,
+        )
+        await opened.enter_async_context(
+            memory_rounds(MemoryRounds(long_term, agents, routes, services.runs, tenants, clock))
         )
         upkeep = Upkeep(engine)
         opened.push_async_callback(routes.close)

@@ -1,0 +1,83 @@
+"""What the server does for long-term memory between runs: has messages read for facts, for agents that want it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
+
+from toolyard_registry.releases import AgentRelease
+from toolyard_sdk.ports import Clock
+
+from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.long_term import LongTerm
+from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.store.runs import Runs
+from toolyard_runtime.store.tenants import Tenants
+
+if TYPE_CHECKING:  # loaded when an agent wants messages read
+    from toolyard_runtime.engine.extracting import Extracting
+
+EVERY = 5.0
+"""Seconds between two looks for messages that nobody has read."""
+
+PAGE = 100
+
+
+class MemoryRounds:
+    """Goes its rounds for as long as the server runs."""
+
+    def __init__(
+        self, long_term: LongTerm, agents: Agents, routes: Routes, runs: Runs, tenants: Tenants, clock: Clock
+    ) -> None:
+        self._long_term = long_term
+        self._agents = agents
+        self._routes = routes
+        self._runs = runs
+        self._tenants = tenants
+        self._clock = clock
+        self._extracting: Extracting | None = None
+        self._log = logging.getLogger("toolyard.memory")
+
+    async def go(self) -> None:
+        """Go round for ever; what fails is logged and tried again in the next round."""
+        while True:
+            await self._clock.sleep(EVERY)
+            if not _wanted(self._agents.repository.agents.values()):
+                continue
+            try:
+                await self.round()
+            except Exception:  # noqa: BLE001 - a database or a model that fails for a moment must not end these rounds
+                self._log.exception("messages could not be read for facts: they are read later")
+
+    async def round(self) -> None:
+        """Have the unread messages of every tenant read, until there are no more or a model or a budget gives out."""
+        extracting, after = self._opened(), ""
+        while page := await self._tenants.list(after=after, limit=PAGE):
+            for tenant in page:
+                while tenant.revoked_at is None and await extracting.read_on(tenant.id):
+                    pass
+            after = page[-1].id
+
+    def _opened(self) -> "Extracting":
+        if self._extracting is None:
+            from toolyard_runtime.engine.extracting import Extracting  # noqa: PLC0415 - loaded when it is wanted
+
+            memory, agents = self._long_term.memory(), self._agents
+            self._extracting = Extracting(memory, self._runs, agents.release, self._routes.route)
+        return self._extracting
+
+
+def _wanted(agents: Iterable[AgentRelease]) -> bool:
+    return any(release.memory is not None and release.memory.extract for release in agents)
+
+
+@contextlib.asynccontextmanager
+async def memory_rounds(rounds: MemoryRounds) -> AsyncIterator[None]:
+    """Have the rounds gone until the server stops."""
+    task = asyncio.create_task(rounds.go())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,126 @@
+"""Facts that a model finds in what people said, in background."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toolyard_memory.records import Owner, Reader
+from toolyard_runtime.engine.extracting import EXTRACTOR, Extracting
+from toolyard_sdk.errors import ModelError
+
+from tests.runtime.workshop import CALLER, Workshop, call, say, workshop
+
+READS = "[memory]\nextract = true\n"
+SAID = "I moved to Bergen last week, and I am allergic to nuts."
+ALICE = Reader(Owner(CALLER.tenant, "alice"), "worker")
+
+
+def noted(text: str = "The user lives in Bergen.", quote: str = "I moved to Bergen", **more: str) -> dict[str, Any]:
+    """Return the arguments of a call that notes one fact."""
+    return {"facts": [{"text": text, "quote": quote, "about": "user", "attribute": "", "since": "", **more}]}
+
+
+def extracting(shop: Workshop) -> Extracting:
+    """Return what reads the workshop's messages."""
+    shop.mind()
+    return Extracting(shop.memory, shop.services.runs, shop.agents.release, shop.routes.route)
+
+
+async def told(shop: Workshop, text: str = SAID, user: str = "alice") -> None:
+    """Have somebody say something."""
+    shop.model.will(say("I see."))
+    await shop.run(text, end_user=user)
+
+
+async def facts(shop: Workshop) -> list[str]:
+    """Return what is held to be true of alice."""
+    return [fact.text for fact in await shop.memory.facts.listed(ALICE)]
+
+
+async def test_a_fact_rests_on_the_words_it_was_found_in(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(call(("note_facts", noted())))
+        assert await extracting(shop).read_on(CALLER.tenant) == 2
+        (fact,) = await shop.memory.facts.listed(ALICE)
+        (evidence,) = fact.evidence
+        assert SAID[evidence.start : evidence.stop] == "I moved to Bergen"
+        assert evidence.extractor == EXTRACTOR
+        assert (fact.trust, fact.writer) == ("user", f"extractor:{EXTRACTOR}")
+        assert SAID in json.loads(shop.model.bodies[-1])["messages"][-1]["content"]
+
+
+async def test_a_message_is_read_once_also_by_the_next_process(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(call(("note_facts", noted())))
+        first = extracting(shop)
+        await first.read_on(CALLER.tenant)
+        assert await first.read_on(CALLER.tenant) == 0
+        again = extracting(shop)
+        await again.read_on(CALLER.tenant)
+        assert len(shop.model.bodies) == 2
+        assert await facts(shop) == ["The user lives in Bergen."]
+
+
+async def test_what_the_message_does_not_say_is_not_kept(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(call(("note_facts", noted("The user owns a yacht.", "I own a yacht"))))
+        await extracting(shop).read_on(CALLER.tenant)
+        assert await facts(shop) == []
+
+
+@pytest.mark.parametrize("answer", [call(("note_facts", '{"facts": [{"text"')), call(("something_else", {}))])
+async def test_an_answer_that_cannot_be_read_is_not_asked_for_again(tmp_path: Path, answer: Any) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(answer)
+        reading = extracting(shop)
+        assert await reading.read_on(CALLER.tenant) == 2
+        assert await extracting(shop).read_on(CALLER.tenant) == 1
+        assert await facts(shop) == []
+
+
+async def test_a_model_that_does_not_answer_is_asked_later(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(ModelError("connect", "refused"))
+        reading = extracting(shop)
+        assert await reading.read_on(CALLER.tenant) == 0
+        shop.model.will(call(("note_facts", noted())))
+        await reading.read_on(CALLER.tenant)
+        assert await facts(shop) == ["The user lives in Bergen."]
+
+
+async def test_when_the_days_tokens_are_used_up_the_rest_waits(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS + "extract_tokens = 10\n") as shop:
+        await told(shop)
+        await told(shop, "I also like blue.")
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        assert len(shop.model.bodies) == 3
+        assert await facts(shop) == ["The user lives in Bergen."]
+
+
+async def test_what_was_forgotten_is_not_found_again(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        (fact,) = await shop.memory.facts.listed(ALICE)
+        tx = shop.database.begin()
+        await shop.memory.facts.forget(tx, ALICE.owner, [fact.id], "key:test", shop.services.clock.now())
+        await shop.database.commit(tx, "full")
+        await told(shop, "As I said: I moved to Bergen.")
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        assert await facts(shop) == []
+
+
+async def test_an_agent_that_does_not_say_so_has_nothing_read(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more="[memory]\n") as shop:
+        await told(shop)
+        assert await extracting(shop).read_on(CALLER.tenant) == 2
+        assert len(shop.model.bodies) == 1
