@@ -25,6 +25,7 @@ from toolyard_runtime.http.api import (
     erasures,
     inputs,
     keys,
+    knowledge,
     runs,
     secrets,
     stops,
@@ -84,7 +85,10 @@ Answer = type[Struct] | Page | str | None
 
 
 class Described(Struct, frozen=True):
-    """What a route takes and gives; `also` are statuses beside those of its kind of route."""
+    """What a route takes and gives; `also` are statuses beside those of its kind of route.
+
+    `files` are the media types of a body that is a file.
+    """
 
     gives: Answer
     takes: type[Struct] | None = None
@@ -93,6 +97,7 @@ class Described(Struct, frozen=True):
     status: tuple[int, ...] = (200,)
     also: tuple[int, ...] = ()
     streams: bool = False
+    files: tuple[str, ...] = ()
 
 
 def _query(name: str, says: str, **schema: Any) -> Parameter:
@@ -183,6 +188,34 @@ TABLE: dict[str, Described] = {
     "PUT /api/v1/secrets/{name}": Described(Entry, secrets.PutSecret, query=_OF_SECRET, status=(200, 201)),
     "DELETE /api/v1/secrets/{name}": Described(None, query=_OF_SECRET, status=(204,)),
     "POST /api/v1/secret-keys": Described(Resealed, status=(201,), also=(400,)),
+    "GET /api/v1/knowledge": Described(
+        Page(knowledge.DocumentObject), query=(_query("after", _AFTER, **_TEXT), _limit())
+    ),
+    "PUT /api/v1/knowledge/{name}": Described(
+        knowledge.DocumentAdded,
+        query=(_query("agents", "globs over the agents that may recall it, separated by commas", **_TEXT),),
+        status=(200, 201),
+        also=(409,),
+        files=knowledge.FILES,
+    ),
+    "GET /api/v1/knowledge/{name}": Described(
+        knowledge.DocumentShown,
+        query=(_query("version", "the number of one; the newest without it", type="integer", minimum=1),),
+    ),
+    "DELETE /api/v1/knowledge/{name}": Described(
+        None,
+        query=(_query("erase", "whether every version goes for good", type="boolean", default=False),),
+        status=(204,),
+        also=(409,),
+    ),
+    "GET /api/v1/knowledge-search": Described(
+        Page(knowledge.PassageFound),
+        query=(
+            _query("words", "what to look for", type="string", minLength=1) | {"required": True},
+            _query("agent", "the agent to search as; any without it", **_TEXT),
+            _limit(knowledge.FOUND),
+        ),
+    ),
     "POST /api/v1/erasures": Described(shapes.ErasureDone, erasures.Erase, also=(404, 409)),
     "GET /api/v1/agents": Described(shapes.AgentList, also=(400,)),
     "POST /api/v1/tools": Described(shapes.PublishedTools, Submission, status=(200, 201), also=(409, 413)),
@@ -296,6 +329,9 @@ def _operation(
     if route.takes is not None:
         content = {JSON: {"schema": names[route.takes]}}
         added["requestBody"] = {"required": not route.optional, "content": content}
+    if route.files:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        added["requestBody"] = {"required": True, "content": dict.fromkeys(route.files, file)}
     return added
 
 
@@ -322,7 +358,7 @@ def _refusals(route: Described, path: str, *, keyed: bool) -> Iterable[int]:
         yield from KEYED
     if "{" in path:
         yield 404
-    if route.takes is not None:
+    if route.takes is not None or route.files:
         yield from (400, 413)
     if route.query:
         yield 400
