@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, literal, select, update
-from toolyard_runtime.store.tables import STOP
+from sqlalchemy import LargeBinary, bindparam, delete, exists, func, insert, literal, or_, select, update
+from toolyard_runtime.store.errors import StorageError
+from toolyard_runtime.store.tables import PAYLOAD, STOP
 from toolyard_sdk.errors import Conflict
 
 from tests.conformance.adapters import Adapter
@@ -264,8 +265,82 @@ async def test_a_scan_gives_what_a_read_gives(adapter: Adapter) -> None:
 
 
 async def test_text_bytes_and_integers_come_back_as_they_were(adapter: Adapter) -> None:
-    strange = "ä\u2028\U0001f600'\"--"
+    strange = "ä\u2028\U0001f600'\"--%s\0\ufdd0\ufdd00"
     tx = adapter.begin()
     tx.write(ADD, ("t", "tool", strange, -(1 << 62), ""))
     await adapter.commit(tx)
     assert [tuple(found) for found in await adapter.database.read(ALL)] == [("t", "tool", strange, -(1 << 62), "")]
+
+
+async def test_a_text_with_every_character_is_found_by_it(adapter: Adapter) -> None:
+    strange = ["", "\0", "\0\0", "\ufdd0", "\ufdd01", "\ufdd00", "\uffff", "\U0010ffff", "a\0b"]
+    await put(adapter, *strange)
+    for text in strange:
+        assert await adapter.database.read(BY_NAME, {"of_name": text}) == [("somebody",)]
+    assert sorted(await names(adapter)) == sorted(strange)
+
+
+async def test_texts_are_ordered_by_their_characters_numbers_in_every_language(adapter: Adapter) -> None:
+    await put(adapter, "b", "B", "a", "ä", "Z", "_", "-", "a b", "ab", "\U0001f600", "é")
+    assert await names(adapter) == sorted(await names(adapter))
+    beyond = select(STOP.c.name).where(STOP.c.name > bindparam("after")).order_by(STOP.c.name.desc()).limit(2)
+    assert await adapter.database.read(beyond, {"after": "b"}) == [("\U0001f600",), ("é",)]
+
+
+async def test_every_byte_comes_back(adapter: Adapter) -> None:
+    data = bytes(range(256))
+    tx = adapter.begin()
+    tx.write(insert(PAYLOAD), (data, 1, "user", b""))
+    await adapter.commit(tx)
+    ((run, content),) = await adapter.database.read(select(PAYLOAD.c.run, PAYLOAD.c.data))
+    assert (type(run), run, content) == (bytes, data, b"")
+
+
+async def test_a_parameter_may_be_nothing_whatever_its_type(adapter: Adapter) -> None:
+    await put(adapter, "a")
+    by, run = bindparam("actor", type_=STOP.c.by.type), bindparam("run", type_=LargeBinary())
+    unless = select(STOP.c.name).where(or_(by.is_(None), STOP.c.by == by), or_(run.is_(None), run == b"x"))
+    assert await adapter.database.read(unless, {"actor": None, "run": None}) == [("a",)]
+    assert await adapter.database.read(unless, {"actor": "nobody", "run": None}) == []
+    assert await adapter.database.read(unless, {"actor": "somebody", "run": b"x"}) == [("a",)]
+
+
+async def test_what_is_computed_comes_back_as_a_plain_number(adapter: Adapter) -> None:
+    await put(adapter, "a", "b")
+    statement = select(
+        func.count(), func.sum(STOP.c.created_at), func.avg(STOP.c.created_at), func.max(STOP.c.created_at)
+    )
+    (row,) = await adapter.database.read(statement.add_columns(exists().where(STOP.c.name == "a")))
+    assert row == (2, 14, 7, 7, 1)
+    assert all(isinstance(value, int | float) for value in row)
+
+
+async def test_a_select_that_cannot_be_answered_harms_no_other(adapter: Adapter) -> None:
+    await put(adapter, "a")
+    missing = select(literal(1)).select_from(STOP.alias("x")).where(func.no_such_function(STOP.c.name) == 1)
+    for ask in (adapter.database.read, adapter.database.scan):
+        with pytest.raises(StorageError):
+            await ask(missing)
+    assert await names(adapter) == ["a"]
+
+
+async def test_whoever_gives_up_reading_harms_nobody_else(adapter: Adapter) -> None:
+    await put(adapter, "a")
+    for _ in range(20):
+        impatient = asyncio.ensure_future(adapter.database.scan(ALL))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient], timeout=10)
+        assert await asyncio.wait_for(names(adapter), 10) == ["a"]
+
+
+async def test_many_read_at_once_while_others_write(adapter: Adapter) -> None:
+    async def write(number: int) -> None:
+        await put(adapter, f"{number:03}")
+
+    async def read() -> int:
+        return len(await adapter.database.scan(ALL)) + len(await names(adapter))
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(job for number in range(50) for job in (write(number), read(), read())))
+    assert len(await names(adapter)) == 50

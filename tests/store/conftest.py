@@ -7,6 +7,10 @@ import pytest
 from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.sqlite import SqliteDatabase
 
+from tests.store.postgres import cluster
+
+__all__ = ["cluster"]
+
 
 class HandClock:
     """A clock that a test moves."""

@@ -117,8 +117,8 @@ class Address:
         host = socket.gethostname()[:30]
         own = {"application_name": f"toolyard {os.getpid()}@{host}", "client_encoding": "utf8"}
         self.conninfo = make_conninfo("", **(defaults | given | own))
-        where = given.get("host") or given.get("hostaddr") or ""
-        self.shown = f"{where}/{given.get('dbname') or ''}".strip("/") or "the database"
+        named = (given.get("host") or given.get("hostaddr"), given.get("dbname"))
+        self.shown = "/".join(str(part) for part in named if part) or "the database"
 
 
 def adapt(context: AdaptContext) -> None:

@@ -28,7 +28,7 @@ OWNER_PATIENCE: Final = 2.0
 PAUSE: Final = 0.1
 """Seconds between two tries."""
 
-LOCK: Final = "pg_try_advisory_lock(hashtext('toolyard'), hashtext(current_schema()))"
+LOCK: Final = "pg_try_advisory_lock(hashtext('toolyard'), hashtext(coalesce(current_schema(), '')))"
 
 SESSION: Final = {"synchronous_commit": "local"}
 """Every commit waits for this server's disk: one that it forgets while we live would leave a gap in a journal."""
