@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.http.expecting import ADD, refused
-from tests.http.serving import Server, serving
+from tests.http.serving import Client, Server, serving
 
 SOME = """
 [[call]]
@@ -44,6 +44,21 @@ def test_a_right_that_is_taken_back_ends_before_the_next_call(tmp_path: Path) ->
         user.finished(run)
         assert "grant.revoked" in str(user.get(f"/api/v1/runs/{run}/events"))
         assert not (tmp_path / "repository" / "notes").exists()
+
+
+def test_a_mistake_in_the_file_is_told_to_people_of_the_house_as_long_as_it_is_there(tmp_path: Path) -> None:
+    def told(client: Client) -> list[str]:
+        return [problem for problem in client.get("/api/v1/agents")["problems"] if "rights.toml" in problem]
+
+    with serving(tmp_path) as server:
+        assert told(server.house) == []
+        _grant(server, "[[call]]\ntools = []\n")
+        (words,) = told(server.house)
+        assert words.startswith("rights.toml:2: this grant holds no tool")
+        assert words.endswith("until it is corrected nobody publishes or calls anything")
+        assert told(server.client(server.tenant(), "operator")) == []
+        _grant(server, SOME)
+        assert told(server.house) == []
 
 
 def test_what_no_grant_names_is_in_no_list_and_like_a_tool_that_never_was(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ class Agents:
         current = self._loader.current
         refused: Iterable[ConfigError] = self._loader.refused
         box = current.toolbox
-        named = [*box.problems, *box.source_problems, *current.problems, *refused, *current.notes]
+        of_rights = self._registry.rights_problem if self._registry is not None else None
+        rights = [f"{of_rights}; until it is corrected nobody publishes or calls anything"] if of_rights else []
+        named = [*rights, *box.problems, *box.source_problems, *current.problems, *refused, *current.notes]
         return tuple(dict.fromkeys(str(problem) for problem in named))
 
     def is_held(self, tool: str) -> bool:

@@ -22,6 +22,7 @@ from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import HOUSE, Rights
 from toolyard_registry.toolbox.pins import Changed, Pins, Standing
 from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database, Transaction
 
@@ -134,6 +135,12 @@ class Registry:
     def rights(self) -> Rights:
         """Return who may publish what, as the file says now."""
         return self._rights.current
+
+    @property
+    def rights_problem(self) -> ConfigError | None:
+        """What is wrong with the file of rights as it is now; while there is something, nobody has any."""
+        self._rights.current  # noqa: B018 - it is read again where it has changed
+        return self._rights.problem
 
     async def publish(self, who: Publisher, submission: Submission) -> tuple[PublishedTool, ...]:
         """Publish a wheel's tools; raises PublishRefused and Conflict."""
