@@ -195,9 +195,11 @@ async def test_another_choice_of_agents_holds_at_once_and_is_no_new_version(
     assert (again.outcome, again.version.version, again.version.agents) == ("granted", 1, ("support",))
     assert await documents.granted(reader("sales")) == frozenset()
     assert await documents.granted(reader("support")) == {first.version.id}
+    same = await add(adapter, documents, EDITED)
+    assert same.version.agents == ("support",), "who says nothing of agents changes nothing of it"
     elsewhere = Documents(adapter.database, Passages(adapter.database, SystemClock()), uuid7)
-    assert await elsewhere.granted(reader("support")) == {first.version.id}
-    await add(adapter, elsewhere, agents=("sales",))
+    assert await elsewhere.granted(reader("support")) == {same.version.id}
+    await add(adapter, elsewhere, EDITED, agents=("sales",))
     assert await documents.granted(reader("support")) == frozenset()
 
 

@@ -1,7 +1,7 @@
 """What documents and the agents that may recall them can be called; pure."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from toolyard_memory.records import MemoryRefused
@@ -24,9 +24,9 @@ def checked_name(name: str) -> str:
     return composed
 
 
-def checked_globs(agents: Iterable[str]) -> Sequence[str]:
-    """Return the globs over agents, sorted, each once; none stands for every agent; raises MemoryRefused."""
-    globs = sorted({glob.strip() for glob in agents}) or list(EVERY_AGENT)
+def checked_globs(agents: Iterable[str]) -> tuple[str, ...]:
+    """Return the globs over agents, sorted, each once; raises MemoryRefused."""
+    globs = tuple(sorted({glob.strip() for glob in agents}))
     if len(globs) > MOST_GLOBS:
         raise MemoryRefused("agents", f"at most {MOST_GLOBS} globs say who may recall a document")
     for glob in globs:

@@ -15,7 +15,7 @@ from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.documents import versions
 from toolyard_memory.documents.cutting import CUTTING, Piece, words_of
-from toolyard_memory.documents.names import checked_globs, checked_name
+from toolyard_memory.documents.names import EVERY_AGENT, checked_globs, checked_name
 from toolyard_memory.documents.reading.apart import Readers
 from toolyard_memory.documents.reading.kinds import READERS, Read, kind_of
 from toolyard_memory.documents.reading.outcome import Unreadable
@@ -50,9 +50,10 @@ class Documents:
     ) -> Added:
         """Add a file, as a new version where it has changed; raises MemoryRefused, with `file` for what is unreadable.
 
-        The commit is refused when somebody else adds the same document meanwhile.
+        `agents` are globs over those that may recall it; none leaves that as it was, and a new document to all. The
+        commit is refused when somebody else adds the same document meanwhile.
         """
-        name, globs = checked_name(name), tuple(checked_globs(agents))
+        name, chosen = checked_name(name), checked_globs(agents)
         kind = kind_of(name, media_type)
         if kind is None:
             known = ", ".join(READERS)
@@ -61,7 +62,7 @@ class Documents:
         same = (digest, kind, CUTTING)
         current = await self._current(tenant, name)
         if current is not None and (current.digest, current.media_type, current.chunking) == same:
-            return self._regranted(tx, current, globs)
+            return self._regranted(tx, current, chosen or current.agents)
         try:
             read = await self._readers.read(data, kind)
         except Unreadable as error:
@@ -76,7 +77,7 @@ class Documents:
             media_type=kind,
             title=read.title,
             size=len(data),
-            agents=globs,
+            agents=chosen or (latest.agents if latest else EVERY_AGENT),
             chunking=CUTTING,
             added_at=at,
             added_by=actor,

@@ -17,6 +17,7 @@ from toolyard_runtime.cli.sse import EventDecoder, ServerSentEvent
 _SECONDS = 30.0
 _SILENCE_SECONDS = 600.0
 _NOT_FOUND = 404
+_JSON = "application/json"
 
 
 class Unreachable(Exception):
@@ -63,6 +64,10 @@ class Connection:
         """Return the decoded answer of a PUT with a JSON body; a query value of None is left out."""
         return self._exchange("PUT", path + _query(query), body)
 
+    def put_file(self, path: str, data: bytes, media_type: str, **query: str | None) -> Any:
+        """Return the decoded answer of a PUT of a file, which the server may read for a while."""
+        return self._decoded(path, self._body("PUT", path + _query(query), data, media_type, _SILENCE_SECONDS))
+
     def delete(self, path: str, **query: str | None) -> Any:
         """Return the decoded answer of a DELETE; a query value of None is left out."""
         return self._exchange("DELETE", path + _query(query), None)
@@ -95,7 +100,9 @@ class Connection:
             yield from decoder.feed(chunk)
 
     def _exchange(self, method: str, path: str, body: Any) -> Any:
-        payload = self._body(method, path, body)
+        return self._decoded(path, self._body(method, path, body))
+
+    def _decoded(self, path: str, payload: bytes) -> Any:
         if not payload.strip():
             return {}
         try:
@@ -103,10 +110,10 @@ class Connection:
         except msgspec.DecodeError as error:
             raise Refused(0, f"{self.url}{path} did not answer with JSON: is it a Toolyard server?") from error
 
-    def _body(self, method: str, path: str, body: Any) -> bytes:
-        connection = self._open(self._seconds)
+    def _body(self, method: str, path: str, body: Any, media_type: str = _JSON, seconds: float = 0.0) -> bytes:
+        connection = self._open(seconds or self._seconds)
         try:
-            response = self._send(connection, method, path, body)
+            response = self._send(connection, method, path, body, media_type)
             payload = self._read(response)
         finally:
             connection.close()
@@ -119,15 +126,15 @@ class Connection:
         return kind(self._host, self._port, timeout=seconds)
 
     def _send(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any, media_type: str = _JSON
     ) -> http.client.HTTPResponse:
         headers = {"Accept": "application/json, text/event-stream;q=0.9, */*;q=0.1"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         payload = None
         if body is not None:
-            payload = msgspec.json.encode(body)
-            headers["Content-Type"] = "application/json"
+            payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            headers["Content-Type"] = media_type
         try:
             connection.request(method, self._prefix + path, payload, headers)
             return connection.getresponse()

@@ -9,7 +9,7 @@ def pdf(*pages: str, title: str = "", filters: str = "/FlateDecode") -> bytes:
     return _written([_stream(_shown(page), filters) for page in pages], title)
 
 
-def bomb(megabytes: int = 2_000) -> bytes:
+def bomb(megabytes: int = 200) -> bytes:
     """Return a PDF of some kilobytes whose one page unfolds, twice over, to so many megabytes of operators."""
     packer = zlib.compressobj(9)
     block = b"0 0 m " * 174_763
