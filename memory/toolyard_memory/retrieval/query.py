@@ -17,7 +17,7 @@ class Query(Struct, frozen=True):
 
     text: str
     budget_tokens: int = 1000
-    limit: int = 10
+    limit: int = 30
     session: bytes | None = None
     shown_from: int | None = None
     now: int = 0
