@@ -129,6 +129,23 @@ def call(*calls: tuple[str, Any], text: str = "", **more: Any) -> Turn:
     return Turn(text=text, calls=raw, finish="tool_calls", usage=Usage(10, 5), **more)
 
 
+class ScriptedCounter:
+    """Implements Counter: `counts` of what it is given, or None."""
+
+    def __init__(self) -> None:
+        self.counts: Callable[[bytes], int | None] = lambda _messages: None
+        self.asked: list[bytes] = []
+
+    async def count(self, model: str, messages: bytes) -> int | None:
+        """Count messages."""
+        del model
+        self.asked.append(messages)
+        return self.counts(messages)
+
+    async def close(self) -> None:
+        """Let go of nothing."""
+
+
 class Workshop:
     """One process's engine; `restarted` opens the next one's on the same file."""
 
@@ -140,14 +157,18 @@ class Workshop:
         max_runs: int,
         *,
         record_first: bool = False,
+        source: str = "workshop",
     ) -> None:
         self.root = root
+        self.source = source
         self.database = database
         self.model = ScriptedModel()
         self.tools = list(tools)
         provider = ProviderTable(base_url=URL, profile="vllm", default_model="m")
         self.routes = Routes(Config(providers={"lab": provider}, models=ModelsTable("lab/m")), {}, rehearsal=False)
         self.routes._clients["lab"] = self.model
+        self.counter = ScriptedCounter()
+        self.routes._counters["lab"] = self.counter  # type: ignore[assignment]  # it acts as one
         clock = SystemClock()
         self.stops = Stops()
 
@@ -189,7 +210,7 @@ class Workshop:
 
     def _toolbox(self) -> Toolbox:
         tools: dict[str, Tool] = {tool.spec.name: tool for tool in self.tools}
-        releases = {name: tool_release(tool.spec, "workshop", "1.0") for name, tool in tools.items()}
+        releases = {name: tool_release(tool.spec, self.source, "1.0") for name, tool in tools.items()}
         return Toolbox(tools, releases, dict.fromkeys(tools, "workshop"), load_plugins(points=()))
 
     @staticmethod
@@ -301,12 +322,16 @@ async def workshop(
     drain: float = 0.0,
     recover: bool = True,
     record_first: bool = False,
+    source: str = "workshop",
 ) -> AsyncIterator[Workshop]:
-    """Open the engine on `root`, whose database may already hold runs, and close it as a stopping server does."""
+    """Open the engine on `root`, whose database may already hold runs, and close it as a stopping server does.
+
+    `source` is where the tools come from.
+    """
     write_agent(root, tools, more, policy)
     database = await open_sqlite(root / "data.db")
     try:
-        made = Workshop(root, database, tools, max_runs, record_first=record_first)
+        made = Workshop(root, database, tools, max_runs, record_first=record_first, source=source)
         assert not made.loader.current.problems, made.loader.current.problems
         if recover:
             await made.upkeep.recover()

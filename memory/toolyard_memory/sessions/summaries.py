@@ -35,6 +35,7 @@ _PIECES = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 250)
 """Characters of one message in what a model is asked to summarise, likewise."""
 
 _ARGUMENTS = 100
+_LEFT_OUT = re.compile(r"\((\d{1,9}) earlier lines are left out\.\)")
 _END = re.compile(r"[.!?](?=\s)|[\u3002\uff01\uff1f]")
 
 
@@ -63,13 +64,16 @@ def extract(said: Sequence[Said], most: int) -> str:
         if tokens_of("\n".join(lines)) <= most:
             return "\n".join(lines)
     kept: list[str] = []
-    room = most - tokens_of(_left_out(len(lines)))
+    room = most - tokens_of(_left_out(10**9))
     for line in reversed(lines):
         room -= tokens_of(line) + 1
         if room < 0:
             break
         kept.append(line)
-    return "\n".join([_left_out(len(lines) - len(kept)), *reversed(kept)]) if kept else ""
+    gone = lines[: len(lines) - len(kept)]
+    earlier = (_LEFT_OUT.fullmatch(line) for line in gone)
+    left = sum(int(found[1]) if found else 1 for found in earlier)
+    return "\n".join([_left_out(left), *reversed(kept)]) if kept else ""
 
 
 def conversation(said: Sequence[Said], most: int) -> str:
