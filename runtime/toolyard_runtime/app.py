@@ -63,7 +63,7 @@ from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.keys import Keys
-from toolyard_runtime.store.opening import open_database
+from toolyard_runtime.store.opening import located, open_database
 from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
@@ -119,7 +119,7 @@ async def composed(
     routes.notes += await routes.discover()
     options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with contextlib.AsyncExitStack() as opened:
-        database = await open_database(_store_url(options, config))
+        database = await open_database(located(config.store.url, options.repository, options.state_dir))
         opened.push_async_callback(database.close)
         clock = SystemClock()
         stops = Stops()
@@ -305,14 +305,6 @@ def _index(config: Config, repository: Path) -> Index:
     """Return where what other releases need comes from."""
     table = config.environments
     return Index(tuple(str(repository / folder) for folder in table.find_links), table.index_url, table.offline)
-
-
-def _store_url(options: ServeOptions, config: Config) -> str:
-    if config.store.url:
-        scheme, _, rest = config.store.url.partition(":///")
-        path = Path(rest)
-        return f"{scheme}:///{path if path.is_absolute() else options.repository / path}"
-    return f"sqlite:///{options.state_dir / 'toolyard.db'}"
 
 
 async def first_key(wiring: Wiring, options: ServeOptions, environment: Mapping[str, str]) -> tuple[str, bool]:

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from toolyard_sdk.errors import ConfigError
@@ -74,12 +73,12 @@ def _stored_secrets(resting: "Resting") -> SecretBook:
 def _on_the_database(
     absent: NotRunning, surroundings: Surroundings, target: Target, work: Callable[["Resting"], R]
 ) -> R:
-    from toolyard_runtime.cli.resting import Impossible  # noqa: PLC0415 - only without a server
+    from toolyard_runtime.cli.resting import Impossible, is_there  # noqa: PLC0415 - only without a server
     from toolyard_runtime.store.errors import StorageError  # noqa: PLC0415 - same
 
     try:
         resting = _resting(surroundings, target)
-        if resting is None or not resting.path.exists():
+        if resting is None or not is_there(resting.url):
             raise Failed(f"{absent} There is no database of one either.\n{HOW_TO_START}")
         return work(resting)
     except (Impossible, StorageError, ConfigError) as error:
@@ -88,8 +87,9 @@ def _on_the_database(
 
 def _resting(surroundings: Surroundings, target: Target) -> "Resting | None":
     """Return the server that is meant, as it lies on the disk; its database need not exist."""
-    from toolyard_runtime.cli.resting import Resting, database_path  # noqa: PLC0415 - only without a server
+    from toolyard_runtime.cli.resting import Resting  # noqa: PLC0415 - only without a server
     from toolyard_runtime.config import read_config  # noqa: PLC0415 - same
+    from toolyard_runtime.store.opening import located  # noqa: PLC0415 - same
 
     repository = target.repository.resolve() if target.repository else find_repository(surroundings.cwd)
     if repository is None and target.state_dir is None:
@@ -97,5 +97,5 @@ def _resting(surroundings: Surroundings, target: Target) -> "Resting | None":
     repository = repository or surroundings.cwd
     state_dir = target.state_dir.resolve() if target.state_dir else repository / STATE_FOLDER
     config = read_config(repository)
-    path: Path | None = database_path(config, repository, state_dir)
-    return None if path is None else Resting(path, repository, state_dir, config, surroundings.environment)
+    url = located(config.store.url, repository, state_dir)
+    return Resting(url, repository, state_dir, config, surroundings.environment)

@@ -12,9 +12,10 @@ from toolyard_registry.plugins import load_plugins
 from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_sdk.errors import ConfigError
 
+from toolyard_runtime.cli.database_checks import database
 from toolyard_runtime.cli.findings import Finding
 from toolyard_runtime.cli.secret_checks import rights, secrets
-from toolyard_runtime.cli.service_checks import AsServed, database, disk, model_servers, server, told_by_server
+from toolyard_runtime.cli.service_checks import AsServed, disk, model_servers, server, told_by_server
 from toolyard_runtime.cli.surroundings import Surroundings
 from toolyard_runtime.config import Config, check_kinds, read_config
 from toolyard_runtime.contributions import Contributions

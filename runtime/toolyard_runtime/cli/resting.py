@@ -9,12 +9,10 @@ from msgspec import Struct
 from toolyard_sdk.errors import Conflict
 
 from toolyard_runtime.config import Config
-from toolyard_runtime.store.opening import open_database, sqlite_path
-from toolyard_runtime.store.sqlite import SqliteDatabase
+from toolyard_runtime.store.opening import OwnedDatabase, is_postgres, open_database, sqlite_path
 
 R = TypeVar("R")
 
-DATABASE_FILE = "toolyard.db"
 ACTOR = "command line"
 
 
@@ -25,24 +23,24 @@ class Impossible(Exception):
 class Resting(Struct, frozen=True):
     """Where its database, repository and state folder are, its settings, and the environment of who asks."""
 
-    path: Path
+    url: str
     repository: Path
     state_dir: Path
     config: Config
     environment: Mapping[str, str] = {}
 
 
-def database_path(config: Config, repository: Path, state_dir: Path) -> Path | None:
-    """Return the file of a repository's database, None for one in memory; raises StorageError for a strange URL."""
-    path = sqlite_path(config.store.url) if config.store.url else state_dir / DATABASE_FILE
-    return None if path is None else repository / path
+def is_there(url: str) -> bool:
+    """Tell whether there is something to open: a file that exists, or a database that somebody else looks after."""
+    path = None if is_postgres(url) else sqlite_path(url)
+    return is_postgres(url) or (path is not None and path.exists())
 
 
-def on_its_database(resting: Resting, work: Callable[[SqliteDatabase], Awaitable[R]]) -> R:
+def on_its_database(resting: Resting, work: Callable[[OwnedDatabase], Awaitable[R]]) -> R:
     """Open the database as its only owner, do the work, and close it; raises StorageError, Impossible."""
 
     async def opened() -> R:
-        database = await open_database(f"sqlite:///{resting.path}")
+        database = await open_database(resting.url)
         try:
             return await work(database)
         finally:

@@ -1,9 +1,6 @@
-"""The doctor's checks of what a server needs around it: models, its address, its database and the disk under it."""
+"""The doctor's checks of what a server needs around it: models, its address and the disk under its database."""
 
-import fcntl
-import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +11,8 @@ from msgspec import Struct
 
 from toolyard_runtime.cli.connection import Connection, Refused, Unreachable
 from toolyard_runtime.cli.findings import Finding
-from toolyard_runtime.cli.resting import database_path
 from toolyard_runtime.cli.surroundings import ADDRESS_FILE, is_alive, read_address
 from toolyard_runtime.config import Config, ProviderTable
-from toolyard_runtime.store.errors import StorageError
-from toolyard_runtime.store.schema import HISTORY
-from toolyard_runtime.store.sqlite_schema import version_of
 
 _PROBE_SECONDS = 5.0
 _LITTLE = 1_000_000_000
@@ -121,19 +114,6 @@ def told_by_server(state_dir: Path) -> AsServed | None:
         return None
 
 
-def database(config: Config, repository: Path, state_dir: Path) -> Finding:
-    """Look whether the database can be read and who holds it; changes nothing."""
-    try:
-        path = database_path(config, repository, state_dir)
-    except StorageError as error:
-        return Finding("broken", "Database", str(error), "Correct url under [store] in toolyard.toml.")
-    if path is None:
-        return Finding(
-            "warn", "Database", "in memory", "Everything is lost when the server ends: set url under [store]."
-        )
-    return _file(path)
-
-
 def disk(state_dir: Path) -> Finding:
     """Look how much room is left where the database grows."""
     nearest = next(folder for folder in (state_dir, *state_dir.parents) if folder.exists())
@@ -144,48 +124,3 @@ def disk(state_dir: Path) -> Finding:
     if free < _LITTLE:
         return Finding("warn", "Disk", told, "Journals only grow; make room before it is needed.")
     return Finding("ok", "Disk", told)
-
-
-def _file(path: Path) -> Finding:
-    if not path.exists():
-        nearest = next(folder for folder in path.parents if folder.exists())
-        if not os.access(nearest, os.W_OK | os.X_OK):
-            return Finding("broken", "Database", f"{path} cannot be made", f"Make {nearest} writable for this user.")
-        return Finding("ok", "Database", f"{path} (made when the server first starts)")
-    if not os.access(path, os.R_OK | os.W_OK):
-        return Finding("broken", "Database", f"{path} may not be written", "Correct its owner or mode.")
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_PROBE_SECONDS)
-        try:
-            revision = version_of(connection)
-        finally:
-            connection.close()
-    except (sqlite3.Error, StorageError) as error:
-        return Finding("broken", "Database", f"{path}: {error}", "Restore it from a backup.")
-    return _schema(f"{path}, {path.stat().st_size / 1e6:.1f} MB{_held(path)}", revision)
-
-
-def _schema(told: str, revision: str | None) -> Finding:
-    """Judge the schema of a database that can be read."""
-    if revision is not None and revision not in HISTORY:
-        newer = f"{told}, schema {revision}, which this version does not know"
-        return Finding("broken", "Database", newer, "Install the version of Toolyard that wrote it, or a newer one.")
-    if revision not in (None, HISTORY[-1]):
-        return Finding("ok", "Database", f"{told}, schema {revision}: the next start copies it aside and migrates it")
-    return Finding("ok", "Database", told)
-
-
-def _held(path: Path) -> str:
-    """Say who owns the database: the lock beside it is tried, and let go again at once."""
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.pread(lock, 32, 0).strip().decode("ascii", "replace")
-        return f", in use by process {holder}"
-    finally:
-        os.close(lock)
-    return ""

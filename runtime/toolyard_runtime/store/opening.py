@@ -17,6 +17,9 @@ from toolyard_runtime.store.sqlite_schema import make_current
 
 SCHEMA = Schema()
 
+DATABASE_FILE = "toolyard.db"
+"""The file in the state folder that is the database where no other is named."""
+
 POSTGRES = ("postgresql", "postgres")
 """How a URL begins that names a PostgreSQL database."""
 
@@ -39,6 +42,17 @@ class OwnedDatabase(Database, Protocol):
     async def close(self) -> None:
         """Commit what waits and let go of the database."""
         ...
+
+
+def located(url: str, repository: Path, state_dir: Path) -> str:
+    """Return the URL of the database that a setting names: "" is a file in the state folder.
+
+    A relative path is one in the repository. Raises StorageError for a URL that names no database.
+    """
+    if is_postgres(url):
+        return url
+    path = sqlite_path(url) if url else state_dir / DATABASE_FILE
+    return "sqlite://" if path is None else f"sqlite:///{repository / path}"
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -64,11 +78,14 @@ async def open_database(url: str, schema: Schema = SCHEMA) -> OwnedDatabase:
         try:
             from toolyard_runtime.store.postgres import open_postgres  # noqa: PLC0415 - whoever uses SQLite needs no driver
         except ImportError as error:
-            raise StorageError(
-                f"PostgreSQL needs the package {error.name}: pip install 'toolyard[postgres]'"
-            ) from error
+            raise without_driver(error) from error
         return await open_postgres(url, schema)
     return await open_sqlite(sqlite_path(url), schema)
+
+
+def without_driver(error: ImportError) -> StorageError:
+    """Return how to get what PostgreSQL needs and is not installed."""
+    return StorageError(f"PostgreSQL needs the package {error.name}: pip install 'toolyard[postgres]'")
 
 
 def is_postgres(url: str) -> bool:
