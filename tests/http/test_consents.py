@@ -79,11 +79,11 @@ private = ["{place}"]
         shown = ada.until(run, lambda shown: shown["status"] == "parked" and shown["inputs"])
         link = shown["inputs"][0]["url"]
         come_back(server, link)
-        assert "Bearer token" in str(ada.finished(run)["outputs"])
+        assert "Bearer [secret token]" in str(ada.finished(run)["outputs"])
         told = str(ada.get(f"/api/v1/runs/{run}/events"))
         assert "'by': 'consent'" in told
         again = ada.start("call tracker_who {}", "asker")
-        assert "Bearer token" in str(ada.finished(again)["outputs"]), "the token was kept"
+        assert "Bearer [secret token]" in str(ada.finished(again)["outputs"]), "the token was kept"
         other = bob.start("call tracker_who {}", "asker")
         assert bob.until(other, lambda shown: shown["status"] == "parked")["inputs"], "bob has not consented"
         names = [secret["name"] for secret in server.house.get("/api/v1/secrets")["data"]]

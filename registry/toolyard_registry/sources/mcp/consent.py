@@ -77,6 +77,18 @@ class Consent:
         tokens = context.current_tokens
         return f"Bearer {tokens.access_token}" if tokens is not None and context.is_token_valid() else ""
 
+    @property
+    def confidential(self) -> tuple[tuple[str, str], ...]:
+        """What nobody is to be told of this consent, each with what to say in its place."""
+        context = self._provider.context
+        tokens, client = context.current_tokens, context.client_info
+        values = (
+            ("token", tokens.access_token if tokens is not None else None),
+            ("refresh token", tokens.refresh_token if tokens is not None else None),
+            ("client secret", client.client_secret if client is not None else None),
+        )
+        return tuple((name, value) for name, value in values if value)
+
     async def challenged(self, request: httpx2.Request, response: httpx2.Response) -> None:
         """Take the server's refusal of a request: afterwards there is a `link`, or a token, or a `failure`."""
         sent = request.headers.get("authorization", "")

@@ -57,9 +57,9 @@ class Reach:
     async def open(self, caller: Caller, seconds: float) -> Connection:
         """Return an open connection; raises Unreachable."""
         faults = Faults(randomness.token_hex(16))
-        given: dict[str, str] = {}
-        transport = await (self._web(faults, caller, given) if self._settings.url else self._pipes(faults, given))
-        connection = Connection(transport, faults, self._listed, Unsaid(given))
+        unsaid = Unsaid(learns=self._settings.oauth is not None)
+        transport = await (self._web(faults, caller, unsaid) if self._settings.url else self._pipes(faults, unsaid))
+        connection = Connection(transport, faults, self._listed, unsaid)
         try:
             await connection.open(seconds)
         except Unreachable as error:
@@ -69,18 +69,22 @@ class Reach:
             raise
         return connection
 
-    async def _web(self, faults: Faults, caller: Caller, given: dict[str, str]) -> MakeTransport:
+    async def _web(self, faults: Faults, caller: Caller, unsaid: Unsaid) -> MakeTransport:
         settings = self._settings
+        given: dict[str, str] = {}
         headers = await self._filled(settings.headers, caller, given)
+        unsaid.know(given)
         for name, value in headers.items():
             if not (value.isprintable() and value.isascii()):
                 raise Unreachable(f"the secret in the header {name} holds what no header can")
         consent = None if settings.oauth is None else await self._consent(settings.oauth, caller)
-        return lambda _ended: Web(settings.url, headers, faults, settings.max_bytes, consent)
+        return lambda _ended: Web(settings.url, headers, faults, settings.max_bytes, consent, unsaid)
 
-    async def _pipes(self, faults: Faults, given: dict[str, str]) -> MakeTransport:
+    async def _pipes(self, faults: Faults, unsaid: Unsaid) -> MakeTransport:
         settings = self._settings
+        given: dict[str, str] = {}
         environment = await self._filled(settings.env, HOUSE, given)
+        unsaid.know(given)
         for name, value in environment.items():
             if "\0" in value:
                 raise Unreachable(f"the secret in the variable {name} holds a zero byte")

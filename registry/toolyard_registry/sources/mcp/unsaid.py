@@ -1,4 +1,4 @@
-"""Takes the secrets that a connection was opened with out of what its server says; fetches none and knows no protocol.
+"""Takes the secrets that a server is given out of what it says; fetches none and knows no protocol.
 
 A server that is given a key may print it, in a result, an error or a question: no model, journal or log is to hold it.
 """
@@ -12,13 +12,39 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.http.filling import SHORTEST, Scrubber
 from toolyard_sdk.messages import ToolResult
 
+MOST = 8
+"""Values that are looked for beside those a connection was opened with: of tokens, which change, the latest."""
+
 
 class Unsaid:
-    """What one server must not say: the values of its secrets, by name."""
+    """What one server must not say: the values of its secrets, by name; with `learns`, tokens that come later too."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        kept = {name: value for name, value in values.items() if len(value) >= SHORTEST}
-        self._scrubber = Scrubber(kept) if kept else None
+    def __init__(self, values: Mapping[str, str] | None = None, *, learns: bool = False) -> None:
+        self._learns = learns
+        self._values: dict[str, str] = {}
+        self._learned: dict[str, str] = {}
+        self._scrubber: Scrubber | None = None
+        self.know(values or {})
+
+    def know(self, values: Mapping[str, str]) -> None:
+        """Look for these from now on, as long as the connection lasts."""
+        self._values |= {name: value for name, value in values.items() if len(value) >= SHORTEST}
+        self._look()
+
+    def learn(self, name: str, value: str) -> None:
+        """Look for a token from now on, until many others have followed it."""
+        if len(value) < SHORTEST or value in self._learned:
+            return
+        self._learned[value] = name
+        while len(self._learned) > MOST:
+            del self._learned[next(iter(self._learned))]
+        self._look()
+
+    def _look(self) -> None:
+        named = dict(self._values)
+        for value, name in self._learned.items():
+            named[f"{name} {len(named)}" if name in named else name] = value
+        self._scrubber = Scrubber(named) if named else None
 
     def text(self, text: str) -> str:
         """Return a text with the name of a secret where its value stood."""
@@ -41,7 +67,7 @@ class Unsaid:
 
     def context(self, context: ToolContext) -> ToolContext:
         """Return a call's surroundings, to which progress and questions come without secrets."""
-        if self._scrubber is None:
+        if self._scrubber is None and not self._learns:
             return context
 
         async def ask(message: str, schema: Any = None, url: str = "") -> Answer:

@@ -20,6 +20,7 @@ from toolyard_sdk.errors import ToolError
 from toolyard_registry.sources.mcp.connection import Way
 from toolyard_registry.sources.mcp.consent import Consent
 from toolyard_registry.sources.mcp.faults import Faults, Kind
+from toolyard_registry.sources.mcp.unsaid import Unsaid
 
 _CONNECT_SECONDS = 10.0
 _GOODBYE_SECONDS = 2.0
@@ -37,11 +38,13 @@ class Web(Way):
         faults: Faults,
         most: int,
         consent: Consent | None = None,
+        unsaid: Unsaid | None = None,
     ) -> None:
+        """Take `unsaid` as what is told every token of `consent` before it is sent."""
         self._url = url
         self._headers = headers
         self._most = most
-        self._way = _Guarded(faults, most, consent)
+        self._way = _Guarded(faults, most, consent, unsaid or Unsaid())
         self._opened = AsyncExitStack()
 
     def last_words(self) -> str:
@@ -69,11 +72,12 @@ class Web(Way):
 class _Guarded(httpx2.AsyncBaseTransport):
     """Sends requests and answers for those that fail."""
 
-    def __init__(self, faults: Faults, most: int, consent: Consent | None) -> None:
+    def __init__(self, faults: Faults, most: int, consent: Consent | None, unsaid: Unsaid) -> None:
         self._inner = httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False)
         self._faults = faults
         self._most = most
         self._consent = consent
+        self._unsaid = unsaid
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._consent is None:
@@ -96,6 +100,8 @@ class _Guarded(httpx2.AsyncBaseTransport):
     async def _authorized(self, request: httpx2.Request, consent: Consent) -> str:
         """Put the caller's token into a request, and return it."""
         value = await consent.header(request)
+        for name, secret in consent.confidential:
+            self._unsaid.learn(name, secret)
         if value:
             request.headers["authorization"] = value
         return value

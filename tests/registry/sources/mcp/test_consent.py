@@ -15,7 +15,7 @@ from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ToolError
 
 from tests.registry.sources.mcp.consent_server import Gate
-from tests.registry.sources.mcp.opened import Held, Opened, opened
+from tests.registry.sources.mcp.opened import CONTEXT, Held, Opened, opened
 from tests.registry.sources.mcp.openly import CALLBACK, OpenEgress, agree
 from tests.registry.sources.mcp.web_server import WebServer, serving
 
@@ -45,13 +45,18 @@ async def opened_by_the_operator(it: Opened) -> None:
     await it.until(lambda: it.names != [])
 
 
+async def token_of(it: Opened, context: ToolContext = CONTEXT) -> str:
+    """Return the token that a call goes out with; the server says it backwards, which nobody looks for."""
+    return (await it.call("whose", context=context)).text[::-1].removeprefix("Bearer ")
+
+
 async def test_the_operator_consents_once_for_the_list_which_is_then_read_at_once() -> None:
     async with gated() as (it, _, gate):
         assert it.names == []
         assert "somebody has to allow it first, at " in it.problem
         await opened_by_the_operator(it)
         assert it.problem == ""
-        assert (await it.call("who")).text == "Bearer token1"
+        assert await token_of(it) == "token1"
         assert gate.registered[0]["redirect_uris"] == [CALLBACK]
 
 
@@ -63,8 +68,8 @@ async def test_every_end_user_is_given_a_link_of_their_own_and_then_a_token_of_t
                 await it.call("who", context=who)
             assert needed.value.url in str(needed.value)
             assert await it.source.returned(await agree(needed.value.url)) == ""
-            assert (await it.call("who", context=who)).text == f"Bearer token{number}"
-        assert (await it.call("who", context=ADA)).text == "Bearer token2"
+            assert await token_of(it, who) == f"token{number}"
+        assert await token_of(it, ADA) == "token2"
         assert len(gate.registered) == 1
 
 
@@ -77,7 +82,21 @@ async def test_a_person_who_can_be_asked_is_asked_and_the_call_goes_on_with_thei
         assert question == Question("it needs your permission. Allow it at this address:", None, question.url)
         assert await it.source.returned(await agree(question.url)) == ""
         again = msgspec.structs.replace(ADA, ask=answering(((question, Answer("accept")),)))
-        assert (await it.call("who", context=again)).text == "Bearer token2"
+        assert await token_of(it, again) == "token2"
+
+
+async def test_a_token_that_the_server_repeats_is_in_no_result_also_when_it_is_a_new_one() -> None:
+    async with gated() as (it, _, gate):
+        await opened_by_the_operator(it)
+        assert (await it.call("who")).text == "Bearer [secret token]"
+        gate.good.clear()
+        with pytest.raises(AuthorizationNeeded) as needed:
+            await it.call("who")
+        assert await it.source.returned(await agree(needed.value.url)) == ""
+        said = (await it.call("who")).text
+        assert said.startswith("Bearer [secret token")
+        assert "token2" not in said
+        assert await token_of(it) == "token2"
 
 
 async def test_the_same_link_is_given_until_somebody_has_come_back_from_it() -> None:
@@ -110,13 +129,13 @@ async def test_a_kept_token_is_used_by_the_next_server_and_refreshed_once_it_has
     async with gated(tokens=tokens, gate=gate) as (it, _, _gate):
         await opened_by_the_operator(it)
     async with gated(tokens=tokens, gate=gate) as (it, _, _gate):
-        assert (await it.call("who")).text == "Bearer token1"
+        assert await token_of(it) == "token1"
     kept = await tokens.kept("default", None, "mcp:it:token")
     assert kept is not None
     await tokens.keep("default", None, "mcp:it:token", re.sub(r'"ends":[0-9.]+', '"ends":1.0', kept))
     async with gated(tokens=tokens, gate=gate) as (it, _, _gate):
         assert it.problem == ""
-        assert (await it.call("who")).text == "Bearer token2"
+        assert await token_of(it) == "token2"
     assert (gate.refreshed, len(gate.registered)) == (1, 1)
 
 

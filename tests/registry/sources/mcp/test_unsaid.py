@@ -4,7 +4,7 @@ import sys
 import traceback
 from typing import Any
 
-from toolyard_registry.sources.mcp.unsaid import Unsaid
+from toolyard_registry.sources.mcp.unsaid import MOST, Unsaid
 from toolyard_sdk.asking import Answer
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ToolError
@@ -34,6 +34,25 @@ def test_an_error_forgets_where_it_came_from() -> None:
     KEY.error(error)
     assert "".join(traceback.format_exception(error)).strip().endswith("ToolError: The server says [secret key]")
     assert error.__cause__ is None
+
+
+def test_tokens_are_learned_and_of_many_the_latest_are_looked_for() -> None:
+    some = Unsaid({"key": "s3cret"}, learns=True)
+    assert some.text("s3cret token-0") == "[secret key] token-0"
+    for number in range(MOST + 1):
+        some.learn("token", f"token-{number}-")
+    assert some.text("s3cret token-0-") == "[secret key] token-0-"
+    for number in range(1, MOST + 1):
+        assert "token-" not in some.text(f"x token-{number}-").replace("[secret token", "")
+
+
+async def test_what_is_learned_in_a_call_is_not_in_its_questions() -> None:
+    heard: list[str] = []
+    some = Unsaid(learns=True)
+    context = some.context(ToolContext(progress=lambda _done, _total, message: heard.append(message)))
+    some.learn("token", "tok-en")
+    context.progress(1, None, "with tok-en")
+    assert heard == ["with [secret token]"]
 
 
 async def test_questions_and_progress_are_without_secrets() -> None:
