@@ -1,10 +1,10 @@
 """Which facts could be fewer without saying less: a pure plan over those believed now; needs no model and guesses none.
 
-Two things only are done without a model. Facts of one subject and attribute which say the same, but for case, articles
-and the end of the sentence, and which hold at the same time or one right after the other, become one that rests on all
-their evidence. Likeness by shared words alone would also join "is allergic to nuts" and "is not allergic to nuts":
-whatever differs in a word that bears meaning stays. And what ended long ago is no longer believed, so that it comes to
-nobody's mind; asked with `as_of`, it is what was believed until then.
+Two things only are done without a model. Facts of one subject and attribute whose words have one outline, and which
+hold at the same time or one right after the other, become one that rests on all their evidence. (Likeness by the share
+of common words would also join "is allergic to nuts" and "is not allergic to nuts": a word that bears meaning keeps
+facts apart, however many they share.) And what ended long ago is no longer believed, so that it comes to nobody's mind;
+asked with `as_of`, it is what was believed until then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from toolyard_sdk.ids import show
 
 from toolyard_memory.facts.intervals import RANK, Interval, touch, union
-from toolyard_memory.facts.wording import gist
+from toolyard_memory.facts.wording import outline
 from toolyard_memory.records import Fact
 
 PAST_US: Final = 365 * 86_400 * 1_000_000
@@ -43,7 +43,7 @@ def plan(facts: Iterable[Fact], now: int, past_us: int = PAST_US) -> tuple[Chang
         if fact.valid_to is not None and fact.valid_to + past_us <= now:
             ended.append(Change("expire", f"it ended on {_day(fact.valid_to)}", (fact,)))
             continue
-        about = (fact.agent, fact.subject, fact.attribute, *gist(fact.text, fact.subject))
+        about = (fact.agent, fact.subject, fact.attribute, *outline(fact.text, fact.subject))
         groups.setdefault(about, []).append(fact)
     merged = [_merged(cluster) for group in groups.values() if len(group) > 1 for cluster in _touching(group)]
     return (*merged, *ended)

@@ -143,4 +143,4 @@ def _forgotten(fact: Fact, stones: Stones) -> bool:
     if fact.text is None:  # without its passage it says nothing that could be compared
         return False
     at = found_in(stones, words_name(fact.owner, fact.subject, fact.attribute, fact.text))
-    return at is not None and fact.recorded_at <= at
+    return at is not None and fact.recorded_at < at

@@ -262,7 +262,7 @@ def of(owner: Owner) -> dict[str, Any]:
 
 def words_of(fact: Fact) -> dict[str, Any]:
     """Return the values by which what a fact says is found again."""
-    return {"subject": fact.subject, "attribute": fact.attribute, "words": digest(fact.text)}
+    return {"subject": fact.subject, "attribute": fact.attribute, "words": digest(fact.text, fact.subject)}
 
 
 def evidence_of(rows: Iterable[Sequence[Any]]) -> dict[bytes, tuple[Evidence, ...]]:

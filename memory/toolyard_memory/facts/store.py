@@ -108,7 +108,8 @@ class Facts:
             new = replace(new, subject=wrong.subject, attribute=wrong.attribute)
         said = await self._look_at(owner, new, wrong.agent)
         rows = await self._held(owner, said)
-        settled = settle_correction(_statement(said, at), _version(found[0]), [_version(row) for row in rows])
+        held = [_version(row) for row in rows if said.text == wrong.text or row[0] != fact]
+        settled = settle_correction(_statement(said, at), _version(found[0]), held)
         return await self._settle(tx, owner, said, settled, _by_id((*rows, found[0])), at)
 
     async def forget(self, tx: Transaction, owner: Owner, facts: Sequence[bytes], actor: str, at: int) -> Forgotten:
@@ -213,7 +214,7 @@ class Facts:
                 raise MemoryRefused(field, "no date: give UTC microseconds since 1970")
         grounds = await examine(self._database, owner, new, agent)
         said = replace(new, agent=agent)
-        return _Said(said, text, subject, attribute, digest(text), grounds)
+        return _Said(said, text, subject, attribute, digest(text, subject), grounds)
 
     async def _held(self, owner: Owner, said: _Said) -> Sequence[tuple[Any, ...]]:
         about = {**sql.of(owner), "subject": said.subject, "attribute": said.attribute}

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, insert, select
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Database, Transaction
 
-from toolyard_memory.facts.wording import gist
+from toolyard_memory.facts.wording import outline
 from toolyard_memory.records import Owner
 from toolyard_memory.tables.facts import TOMBSTONE
 
@@ -44,8 +44,8 @@ def passage_name(passage: bytes) -> str:
 
 
 def words_name(owner: Owner, subject: str, attribute: str, text: str) -> str:
-    """Return the canonical name of what a fact says, by its gist; subject and attribute are canonical already."""
-    said = (owner.tenant, owner.end_user, subject, attribute, " ".join(gist(text, subject)))
+    """Return the canonical name of what a fact says, by its outline; subject and attribute are canonical already."""
+    said = (owner.tenant, owner.end_user, subject, attribute, " ".join(outline(text, subject)))
     return "words:" + msgspec.json.encode(said).decode()
 
 

@@ -1,7 +1,10 @@
-"""When two texts say the same, and which texts are too long to keep; pure, and knows no language but English articles.
+"""When two facts say the same, and which texts cannot be kept; pure, and knows no language but a little English.
 
 Nothing here guesses at meaning. Facts that differ in a "not", a number, a tense or the order of their words say
-different things, so sameness goes no further than case, spacing, the end of the sentence, articles and emphasis.
+different things. Two measures look past less than that. By its gist, past case, spacing, the end of a sentence,
+articles, emphasis, and the subject named once more, a fact that is said again is known. By its outline, also past "is"
+and "in" and an "s", facts are joined in consolidation, where somebody can look at the plan, and what was forgotten is
+told from what is new.
 """
 
 import hashlib
@@ -14,7 +17,13 @@ MOST_SUBJECT: Final = 200
 MOST_ATTRIBUTE: Final = 100
 
 LIGHT: Final = frozenset({"a", "an", "the", "also", "just", "really", "very", "actually"})
-"""Words without which a sentence says the same; a preposition or an auxiliary is none of them."""
+"""Words without which a sentence says the same."""
+
+LIGHTER: Final = frozenset({"is", "are", "am", "be", "in", "at", "on", "of"})
+"""Words without which it says about the same: no "not", "was", "from", "for" or "with" is among them."""
+
+STEM: Final = 3
+"""Letters that are left of a word at least when its last "s" is looked past."""
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _END = ".!\u2026 "
@@ -31,11 +40,6 @@ def normalised(text: str) -> str:
     return canonical(text).rstrip(_END)
 
 
-def digest(text: str) -> bytes:
-    """Return 16 bytes that are the same for texts which are the same once normalised (BLAKE2b)."""
-    return hashlib.blake2b(normalised(text).encode(), digest_size=16).digest()
-
-
 def gist(text: str, subject: str) -> tuple[str, ...]:
     """Return the words of a fact, in order, without light ones and without naming its subject first.
 
@@ -47,6 +51,23 @@ def gist(text: str, subject: str) -> tuple[str, ...]:
     if named and kept[: len(named)] == named:
         kept = kept[len(named) :]
     return tuple(kept) or (normalised(text),)
+
+
+def outline(text: str, subject: str) -> tuple[str, ...]:
+    """Return the words of a fact's gist, in order, without lighter ones and each without its last "s"."""
+    words = list(gist(text, subject))
+    if subject == "user" and words[0] == "i" and len(words) > 1:
+        del words[0]
+    kept = [word for word in words if word not in LIGHTER]
+    return tuple(
+        word[:-1] if len(word) > STEM and word.endswith("s") and not word.endswith("ss") else word
+        for word in kept or words
+    )
+
+
+def digest(text: str, subject: str) -> bytes:
+    """Return 16 bytes that are the same for texts of one gist (BLAKE2b)."""
+    return hashlib.blake2b("\x1f".join(gist(text, subject)).encode(), digest_size=16).digest()
 
 
 def unstorable(text: str) -> str:

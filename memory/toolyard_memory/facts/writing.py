@@ -91,7 +91,7 @@ def _row(fact: Fact) -> tuple[object, ...]:
         fact.agent,
         fact.subject,
         fact.attribute,
-        digest(fact.text),
+        digest(fact.text, fact.subject),
         fact.valid_from,
         fact.valid_to,
         fact.recorded_at,

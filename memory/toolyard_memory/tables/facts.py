@@ -32,9 +32,9 @@ FACT = Table(
     sqlite_with_rowid=False,
 )
 """`valid_*` is when it holds in the world, `recorded_at`/`retired_at` when it was believed here: [from, to) in UTC
-microseconds, no end while it goes on. `attribute` "" is a statement that contradicts no other. `digest` is of the text
-in its canonical form: by it the same words are found again. `writer` says who put it down (`tool:remember`,
-`extractor:NAME`, `key:ID`), `release` by which agent release.
+microseconds, no end while it goes on. `attribute` "" is a statement that contradicts no other. `digest` is of the gist
+of its text: by it the same words are found again. `writer` says who put it down (`tool:remember`, `extractor:NAME`,
+`key:ID`), `release` by which agent release.
 """
 
 EVIDENCE = Table(
