@@ -153,6 +153,16 @@ async def test_forgetting_leaves_neither_the_fact_nor_the_message_to_be_recalled
         assert await facts(shop) == []
 
 
+async def test_recalling_names_the_facts_that_can_be_corrected_or_forgotten(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        shop.model.will(call(("remember", {"text": "The user is allergic to nuts."})), say("Noted."))
+        first = await shop.run("I am allergic to nuts.", **ALICE)
+        (written,) = await shop.events(first.run, e.MemoryWritten)
+        shop.model.will(call(("recall", {"query": "nuts"})), say("You are."))
+        await shop.run("What do you know?", **ALICE)
+        assert written.added[0] in sent(shop, -1)[-1]["content"]
+
+
 async def test_after_a_page_was_read_what_is_put_down_is_not_the_persons_word(tmp_path: Path) -> None:
     async with workshop(tmp_path, look_outside, more=MEMORY) as shop:
         shop.model.will(

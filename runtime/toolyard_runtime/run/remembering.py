@@ -181,7 +181,14 @@ async def _recall(scene: Scene, asked: _Recall) -> ToolResult:
     found = await scene.memory.recall.search(scene.reader, query)
     if not found.text:
         return ToolResult("Nothing comes to mind about that.")
-    return ToolResult(f"{found.text}\n[{found.degraded}]" if found.degraded else found.text)
+    named = [
+        f"{hit.citation} is {show('fact', hit.passage.id)}"
+        for hit in found.hits
+        if hit.used and hit.passage.kind == "fact"
+    ]
+    ids = [f"Ids: {', '.join(named)}."] if named else []
+    degraded = [f"[{found.degraded}]"] if found.degraded else []
+    return ToolResult("\n".join((found.text, *ids, *degraded)))
 
 
 TOOLS: Mapping[str, MemoryTool] = {
