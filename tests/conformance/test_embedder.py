@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from toolyard_memory.embedders.hashing import HashingEmbedder
-from toolyard_memory.embedders.onnx import open_onnx
+from toolyard_memory.embedders.onnx import OnnxEmbedder
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.models.embedding import OpenAIEmbedder
 from toolyard_sdk.ports import Embedder
@@ -27,7 +27,7 @@ async def hashing(_folder: Path) -> AsyncIterator[Embedder]:
 
 @asynccontextmanager
 async def onnx(folder: Path) -> AsyncIterator[Embedder]:
-    yield await open_onnx(write_model(folder / "model"))
+    yield OnnxEmbedder(write_model(folder / "model"))
 
 
 @asynccontextmanager

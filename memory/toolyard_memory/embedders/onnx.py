@@ -9,8 +9,9 @@ Everything that makes two vectors comparable is part of the embedder's id.
 import asyncio
 import hashlib
 import importlib
+import importlib.util
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,7 @@ _POOLING: dict[str, Pooling] = {
     "pooling_mode_lasttoken": "last",
 }
 _TOLD_BY = ("1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+_NEEDED = ("onnxruntime", "tokenizers", "numpy")
 _INSTALL = "the ONNX embedder needs onnxruntime, tokenizers and numpy: pip install 'toolyard[onnx]'"
 
 
@@ -47,16 +49,23 @@ class _Settings(Struct, frozen=True):
 
 
 class OnnxEmbedder:
-    """A model in this process, in a thread of its own. Made by `open_onnx`."""
+    """A model in this process, in a thread of its own; loaded when it is first asked."""
 
-    def __init__(self, embed: Callable[[Sequence[str], bool], list[bytes]], id_: str, pool: ThreadPoolExecutor) -> None:
-        self._embed = embed
-        self._id = id_
-        self._pool = pool
+    def __init__(self, directory: Path, *, threads: int = 1) -> None:
+        """Read what is in `directory`, to compute with so many threads; raises ConfigError for what it lacks."""
+        self._model, self._tokenizer = _found(directory)
+        lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+        if lacking:
+            raise ConfigError(f"{_INSTALL} ({' and '.join(lacking)} not found)", path=str(directory))
+        self._settings = _settings(directory)
+        self._id = f"onnx:{_digest(directory, self._model, self._tokenizer)}"
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(1, "onnx")
+        self._loaded: _Loaded | None = None
 
     @property
     def id(self) -> str:
-        """A digest of the model, its tokenizer and their settings, and the dimensions."""
+        """A digest of the model, its tokenizer and their settings."""
         return self._id
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
@@ -68,52 +77,36 @@ class OnnxEmbedder:
         except EmbedderError:
             raise
         except Exception as error:  # the runtime's own errors are of no type that it names
-            raise EmbedderError(f"{self._id}: {error}") from error
+            raise EmbedderError(f"{self._model}: {error}") from error
 
     async def close(self) -> None:
         """Let go of the model."""
         self._pool.shutdown(wait=False)
-        self._embed = _closed
+        self._loaded = None
 
+    def _embed(self, texts: Sequence[str], query: bool) -> list[bytes]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded.embed(texts, query)
 
-async def open_onnx(directory: Path, *, threads: int = 1) -> OnnxEmbedder:
-    """Load the model in `directory`, which computes with so many threads; raises ConfigError for what it lacks."""
-    pool = ThreadPoolExecutor(1, "onnx")
-    try:
-        embed, id_ = await asyncio.get_running_loop().run_in_executor(pool, _load, directory, threads)
-    except BaseException:
-        pool.shutdown(wait=False)
-        raise
-    return OnnxEmbedder(embed, id_, pool)
-
-
-def _load(directory: Path, threads: int) -> tuple[Callable[[Sequence[str], bool], list[bytes]], str]:
-    model, tokenizer = _found(directory)
-    try:
-        runtime, tokenizers, numpy = (importlib.import_module(n) for n in ("onnxruntime", "tokenizers", "numpy"))
-    except ImportError as error:
-        raise ConfigError(f"{_INSTALL} ({error})") from error
-    settings = _settings(directory)
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        session = runtime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ConfigError(
-            f"this is no model that ONNX Runtime {runtime.__version__} reads: {error}", path=str(model)
-        ) from error
-    try:
-        words = tokenizers.Tokenizer.from_file(str(tokenizer))
-    except Exception as error:
-        raise ConfigError(f"this is no tokenizer: {error}", path=str(tokenizer)) from error
-    words.enable_truncation(settings.longest)
-    words.enable_padding(
-        pad_id=(words.padding or {}).get("pad_id", 0), pad_token=(words.padding or {}).get("pad_token", "[PAD]")
-    )
-    loaded = _Loaded(session, words, numpy, settings)
-    (probe,) = loaded.embed(["a probe"], False)  # says the dimension, and whether it works at all, at once
-    return loaded.embed, f"onnx:{_digest(directory, model, tokenizer)}:{len(probe) // 4}"
+    def _load(self) -> "_Loaded":
+        runtime, tokenizers, numpy = (importlib.import_module(name) for name in _NEEDED)
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        try:
+            session = runtime.InferenceSession(str(self._model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            what = f"this is no model that ONNX Runtime {runtime.__version__} reads"
+            raise EmbedderError(f"{self._model}: {what}: {error}") from error
+        try:
+            words = tokenizers.Tokenizer.from_file(str(self._tokenizer))
+        except Exception as error:
+            raise EmbedderError(f"{self._tokenizer}: this is no tokenizer: {error}") from error
+        words.enable_truncation(self._settings.longest)
+        filler = words.padding or {}
+        words.enable_padding(pad_id=filler.get("pad_id", 0), pad_token=filler.get("pad_token", "[PAD]"))
+        return _Loaded(session, words, numpy, self._settings)
 
 
 class _Loaded:
@@ -223,7 +216,3 @@ def _digest(directory: Path, model: Path, tokenizer: Path) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()[:16]
-
-
-def _closed(_texts: Sequence[str], _query: bool) -> list[bytes]:
-    raise EmbedderError("the embedder is closed")

@@ -42,12 +42,13 @@ def _by_numpy(vector: bytes, rows: Sequence[Row]) -> list[float]:
 
 
 def _by_hand(vector: bytes, rows: Sequence[Row]) -> list[float]:
-    wanted = _numbers(vector)
-    return [sum(map(mul, wanted, _numbers(row[1]))) for row in rows]
+    wanted = numbers(vector)
+    return [sum(map(mul, wanted, numbers(row[1]))) for row in rows]
 
 
-def _numbers(raw: bytes) -> "array[float]":
-    numbers = array("f", raw)
+def numbers(raw: bytes) -> "array[float]":
+    """Return the numbers of a vector as it is kept."""
+    found = array("f", raw)
     if byteorder == "big":
-        numbers.byteswap()
-    return numbers
+        found.byteswap()
+    return found

@@ -5,7 +5,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from toolyard_memory.embedders.onnx import open_onnx
+from toolyard_memory.embedders.onnx import OnnxEmbedder
 from toolyard_sdk.errors import ConfigError, EmbedderError
 
 from tests.memory.embedders.small_model import TABLE, write_model
@@ -15,7 +15,7 @@ MEAN = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 
 
 async def vectors(directory: Path, *texts: str, query: bool = False) -> list[list[float]]:
-    embedder = await open_onnx(directory)
+    embedder = OnnxEmbedder(directory)
     try:
         return [array("f", vector).tolist() for vector in await embedder.embed(texts, query=query)]
     finally:
@@ -42,7 +42,7 @@ async def test_pooling_is_what_the_model_says(tmp_path: Path, mode: str, expecte
 async def test_a_pooling_that_is_not_known_is_refused(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m", Pooling__config={"pooling_mode_weightedmean_tokens": True})
     with pytest.raises(ConfigError, match="pooling_mode_mean_tokens"):
-        await open_onnx(model)
+        OnnxEmbedder(model)
 
 
 async def test_a_long_text_is_cut_where_the_model_says(tmp_path: Path) -> None:
@@ -71,43 +71,42 @@ async def test_the_id_changes_with_whatever_changes_a_vector(tmp_path: Path) -> 
         write_model(tmp_path / "c", Pooling__config={"pooling_mode_cls_token": True}),
         write_model(tmp_path / "d", config_sentence_transformers={"prompts": {"document": "query: "}}),
     )
-    ids = [(await open_onnx(directory)).id for directory in directories]
+    ids = [OnnxEmbedder(directory).id for directory in directories]
     assert len(set(ids)) == 4
-    assert all(id_.startswith("onnx:") and id_.endswith(":4") for id_ in ids)
-    again = await open_onnx(write_model(tmp_path / "elsewhere"))
+    assert all(id_.startswith("onnx:") for id_ in ids)
+    again = OnnxEmbedder(write_model(tmp_path / "elsewhere"))
     assert again.id == ids[0]
 
 
 async def test_a_directory_that_lacks_files_is_told_which_and_how_they_are_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such directory"):
-        await open_onnx(tmp_path / "nowhere")
+        OnnxEmbedder(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"model\.onnx .* and tokenizer\.json here, as `optimum-cli export onnx"):
-        await open_onnx(tmp_path)
+        OnnxEmbedder(tmp_path)
     write_model(tmp_path)
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(ConfigError, match=r"needs tokenizer\.json here"):
-        await open_onnx(tmp_path)
+        OnnxEmbedder(tmp_path)
 
 
-async def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_model_is_named_when_it_is_first_asked(tmp_path: Path) -> None:
     write_model(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(ConfigError, match=r"model\.onnx: this is no model"):
-        await open_onnx(tmp_path)
+    with pytest.raises(EmbedderError, match=r"model\.onnx: this is no model"):
+        await vectors(tmp_path, "red")
     write_model(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"tokenizer\.json: this is no tokenizer"):
-        await open_onnx(tmp_path)
+    with pytest.raises(EmbedderError, match=r"tokenizer\.json: this is no tokenizer"):
+        await vectors(tmp_path, "red")
 
 
-async def test_a_model_whose_numbers_are_none_is_refused(tmp_path: Path) -> None:
-    directory = write_model(tmp_path, [[math.nan] * 4] * len(TABLE))
+async def test_a_model_whose_numbers_are_none_gives_an_error_and_no_vector(tmp_path: Path) -> None:
     with pytest.raises(EmbedderError, match="NaN"):
-        await open_onnx(directory)
+        await vectors(write_model(tmp_path, [[math.nan] * 4] * len(TABLE)), "red")
 
 
 async def test_a_closed_embedder_says_so(tmp_path: Path) -> None:
-    embedder = await open_onnx(write_model(tmp_path))
+    embedder = OnnxEmbedder(write_model(tmp_path))
     await embedder.close()
     with pytest.raises(EmbedderError):
         await embedder.embed(["red"])
