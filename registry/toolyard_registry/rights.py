@@ -116,5 +116,12 @@ def may_see(rights: Rights, tenant: str, roles: Collection[str], name: str, *, a
     )
 
 
+def grants_in_writing(rights: Rights, name: str) -> bool:
+    """Tell whether the file itself, and not its absence, grants somebody a tool of this name through no agent."""
+    if rights.call is UNWRITTEN.call:
+        return False
+    return any(_one_of(grant.agents, "") and _one_of(grant.tools, name) for grant in rights.call)
+
+
 def _one_of(globs: tuple[str, ...], text: str) -> bool:
     return any(fnmatchcase(text, glob) for glob in globs)

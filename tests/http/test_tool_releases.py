@@ -1,5 +1,6 @@
 """Agents hold the releases that their files and agent.lock name; withdrawn ones are not called, changed ones wait."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,54 @@ def test_what_is_only_published_is_found_by_its_newest_active_release_and_by_its
     way = ("--url", f"http://127.0.0.1:{server.port}", "--key", house.secret)
     said = toolyard("tool", "search", "eclipses", *way).err
     assert 'eclipse@0.1.0 is published, not installed here: `tools = ["eclipse@^0.1"]` in agents/NAME.toml' in said
+
+
+def offered(client: Client) -> dict[str, str]:
+    """Return the tools at /mcp by name, with their descriptions."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accept = {"accept": "application/json, text/event-stream", "content_type": "application/json"}
+    answered = client.ask("POST", "/mcp", body, mcp_protocol_version="2025-11-25", **accept)
+    (data,) = [line for line in answered.body.decode().splitlines() if line.startswith("data: {")]
+    return {tool["name"]: tool["description"] for tool in json.loads(data[6:])["result"]["tools"]}
+
+
+def test_what_is_published_is_called_without_an_agent_where_an_agent_or_written_rights_grant_it(
+    server: Server,
+) -> None:
+    house, user, root = server.house, server.client(server.tenant(), "user"), server.root
+    for version in ("0.1.0", "0.1.1", "0.2.0"):
+        publish(house, version, spec("tide", f"Tell the tide, as of {version}."), name="acme-tide")
+    publish(house, "1.0.0", spec("moon", "Tell the moon."), name="acme-moon")
+    assert offered(user).keys().isdisjoint({"tide", "moon"}), "publishing alone lets nobody call it"
+    refused(house.ask("POST", "/api/v1/tools/tide/call", {"arguments": {}}), 404, "name")
+
+    (root / "agents" / "sailor.toml").write_text('instructions = "Sail."\ntools = ["tide@^0.1"]\n')
+    (root / "agents" / "diver.toml").write_text('instructions = "Dive."\ntools = ["tide@0.1.0"]\n')
+    eventually(lambda: {"sailor", "diver"} <= {each["name"] for each in house.get("/api/v1/agents")["data"]})
+    assert offered(user)["tide"] == "Tell the tide, as of 0.1.1.", "the highest that an agent has"
+    assert "moon" not in offered(user)
+    tried = house.post("/api/v1/tools/tide/call", {"arguments": {"city": 4}})
+    assert tried["is_error"]
+    assert "city" in tried["text"]
+    called = [one for one in house.get(f"/api/v1/runs/{tried['run']}/events")["data"] if one["event"] == "ToolsOffered"]
+    assert [one["name"] for one in called[0]["candidates"]] == ["tide"]
+
+    rights = root / "rights.toml"
+    rights.write_text('[[call]]\ntools = ["moon"]\nroles = ["user"]\n')
+    try:
+        eventually(lambda: "moon" in offered(user))
+        assert "tide" not in offered(user), "what is written does not grant it to anybody"
+        assert "moon" not in offered(server.client(server.tenant(), "author"))
+        rights.write_text('[[call]]\ntools = ["*"]\nagents = ["sailor"]\n')
+        assert offered(user).keys().isdisjoint({"tide", "moon"}), "only through that agent"
+    finally:
+        rights.unlink()
+    state = {"version": "0.1.1", "state": "yanked", "message": "wrong"}
+    house.post("/api/v1/tools/tide/state", state)
+    eventually(lambda: offered(user)["tide"] == "Tell the tide, as of 0.1.0.")
+    for name in ("sailor", "diver"):
+        (root / "agents" / f"{name}.toml").unlink()
+    eventually(lambda: "tide" not in offered(user))
 
 
 def test_an_agent_follows_its_range_until_it_is_locked(server: Server) -> None:

@@ -12,6 +12,7 @@ from toolyard_registry.rights import (
     PublishGrant,
     Rights,
     Role,
+    grants_in_writing,
     may_publish,
     may_see,
     read_rights,
@@ -144,3 +145,12 @@ def test_a_grant_that_could_never_match_as_meant_is_refused_with_its_line(text: 
         read_rights(text)
     assert words in str(refused.value)
     assert (refused.value.path, refused.value.line) == ("rights.toml", line)
+
+
+def test_only_what_is_written_grants_what_nobody_has_installed() -> None:
+    assert not grants_in_writing(UNWRITTEN, "refund")
+    assert not grants_in_writing(read_rights('[[publish]]\ntools = ["*"]\nroles = ["author"]\n'), "refund")
+    assert not grants_in_writing(read_rights(WRITTEN), "refund"), "it is granted through an agent only"
+    assert grants_in_writing(read_rights(WRITTEN), "weather_now")
+    assert grants_in_writing(read_rights('[[call]]\ntools = ["*"]\n'), "refund")
+    assert not grants_in_writing(NOBODY, "refund")

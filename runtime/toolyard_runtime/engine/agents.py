@@ -14,8 +14,10 @@ from toolyard_runtime.engine import direct
 from toolyard_runtime.engine.others import Other, Others
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.engine.within_reach import WithinReach
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
 from toolyard_runtime.run.mind import Mind, no_mind
+from toolyard_runtime.run.sights import Sights
 
 KEPT_RELEASES = 32
 
@@ -48,7 +50,8 @@ class Agents:
         self._database = database
         self._settings = settings
         self._bound: dict[str, BoundAgent] = {}
-        self._direct: tuple[Repository, AgentRelease] | None = None
+        self._direct: tuple[Repository, Mapping[str, ToolRelease], AgentRelease] | None = None
+        self._within = WithinReach(registry.shelf, Sights(registry.rights)) if registry is not None else None
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
         self._discovering = asyncio.Lock()
@@ -90,17 +93,22 @@ class Agents:
 
     def direct(self, tool: str) -> BoundAgent | None:
         """Return the agent through which a caller calls a tool directly; None when there is no such tool."""
-        release = self._loader.current.toolbox.releases.get(tool)
+        release = self.tools().get(tool)
         if release is None:
             return None
         return self._bind(direct.direct_release((release,), self._loader.current.policies.get(direct.POLICY)))
 
-    def _all_tools(self) -> AgentRelease:
+    def tools(self) -> Mapping[str, ToolRelease]:
+        """Return the tools that can be called without an agent, whoever may; the same object as long as they are."""
         current = self._loader.current
-        if self._direct is None or self._direct[0] is not current:
-            releases = current.toolbox.releases.values()
-            self._direct = current, direct.direct_release(releases, current.policies.get(direct.POLICY))
-        return self._direct[1]
+        return self._within.of(current) if self._within is not None else current.toolbox.releases
+
+    def _all_tools(self) -> AgentRelease:
+        current, tools = self._loader.current, self.tools()
+        if self._direct is None or self._direct[0] is not current or self._direct[1] is not tools:
+            release = direct.direct_release(tools.values(), current.policies.get(direct.POLICY))
+            self._direct = current, tools, release
+        return self._direct[2]
 
     def current(self, name: str) -> BoundAgent | None:
         """Return the agent as its files say now; raises ConfigError when its model has no provider."""

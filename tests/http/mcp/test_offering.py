@@ -1,5 +1,7 @@
 """What a caller finds at `/mcp`, page by page; no server and no MCP."""
 
+from collections.abc import Callable
+
 from toolyard_registry.agents.repository import Repository
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.policy import make_policy
@@ -23,6 +25,10 @@ def repository(*releases: ToolRelease, agents: tuple[str, ...] = ()) -> Reposito
     return Repository(made, {}, {}, box)
 
 
+def offering_of(there: Repository, stopped: frozenset[str], sees: Callable[[str], bool]) -> Offering:
+    return Offering(there.agents, there.toolbox.releases, stopped, sees)
+
+
 def everything(offering: Offering, most: int) -> list[str]:
     names: list[str] = []
     after = ""
@@ -36,7 +42,7 @@ def everything(offering: Offering, most: int) -> list[str]:
 
 def test_pages_hold_everything_once_whatever_their_size() -> None:
     tools = [release(f"tool_{n:03}") for n in range(25)]
-    offering = Offering(repository(*tools, agents=("ann", "bob")), frozenset({"tool_007"}), lambda _: True)
+    offering = offering_of(repository(*tools, agents=("ann", "bob")), frozenset({"tool_007"}), lambda _: True)
     wanted = sorted({*(tool.spec.name for tool in tools), "agent_ann", "agent_bob", "get_run_result"} - {"tool_007"})
     for most in (1, 2, 7, 27, 28, 100):
         assert everything(offering, most) == wanted
@@ -44,7 +50,7 @@ def test_pages_hold_everything_once_whatever_their_size() -> None:
 
 def test_what_is_not_seen_takes_no_place_and_no_name() -> None:
     tools = [release("secret"), release("open"), release("agent_ann")]
-    offering = Offering(repository(*tools, agents=("ann",)), frozenset(), lambda name: name == "open")
+    offering = offering_of(repository(*tools, agents=("ann",)), frozenset(), lambda name: name == "open")
     assert everything(offering, 1) == ["agent_ann", "get_run_result", "open"]
     assert offering.find("secret") is None
     found = offering.find("agent_ann")
@@ -54,14 +60,14 @@ def test_what_is_not_seen_takes_no_place_and_no_name() -> None:
 
 def test_a_tool_keeps_its_name_before_an_agent_also_while_it_is_stopped() -> None:
     there = repository(release("agent_ann"), agents=("ann",))
-    found = Offering(there, frozenset(), lambda _: True).find("agent_ann")
+    found = offering_of(there, frozenset(), lambda _: True).find("agent_ann")
     assert found is not None
     assert found.tool is not None
-    assert Offering(there, frozenset({"agent_ann"}), lambda _: True).find("agent_ann") is None
+    assert offering_of(there, frozenset({"agent_ann"}), lambda _: True).find("agent_ann") is None
 
 
 def test_a_structure_is_promised_for_tools_of_this_process_only() -> None:
     there = repository(release("here"), release("there", "mcp:server"))
-    offering = Offering(there, frozenset(), lambda _: True)
+    offering = offering_of(there, frozenset(), lambda _: True)
     shown = {offer.spec.name: offer.spec.output_schema for offer in offering.page("", 10)[0]}
     assert (shown["here"], shown["there"]) == (ANSWER, None)

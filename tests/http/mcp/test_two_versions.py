@@ -74,6 +74,8 @@ def test_two_agents_pinned_to_two_versions_answer_side_by_side(tmp_path: Path) -
             until_asked(server, name)
         assert "Hello, Bo! [default None merry]" in answer_of(server, "old")
         assert "Good day, Bo! [default None merry]" in answer_of(server, "new")
+        called = server.house.post("/api/v1/tools/greet/call", {"arguments": {"name": "Bo"}})
+        assert (called["is_error"], called["text"]) == (False, "Good day, Bo! [default None merry]")
         what_nothing_refers_to_is_removed_and_nothing_else(server)
         assert "Good day, Bo! [default None merry]" in answer_of(server, "new")
 

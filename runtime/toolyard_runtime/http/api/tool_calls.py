@@ -41,7 +41,8 @@ async def call_tool(request: Request[Any, Any, Any], name: FromPath[str]) -> Res
     Query(request)
     wanted, _ = _read_call.read(await request.body())
     front: Front = request.app.state["front"]
-    offer = Offering(admin.agents.repository, frozenset(), await callable_by(admin, caller)).find(name)
+    sees = await callable_by(admin, caller)
+    offer = Offering(admin.agents.repository.agents, admin.agents.tools(), frozenset(), sees).find(name)
     if offer is None or offer.tool is None:
         raise not_found("tool", name, param="name")
     answering = Answering(front.engine, front.desk, front.public_url)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar, asgi
 from litestar.connection import ASGIConnection
 from litestar.types import Receive, Scope, Send
-from toolyard_registry.agents.repository import Repository
 from toolyard_registry.rights import Rights, may_see
 
 from toolyard_runtime.http.access import CALLER, end_user_of, only
@@ -82,17 +81,16 @@ class Mount:
             ready.set_result(opened)
             await self._over.wait()
 
-    @property
-    def _repository(self) -> Repository:
-        return self._engine.agents.repository
-
     async def _offers_of(self, caller: Caller) -> Offering:
         rights = await asyncio.to_thread(self._rights)
         sees = functools.partial(may_see, rights, caller.tenant, caller.roles)
-        return Offering(self._repository, self._engine.services.stops.tools(caller.tenant), sees)
+        agents = self._engine.agents
+        return Offering(
+            agents.repository.agents, agents.tools(), self._engine.services.stops.tools(caller.tenant), sees
+        )
 
     def _schema(self, tool: str) -> Any:
-        found = self._repository.toolbox.releases.get(tool)
+        found = self._engine.agents.tools().get(tool)
         return found.spec.input_schema if found is not None else None
 
 

@@ -1,10 +1,9 @@
 """What a caller finds at `/mcp`: tools of the registry, agents as tools, and one that fetches results; knows no MCP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
-from toolyard_registry.agents.repository import Repository
 from toolyard_registry.releases import AgentRelease, ToolRelease
 from toolyard_sdk.messages import Annotations, ToolSpec
 
@@ -65,9 +64,15 @@ ANSWER = {
 class Offering:
     """What one caller finds, as the files say it now; `sees(tool)` says whether a tool of the registry is there."""
 
-    def __init__(self, repository: Repository, stopped: frozenset[str], sees: Callable[[str], bool]) -> None:
-        self._agents = repository.agents
-        self._releases = repository.toolbox.releases
+    def __init__(
+        self,
+        agents: Mapping[str, AgentRelease],
+        tools: Mapping[str, ToolRelease],
+        stopped: frozenset[str],
+        sees: Callable[[str], bool],
+    ) -> None:
+        self._agents = agents
+        self._releases = tools
         self._stopped = stopped
         self._sees = sees
 
