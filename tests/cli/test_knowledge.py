@@ -104,7 +104,7 @@ def test_what_is_found_is_shown_with_its_place(shop: Path, tmp_path: Path) -> No
 
 
 def test_a_search_that_finds_nothing_says_so_and_what_was_not_asked(tmp_path: Path) -> None:
-    answer = {"data": [], "next": None, "degraded": "the embedder does not answer"}
+    answer: dict[str, object] = {"data": [], "next": None, "degraded": "the embedder does not answer"}
     with scripted({"GET /api/v1/knowledge-search": (200, answer)}) as server:
         done = toolyard("knowledge", "search", "blue", "pump", "--agent", "cook", "--url", server.url, cwd=tmp_path)
         (asked,) = [path for _, path, _, _ in server.asked]

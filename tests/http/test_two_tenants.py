@@ -43,6 +43,7 @@ def world(server: Server) -> World:
     a.post("/api/v1/stops", {"kind": "tool", "name": "fail"})
     assert a.ask("PUT", "/api/v1/secrets/weather_key", {"value": "of-a-alone"}).status == 201
     assert a.ask("PUT", "/api/v1/secrets/weather_key?end_user=ada", {"value": "of-ada-alone"}).status == 201
+    assert a.ask("PUT", "/api/v1/knowledge/house-of-a/rules.md", b"Refunds take 14 days.").status == 201
     a.post("/api/v1/tools", body_of(submission("0.1.0", spec("of_a", "Is of A alone."))))
     names = {
         "tool": "of_a",
@@ -55,6 +56,7 @@ def world(server: Server) -> World:
         "name": "fail",
         "key": a.key,
         "secret": "weather_key",
+        "document": "house-of-a/rules.md",
         "tenant": tenant,
         "response": "resp_" + doubtful.removeprefix("run_") + "_0",
     }
@@ -69,6 +71,7 @@ def world(server: Server) -> World:
         "name": "nothing",
         "key": unknown("key_"),
         "secret": "no_key",
+        "document": "house-of-a/none.md",
         "tenant": "nobody",
         "response": unknown("resp_") + "_0",
     }
@@ -157,6 +160,14 @@ HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
         asking("DELETE", "/api/v1/secrets/{secret}?end_user=ada"),
         asking("DELETE", "/api/v1/secrets/{secret}?tenant={tenant}"),
     ),
+    ("GET", "/api/v1/knowledge/{name:path}"): (
+        asking("GET", "/api/v1/knowledge/{document}"),
+        asking("GET", "/api/v1/knowledge/{document}?version=1"),
+    ),
+    ("DELETE", "/api/v1/knowledge/{name:path}"): (
+        asking("DELETE", "/api/v1/knowledge/{document}"),
+        asking("DELETE", "/api/v1/knowledge/{document}?erase=true"),
+    ),
     ("POST", "/api/v1/erasures"): (asking("POST", "/api/v1/erasures", subject="ada", tenant="@tenant"),),
     ("GET", "/v1/responses/{name:str}"): (
         asking("GET", "/v1/responses/{response}"),
@@ -174,6 +185,8 @@ LISTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/keys"): ("/api/v1/keys", "/api/v1/keys?after={key}"),
     ("GET", "/api/v1/secrets"): ("/api/v1/secrets", "/api/v1/secrets?after=a/table/"),
     ("GET", "/api/v1/tenants"): ("/api/v1/tenants",),
+    ("GET", "/api/v1/knowledge"): ("/api/v1/knowledge", "/api/v1/knowledge?after=a"),
+    ("GET", "/api/v1/knowledge-search"): ("/api/v1/knowledge-search?words=refunds",),
     ("GET", "/api/v1/audit"): ("/api/v1/audit", "/api/v1/audit?action=stop.add"),
 }
 """Routes that list: nothing in what B gets names anything of A's."""
@@ -187,6 +200,7 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/agents"): "the agents are the server's, not a tenant's",
     ("GET", "/api/v1/tools"): "lists what the caller's own tenant has published; see the test below",
     ("POST", "/api/v1/tools"): "publishes in the caller's own tenant",
+    ("PUT", "/api/v1/knowledge/{name:path}"): "adds to the documents of the caller's own tenant",
     ("GET", "/api/v1/quarantine"): "the sources are the server's: the house alone sees what they present",
     ("POST", "/api/v1/environments/prune"): "is refused to every operator but the house's",
     ("GET", "/api/v1/lock"): "what the server's agents resolve to, for the tenant of the house alone",
@@ -237,6 +251,7 @@ def state_of(world: World) -> list[Any]:
         "stops",
         "keys",
         "secrets",
+        "knowledge/{document}",
         "audit",
         "runs/{run}",
         "runs/{waiting}",
@@ -266,7 +281,7 @@ def test_the_same_requests_find_it_for_whoever_has_it(world: World, route: tuple
 
 @pytest.mark.parametrize("route", LISTS, ids=" ".join)
 def test_lists_hold_nothing_of_another_tenant(world: World, route: tuple[str, str]) -> None:
-    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "secret", "tenant")]
+    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "secret", "document", "tenant")]
     for path in LISTS[route]:
         answered = world.b.ask("GET", path.format(**world.names))
         assert answered.status == 200
