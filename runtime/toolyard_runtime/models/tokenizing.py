@@ -1,11 +1,11 @@
 """Counts the tokens of messages by a model server's own tokenizer; sends nothing to a model."""
 
 import time
-from typing import Protocol
+from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from toolyard_runtime.models.connection import LineError, Origin
 
@@ -27,7 +27,7 @@ class Counter(Protocol):
 
 
 class _Counted(Struct):
-    count: int
+    count: Annotated[int, Meta(ge=1, le=1 << 32)]
 
 
 class Tokenizer:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.run import loop
+from toolyard_runtime.run.rebuild import rebuild
 from toolyard_runtime.run.segments import ApprovalAnswer
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import chain
@@ -21,6 +22,9 @@ from toolyard_sdk.ports import Durability, Transaction
 
 from tests.faults.crash.scenario import Follower, Kill, Marks, Scenario, make_tools
 from tests.runtime.workshop import ALLOW, CALLER, Workshop, settled, workshop
+
+PADDING = ", and this is what it gave:" + " word" * 450
+"""What a result holds that is to be put away."""
 
 SECONDS = 20
 """After which a life that does not end is ended by an alarm."""
@@ -70,9 +74,14 @@ def live(folder: Path, scenario: Scenario, part: Literal["begin", "take up"], ki
 
 
 async def _life(folder: Path, scenario: Scenario, part: str, marks: Marks) -> None:
-    tools = make_tools(marks)
     async with workshop(
-        folder, *tools, policy="" if scenario.asks else ALLOW, recover=False, record_first=scenario.record_first
+        folder,
+        *make_tools(marks, PADDING if scenario.window else ""),
+        more=scenario.more,
+        policy="" if scenario.asks else ALLOW,
+        recover=False,
+        record_first=scenario.record_first,
+        source=scenario.source,
     ) as shop:
         shop.model = Follower(scenario, marks)  # type: ignore[assignment]  # any model will do
         shop.routes._clients["lab"] = shop.model
@@ -88,6 +97,18 @@ async def _life(folder: Path, scenario: Scenario, part: str, marks: Marks) -> No
             await _rest(shop.engine)
         if scenario.asks:
             await _decide(shop)
+        await _rebuild(shop)
+
+
+async def _rebuild(shop: Workshop) -> None:
+    """Make every request of the run again from what is durable: each head commits to the bytes it was sent with."""
+    for row in await shop.services.runs.list(CALLER.tenant):
+        release = await shop.catalogue.agent(CALLER.tenant, row.release)
+        assert release is not None
+        events = await shop.journal(row.id)
+        for seq, event in enumerate(events):
+            if isinstance(event, e.ModelCalled):
+                await rebuild(shop.database, shop.services.sessions, release, events, seq)
 
 
 def _watch_commits(shop: Workshop, marks: Marks) -> None:

@@ -41,6 +41,8 @@ def first_points(folder: Path) -> list[Point]:
         counts = live(home, scenario, "begin", None)
         seen = durable(home)
         assert (seen.status, seen.reason) == ("finished", "stop"), (scenario, seen)
+        put_away = sum(event.results for event in seen.events if isinstance(event, e.WindowCompacted))
+        assert put_away > 1 if scenario.window else not put_away, (scenario, put_away)
         found += [Point(scenario, kill) for kill in kills(counts)]
     return found
 

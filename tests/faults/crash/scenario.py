@@ -18,13 +18,27 @@ Side = Literal["before", "after"]
 
 
 class Scenario(Struct, frozen=True):
-    """`turns` are the model's calls by turn, after which it answers; `asks` lets a person be asked about `wipe`."""
+    """`turns` are the model's calls by turn, after which it answers; `asks` lets a person be asked about `wipe`.
+
+    With a `window` of so many tokens, results are so long that some are put away.
+    """
 
     name: str
     turns: tuple[tuple[str, ...], ...]
     mode: e.Mode = "background"
     asks: bool = False
     record_first: bool = False
+    window: int = 0
+
+    @property
+    def source(self) -> str:
+        """Where the tools come from: an agent with a stranger's can read results back."""
+        return "mcp:lab" if self.window else "workshop"
+
+    @property
+    def more(self) -> str:
+        """What else the agent's file says."""
+        return f"[limits]\nwindow_tokens = {self.window}\n" if self.window else ""
 
 
 SCENARIOS = (
@@ -33,6 +47,7 @@ SCENARIOS = (
     Scenario("a person is asked", (("look",), ("wipe", "put")), asks=True),
     Scenario("in foreground", (("look",), ("put", "wipe"), ("look",)), mode="foreground"),
     Scenario("recorded first", (("look",), ("put", "wipe"), ("look",)), mode="foreground", record_first=True),
+    Scenario("a window that fills", (("look",), ("put",), ("look",), ("wipe", "look"), ("put",)), window=2400),
 )
 
 ANSWER = "all done"
@@ -77,14 +92,14 @@ class Marks:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def make_tools(marks: Marks) -> tuple[FunctionTool, ...]:
+def make_tools(marks: Marks, padding: str = "") -> tuple[FunctionTool, ...]:
     """Return a read-only, an idempotent and a destructive tool."""
 
     def effect(name: str, context: ToolContext) -> str:
         number = marks.enter("tool")
         marks.write(name, context.idempotency_key)
         marks.leave("tool", number)
-        return f"{name} done"
+        return f"{name} done{padding}"
 
     @tool(read_only=True)
     async def look(context: ToolContext) -> str:
