@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from toolyard_memory.graph.entities import entities_in, entity_id
@@ -38,7 +39,7 @@ def sentences(count: int, chance: random.Random) -> list[str]:
     return [" ".join(("we", *drawn[n : n + 5], drawn[n + 5].capitalize())) for n in range(0, count * 6, 6)]
 
 
-async def fill(folder: Path, count: int) -> tuple[Graph, object, list[Passage]]:
+async def fill(folder: Path, count: int) -> tuple[Graph, Any, list[Passage]]:
     """Return a graph over `count` passages in sessions of twenty."""
     database = await open_database(f"sqlite:///{folder / 'data.db'}")
     clock = SystemClock()

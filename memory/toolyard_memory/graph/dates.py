@@ -5,8 +5,9 @@ year `--05-03`.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -17,24 +18,39 @@ _MONTH: Final = (
     r"|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
 _DAY: Final = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
-_COUNTS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
-_MANY: Final = rf"(?:\d{{1,3}}|{'|'.join(_COUNTS)}|a couple of|a few)"
+_COUNTS: Final = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "a couple of": 2,
+}
+_MANY: Final = "|".join(("\\d{1,3}", *(count.replace(" ", "\\ ") for count in _COUNTS)))
 
 _WRITTEN: Final = re.compile(
     rf"""(?<![\w-])(?:
     (?P<iso>\d{{4}}-\d\d(?:-\d\d)?)(?![\d-])
-    |(?i:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\ (?:of\ )?(?P<month>{_MONTH})(?:,?\ (?P<year>\d{{4}})\b)?)
-    |(?P<month_first>(?=[A-Z])(?i:{_MONTH}))\ (?P<day_after>\d{{1,2}})(?:st|nd|rd|th)?\b
-      (?:,?\ (?P<year_after>\d{{4}})\b)?
-    |(?P<month_of>(?=[A-Z])(?i:{_MONTH})),?\ (?P<of_year>(?:19|20)\d\d)\b
-    |(?i:(?P<simple>today|tonight|this\ (?:morning|afternoon|evening)|yesterday|last\ night|tomorrow))\b
-    |(?i:(?P<which>last|past|next|coming|this|on)\ (?P<what>{_DAY}|weekend|week|month|year|{_MONTH}))\b
-    |(?i:(?P<many>{_MANY})\ (?P<unit>day|week|month|year)s?\ ago)\b
-    |(?i:(?:in|since|until|during|by)\ )(?P<bare>(?=[A-Z])(?i:{_MONTH}))
+    |(?P<day_first>(?i:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\ (?:of\ )?(?P<month>{_MONTH})(?:,?\ (?P<year>\d{{4}})\b)?))
+    |(?P<month_first>(?=[A-Z])(?i:(?P<month_before>{_MONTH}))\ (?P<day_after>\d{{1,2}})(?:st|nd|rd|th)?\b
+      (?:,?\ (?P<year_after>\d{{4}})\b)?)
+    |(?P<month_of>(?=[A-Z])(?i:(?P<of_month>{_MONTH})),?\ (?P<of_year>(?:19|20)\d\d))\b
+    |(?P<turned>(?i:(?P<which>last|past|next|coming|this|on)\ (?P<what>{_DAY}|weekend|week|month|year|{_MONTH})))\b
+    |(?P<simple>(?i:today|tonight|this\ (?:morning|afternoon|evening)|yesterday|last\ night|tomorrow))\b
+    |(?P<ago>(?i:(?P<many>{_MANY})\ (?P<unit>day|week|month|year)s?\ ago))\b
+    |(?P<alone>(?i:in|since|until|during|by)\ (?=[A-Z])(?i:(?P<bare>{_MONTH})))
     |(?P<only_year>(?:19|20)\d\d)\b(?!-)
     )""",
     re.VERBOSE,
 )
+
+
+_Parts = dict[str, Any]
+_Names = tuple[str, ...]
 
 
 class Dated(Struct, frozen=True):
@@ -93,73 +109,81 @@ def _weekday(said: date, which: str, wanted: int) -> date:
     return said - timedelta(days=back) if back <= 3 else said + timedelta(days=7 - back)  # noqa: PLR2004 - half a week
 
 
-def _turned(said: date, which: str, what: str) -> tuple[str, ...]:
+def _weekend(said: date, step: int) -> date:
+    """Return the Saturday of this weekend, or of those before and after; on a Sunday it is the day before."""
+    saturday = said - timedelta(days=said.weekday()) + timedelta(days=5)
+    back = 7 if step == -1 and said < saturday else 7 * -step
+    return saturday - timedelta(days=back)
+
+
+def _month(said: date, which: str, step: int, month: int) -> str:
+    year = said.year
+    if (step < 0 and month >= said.month) or (step > 0 and month <= said.month):
+        year += step
+    return f"{year:04}-{month:02}" if which != "on" else ""
+
+
+def _turned(part: _Parts, said: date) -> _Names:
     """Name what `last`, `next` or `this` of something is, seen from the day on which it was said."""
+    which, what = part["which"].casefold(), part["what"].casefold()
     step = {"last": -1, "past": -1, "next": 1, "coming": 1}.get(which, 0)
     if what == "week":
         return _week(said + timedelta(days=7 * step))
     if what == "weekend":
-        saturday = said - timedelta(days=said.weekday()) + timedelta(days=5 + 7 * step)
-        if step == -1 and said.weekday() >= 5:  # noqa: PLR2004 - on a Saturday the last weekend is a week ago
-            saturday = said - timedelta(days=said.weekday() + 2)
-        return _exact(saturday)
-    if what == "month":
-        return (_shifted(said, step),)
-    if what == "year":
-        return (f"{said.year + step:04}",)
-    if not re.fullmatch(_DAY, what):
-        if which == "on":
-            return ()
-        month = _month_number(what)
-        year = said.year + (step if step * (said.month - month) >= 0 and step else 0)
-        return (f"{year:04}-{month:02}",)
-    return _exact(_weekday(said, which, _DAYS.index(what[:3])))
+        return _exact(_weekend(said, step))
+    if re.fullmatch(_DAY, what):
+        return _exact(_weekday(said, which, _DAYS.index(what[:3])))
+    month = {"month": lambda: _shifted(said, step), "year": lambda: f"{said.year + step:04}"}.get(what)
+    found = month() if month is not None else _month(said, which, step, _month_number(what))
+    return (found,) if found else ()
 
 
-def _ago(said: date, many: str, unit: str) -> tuple[str, ...]:
-    count = _COUNTS.get(many) or {"a couple of": 2, "a few": 0}.get(many)
-    count = int(many) if count is None else count
-    if count == 0:
-        return ()
+def _ago(part: _Parts, said: date) -> _Names:
+    many, unit = part["many"].casefold(), part["unit"].casefold()
+    count = _COUNTS[many] if many in _COUNTS else int(many)
     if unit == "day":
         return _exact(said - timedelta(days=count))
     if unit == "week":
         return _week(said - timedelta(days=7 * count))
-    if unit == "month":
-        return (_shifted(said, -count),)
-    return (f"{said.year - count:04}",)
+    return (_shifted(said, -count) if unit == "month" else f"{said.year - count:04}",)
 
 
-def _simple(said: date, word: str) -> tuple[str, ...]:
-    step = {"yesterday": -1, "last night": -1, "tomorrow": 1}.get(word, 0)
+def _simple(part: _Parts, said: date) -> _Names:
+    step = {"yesterday": -1, "last night": -1, "tomorrow": 1}.get(part["simple"].casefold(), 0)
     return _exact(said + timedelta(days=step))
 
 
-def _named(found: re.Match[str], said: date | None) -> tuple[str, ...]:
-    part = found.groupdict()
-    if part["iso"]:
-        year, month, *rest = (int(number) for number in part["iso"].split("-"))
-        return _day(year, month, *rest) if rest else _day(year, month, 1)[1:]
-    if part["day"]:
-        month, day = _month_number(part["month"]), int(part["day"])
-        return _day(int(part["year"]), month, day) if part["year"] else _nearest(month, day, said)
-    if part["month_first"]:
-        month, day = _month_number(part["month_first"]), int(part["day_after"])
-        return _day(int(part["year_after"]), month, day) if part["year_after"] else _nearest(month, day, said)
-    if part["month_of"]:
-        return (f"{part['of_year']}-{_month_number(part['month_of']):02}",)
-    if part["only_year"]:
-        return (part["only_year"],)
-    if part["bare"]:
-        month = _month_number(part["bare"])
-        return _nearest(month, 1, said)[1:] if said else (f"--{month:02}",)
-    if said is None:
-        return ()
-    if part["simple"]:
-        return _simple(said, part["simple"].casefold())
-    if part["which"]:
-        return _turned(said, part["which"].casefold(), part["what"].casefold())
-    return _ago(said, part["many"].casefold(), part["unit"].casefold())
+def _iso(part: _Parts, _: date | None) -> _Names:
+    year, month, *rest = (int(number) for number in part["iso"].split("-"))
+    return _day(year, month, *rest) if rest else _day(year, month, 1)[1:]
+
+
+def _day_of_month(year: str | None, month: str, day: str, said: date | None) -> _Names:
+    number = _month_number(month)
+    return _day(int(year), number, int(day)) if year else _nearest(number, int(day), said)
+
+
+def _alone(part: _Parts, said: date | None) -> _Names:
+    month = _month_number(part["bare"])
+    return _nearest(month, 1, said)[1:] if said else (f"--{month:02}",)
+
+
+_ABSOLUTE: Final[dict[str, Callable[[_Parts, date | None], _Names]]] = {
+    "iso": _iso,
+    "day_first": lambda part, said: _day_of_month(part["year"], part["month"], part["day"], said),
+    "month_first": lambda part, said: _day_of_month(part["year_after"], part["month_before"], part["day_after"], said),
+    "month_of": lambda part, _: (f"{part['of_year']}-{_month_number(part['of_month']):02}",),
+    "only_year": lambda part, _: (part["only_year"],),
+    "alone": _alone,
+}
+_RELATIVE: Final[dict[str, Callable[[_Parts, date], _Names]]] = {"simple": _simple, "turned": _turned, "ago": _ago}
+
+
+def _named(found: re.Match[str], said: date | None) -> _Names:
+    form, part = found.lastgroup or "", found.groupdict()
+    if form in _ABSOLUTE:
+        return _ABSOLUTE[form](part, said)
+    return _RELATIVE[form](part, said) if said is not None else ()
 
 
 def dates_in(text: str, at: int = 0) -> tuple[Dated, ...]:

@@ -7,7 +7,7 @@ thing has the same name wherever it is spoken of, as a name in one text and at t
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -33,6 +33,9 @@ _RANK: Final = {"speaker": 0, "name": 1, "title": 2, "address": 3, "date": 4, "n
 _JOINING: Final = frozenset(
     {"of", "de", "del", "della", "di", "da", "du", "la", "van", "von", "der", "den", "ter", "al"}
 )
+_ALWAYS_CAPITAL: Final = frozenset({"i", "i'd", "i'll", "i'm", "i've"})
+_OPENING: Final = frozenset({"new"})
+"""Empty words that are capitals at the head of a sentence because a place begins with them."""
 _UNITS: Final = {
     **dict.fromkeys(("km", "kilometer", "kilometre", "kilometers", "kilometres"), "km"),
     **dict.fromkeys(("mi", "mile", "miles"), "mi"),
@@ -47,14 +50,19 @@ _UNITS: Final = {
 }
 _MARKS: Final = {"%": "%", "$": "$", "\u20ac": "\u20ac", "\u00a3": "\u00a3", "\u00a5": "\u00a5"}
 
+_QUOTED: Final = (
+    *(('"', '"'), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("\u201e", "\u201c\u201d")),
+    *(("\u300a", "\u300b"), ("\u300c", "\u300d"), ("\u300e", "\u300f")),
+)
+_WORD: Final = r"\w+(?:['\u2019&.-]\w+)*"
 _SCAN: Final = re.compile(
-    r"""
-    (?P<mail>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})
-    |(?P<handle>(?<![\w@])@\w[\w.-]{0,38}\w)
-    |(?P<title>"[^"\n]{2,80}"|\u201c[^\u201d\n]{2,80}\u201d|\u00ab[^\u00bb\n]{2,80}\u00bb|\u201e[^\u201c\u201d\n]{2,80}[\u201c\u201d]
-      |\u300c[^\u300d\n]{1,40}\u300d|\u300a[^\u300b\n]{1,40}\u300b|\u300e[^\u300f\n]{1,40}\u300f)
-    |(?P<number>(?P<before>[$\u20ac\u00a3\u00a5])?\b\d{1,12}(?:[.,]\d{1,6}){0,4}\b(?![\w-])(?:\ ?(?P<after>[%$\u20ac\u00a3\u00a5]|(?:[^\W\d_]){1,10}\b))?)
-    |(?P<word>\w+(?:['\u2019&.-]\w+)*)
+    rf"""
+    (?P<mail>[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,4}})
+    |(?P<handle>(?<![\w@])@\w[\w.-]{{0,38}}\w)
+    |(?P<title>{"|".join(f"{a}[^{z}{chr(92)}n]{{1,80}}[{z}]" for a, z in _QUOTED)})
+    |(?P<number>(?P<before>[$\u20ac\u00a3\u00a5])?\b\d{{1,12}}(?:[.,]\d{{1,6}}){{0,4}}
+      (?:(?P<after>\ ?[%$\u20ac\u00a3\u00a5]|\ [^\W\d_]{{1,10}}\b|(?:km|kg|lbs?|mi|hrs?|h|mins?|m)\b)|(?![\w-])))
+    |(?P<word>{_WORD})
     |(?P<end>[.!?\u2026:;\n\u3002\uff01\uff1f]+|[-*\u2022]\ )
     """,
     re.VERBOSE,
@@ -125,7 +133,7 @@ class _Finding:
             self.pending.append(parts[0])
             return
         plain = [_bare(part) for part in parts]
-        if 1 < len(plain) <= LONGEST_NAME:
+        if 1 < len(plain) <= LONGEST_NAME and any(fold(part) not in EMPTY for part in plain):
             self.add(" ".join(stem(fold(part)) for part in plain), " ".join(plain), "name")
         for part in plain:
             if part in _JOINING:
@@ -166,14 +174,43 @@ def _unspaced(written: str, into: _Finding) -> None:
             into.add(fold(text), text, "name" if run.lastgroup == "kana" else "word")
 
 
+def _word(match: re.Match[str], into: _Finding) -> None:
+    if _UNSPACED.search(match.group()):
+        _unspaced(match.group(), into)
+    else:
+        into.word(match.group())
+
+
+def _mail(match: re.Match[str], into: _Finding) -> None:
+    address = fold(match.group())
+    domain = address.partition("@")[2]
+    into.add(address, match.group(), "address")
+    into.add(domain, domain, "address")
+
+
+def _handle(match: re.Match[str], into: _Finding) -> None:
+    into.add(fold(match.group()), match.group(), "address")
+
+
+def _title(match: re.Match[str], into: _Finding) -> None:
+    """Add what stands in quotation marks as a whole, where it can be a title, and what it speaks of."""
+    inner = match.group()[1:-1].strip(" .,!?")
+    words = inner.split()
+    if 0 < len(words) <= LONGEST_NAME and (len(words) > 1 or inner[0].isupper() or not inner.isascii()):
+        into.add(canonical(inner), inner, "title")
+    for word in re.finditer(_WORD, inner):
+        _word(word, into)
+
+
 def _number(match: re.Match[str], into: _Finding) -> None:
     """Add a number with its unit, or one that is long enough to be somebody's."""
-    digits = re.sub(r"[.,](?=\d{3}\b)", "", match.group("number").strip("$\u20ac\u00a3\u00a5 ").split(" ")[0])
-    digits = re.match(r"[\d.,]*", digits).group().replace(",", ".")  # type: ignore[union-attr] # it matches anything
-    after = match.group("after") or ""
-    unit = _MARKS.get(match.group("before") or "") or _MARKS.get(after) or _UNITS.get(after.casefold(), "")
+    before, after = match.group("before") or "", match.group("after") or ""
+    digits = match.group().removeprefix(before).removesuffix(after)
+    after = after.strip()
+    digits = re.sub(r"[.,](?=\d{3}\b)", "", digits).replace(",", ".")
+    unit = _MARKS.get(before) or _MARKS.get(after) or _UNITS.get(after.casefold(), "")
     if unit:
-        into.add(f"{digits} {unit}", match.group().strip(), "number")
+        into.add(f"{digits} {unit}", match.group(), "number")
         return
     if len(digits) > SHORTEST:
         into.add(digits, digits, "number")
@@ -181,64 +218,45 @@ def _number(match: re.Match[str], into: _Finding) -> None:
         into.word(after, "name" if after[0].isupper() else "word")
 
 
-def _scan(text: str, into: _Finding) -> None:
+_TAKE: Final[dict[str, Callable[[re.Match[str], _Finding], None]]] = {
+    "word": _word,
+    "mail": _mail,
+    "handle": _handle,
+    "title": _title,
+    "number": _number,
+}
+
+
+def _is_capital(written: str, opens: bool) -> bool:
+    """Tell whether a word could be of a name by how it is written; an empty one at the head of a sentence is not."""
+    if not written[0].isupper():
+        return False
+    folded = fold(written)
+    return folded not in _ALWAYS_CAPITAL and (not opens or folded not in EMPTY or folded in _OPENING)
+
+
+def _scan(text: str, into: _Finding, *, shouted: bool) -> None:
     """Walk over a text once, joining capitalised words that follow one another."""
-    shouted = text.isupper()
     run: list[str] = []
     run_opens = opens = True
     ended = 0
     for match in _SCAN.finditer(text):
-        kind = match.lastgroup
-        if run and (kind != "word" or text[ended : match.start()] not in (" ", "")):
-            into.name(run, opens=run_opens)
-            run = []
+        kind, written = match.lastgroup or "", match.group()
+        follows = bool(run) and kind == "word" and text[ended : match.start()] == " "
         ended = match.end()
-        if kind == "end":
-            opens = True
+        if (kind == "word" and not shouted and _is_capital(written, opens)) or (follows and written in _JOINING):
+            if not follows:
+                into.name(run, opens=run_opens)
+                run, run_opens = [], opens
+            run.append(written)
+            opens = False
             continue
-        if kind == "word":
-            written = match.group()
-            if _UNSPACED.search(written):
-                _unspaced(written, into)
-            elif written[0].isupper() and not shouted and fold(written) not in EMPTY:
-                if not run:
-                    run_opens = opens
-                run.append(written)
-                opens = False
-                continue
-            elif run and written in _JOINING:
-                run.append(written)
-                continue
-            else:
-                into.word(written)
-        elif kind == "mail":
-            address = fold(match.group()).rstrip(".")
-            into.add(address, match.group(), "address")
-            into.add(address.partition("@")[2], address.partition("@")[2], "address")
-        elif kind == "handle":
-            into.add(fold(match.group()), match.group(), "address")
-        elif kind == "title":
-            _title(match.group()[1:-1].strip(), into)
-        else:
-            _number(match, into)
-        if run:
-            into.name(run, opens=run_opens)
-            run = []
-        opens = False
-    if run:
         into.name(run, opens=run_opens)
-
-
-def _title(inner: str, into: _Finding) -> None:
-    """Add what stands in quotation marks as a whole, and what it speaks of."""
-    words = inner.split()
-    if words and len(words) <= LONGEST_NAME and (len(words) > 1 or inner[0].isupper() or not inner.isascii()):
-        into.add(canonical(inner.strip(".,!?")), inner.strip(".,!?"), "title")
-    for word in re.findall(r"\w+(?:['\u2019&.-]\w+)*", inner):
-        if _UNSPACED.search(word):
-            _unspaced(word, into)
-        else:
-            into.word(word)
+        run = []
+        opens = kind == "end"
+        if kind in _TAKE:
+            _TAKE[kind](match, into)
+    into.name(run, opens=run_opens)
 
 
 def entities_in(text: str, speaker: str = "", at: int = 0, *, most: int = MOST) -> tuple[Named, ...]:
@@ -258,11 +276,6 @@ def entities_in(text: str, speaker: str = "", at: int = 0, *, most: int = MOST) 
             into.add(name, dated.shown if name == dated.names[0] else name, "date")
         rest.append(text[start : dated.start])
         start = dated.stop
-    _scan(" \u2014 ".join([*rest, text[start:]]), into)
+    _scan(" the ".join([*rest, text[start:]]), into, shouted=text.isupper())
     into.settle()
     return into.best(most)
-
-
-def names_of(found: Iterable[Named]) -> tuple[str, ...]:
-    """Return the canonical names alone."""
-    return tuple(one.name for one in found)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from toolyard_memory.graph.neighbourhood import Near, Neighbourhood
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
 
 RESTART: Final = 0.4
 """How likely a step of the walk begins again at the seeds: high, because what is far is seldom meant."""
@@ -25,11 +25,11 @@ CLOSE: Final = 1e-3
 """The walk ends when less of it than this goes elsewhere in another step."""
 
 
-def project(neighbourhood: Neighbourhood) -> "networkx.Graph[bytes]":
+def project(neighbourhood: Neighbourhood) -> "nx.Graph[bytes]":
     """Return the neighbourhood as a networkx graph: nodes are ids, every edge has a `weight`."""
-    import networkx  # noqa: PLC0415 - a quarter of a second, which only a server with memory spends
+    import networkx as nx  # noqa: PLC0415 - a quarter of a second, which only a server with memory spends
 
-    graph: networkx.Graph[bytes] = networkx.Graph()
+    graph: nx.Graph[bytes] = nx.Graph()
     graph.add_nodes_from(near.id for near in neighbourhood.passages)
     weight = {one.id: 1.0 / one.mentions for one in neighbourhood.entities if one.mentions}
     graph.add_weighted_edges_from((entity, passage, weight[entity]) for entity, passage in neighbourhood.mentions)

@@ -6,11 +6,26 @@ mention goes by the name, to the entities of these two and no others.
 
 from typing import Any, Final, Literal
 
-from sqlalchemy import CTE, BindParameter, Select, Table, and_, bindparam, case, delete, exists, func, select, union
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+    union,
+)
 
 from toolyard_memory.graph.neighbourhood import HUB
 from toolyard_memory.passages import SEEN_FROM, VISIBLE
 from toolyard_memory.tables.documents import DOCUMENT
+from toolyard_memory.tables.facts import FACT
 from toolyard_memory.tables.passages import EDGE, ENTITY, MENTION, PASSAGE
 
 SHOWN: Final = 120
@@ -115,6 +130,37 @@ ENTITIES = select(ENTITY.c.id, ENTITY.c.owner, ENTITY.c.name, ENTITY.c.shown, EN
     func.coalesce(ENTITY.c.owner, "").in_(_several("owners")),
 )
 """`coalesce` keeps SQLite from going through all names of the owner when it is given their ids."""
+
+_OF_TENANT = ENTITY.c.tenant == bindparam("tenant")
+MARK = select(
+    select(func.count()).select_from(ENTITY).where(_OF_TENANT).scalar_subquery(),
+    select(func.count())
+    .select_from(ENTITY.join(MENTION, MENTION.c.entity == ENTITY.c.id))
+    .where(_OF_TENANT)
+    .scalar_subquery(),
+)
+"""How many entities and mentions a tenant has: what tells that its graph has moved on."""
+
+PAGE_OF_ENTITIES = (
+    select(ENTITY.c.owner, ENTITY.c.name, ENTITY.c.id)
+    .where(
+        _OF_TENANT, tuple_(ENTITY.c.owner, ENTITY.c.name) > tuple_(bindparam("after_owner"), bindparam("after_name"))
+    )
+    .order_by(ENTITY.c.owner, ENTITY.c.name)
+    .limit(bindparam("most"))
+)
+
+MENTIONS_OF = (
+    select(MENTION.c.entity, PASSAGE.c.key)
+    .select_from(SEEN_FROM.join(MENTION, MENTION.c.passage == PASSAGE.c.id))
+    .where(
+        MENTION.c.entity.in_(_several("ids")),
+        PASSAGE.c.tenant == bindparam("tenant"),
+        FACT.c.retired_at.is_(None),
+        DOCUMENT.c.retired_at.is_(None),
+    )
+)
+"""What speaks of some of a tenant's entities and is believed now."""
 
 SWEEP = delete(ENTITY).where(
     ENTITY.c.tenant == bindparam("of_tenant"),
