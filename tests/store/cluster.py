@@ -119,3 +119,14 @@ class Cluster:
             yield self.url(name)
         finally:
             self.do(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def rows_of(url: str) -> Iterator[tuple[str, str]]:
+    """Yield every row of every table as text, bytes in hexadecimal digits, with the table's name."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        ).fetchall()
+        for (table,) in tables:
+            query = sql.SQL("SELECT one::text FROM {} AS one").format(sql.Identifier(table))
+            yield from ((table, row) for (row,) in connection.execute(query))

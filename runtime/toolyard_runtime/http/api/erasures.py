@@ -59,7 +59,7 @@ async def erase_subject(request: Request[Any, Any, Any]) -> Response[bytes]:
     try:
         await admin.scrub()
     except StorageError:
-        _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
+        _log.exception("the database still holds some of what was deleted; erase again, or wait for its own upkeep")
         scrubbed = False
     return answer(
         {
