@@ -184,11 +184,15 @@ class Secrets(Protocol):
 
 
 class Supply(Struct, frozen=True):
-    """What a source offers now: tools, the version they are of, and in words what is wrong with it or its tools."""
+    """What a source offers now: tools, the version they are of, and in words what is wrong with it or its tools.
+
+    `about` is what it says of itself: its tools are found by it, and nobody is shown it.
+    """
 
     tools: tuple[Tool, ...] = ()
     version: str = ""
     problems: tuple[str, ...] = ()
+    about: str = ""
 
 
 class ToolSource(Protocol):

@@ -59,6 +59,7 @@ def with_supplies(box: Toolbox, supplied: Sequence[Supplied]) -> Toolbox:
         origins=origins,
         source_problems=tuple(problems),
         silent=tuple(source.prefix for source in supplied if source.silent),
+        about={source.origin: source.supply.about for source in supplied if source.supply.about},
     )
 
 

@@ -135,6 +135,7 @@ class Agents:
                 self._routes.route(release.model),
                 {name: self._settings.get(origins.get(name, ""), {}) for name in tools},
                 origins,
+                about=box.about,
             )
         return bound
 

@@ -10,6 +10,7 @@ from toolyard_registry.releases import ToolRelease
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.tools import index_of
+from toolyard_registry.toolbox.collecting import Toolbox
 
 LONGEST = 8_000
 """Characters of a question that are searched with."""
@@ -44,7 +45,7 @@ class ToolSearch:
 
     async def find(
         self,
-        releases: Mapping[str, ToolRelease],
+        box: Toolbox,
         shelf: tuple[str, Shelf],
         text: str,
         limit: int,
@@ -52,10 +53,10 @@ class ToolSearch:
     ) -> tuple[Found, ...]:
         """Return at most `limit` tools that fit a text and that `sees` holds, the best first.
 
-        `releases` are those that are installed; `shelf` comes with its tenant's name, and what is active on it and not
+        `box` holds those that are installed; `shelf` comes with its tenant's name, and what is active on it and not
         installed is found by its newest release.
         """
-        index = await self._of_now(releases, *shelf)
+        index = await self._of_now(box, *shelf)
         scores = index.search.scores(text[:LONGEST])
         found = []
         for name, score in ranked({name: score for name, score in scores.items() if sees(name)}, limit):
@@ -64,8 +65,9 @@ class ToolSearch:
             found.append(Found(release, score, entry))
         return tuple(found)
 
-    async def _of_now(self, releases: Mapping[str, ToolRelease], tenant: str, shelf: Shelf) -> _Index:
+    async def _of_now(self, box: Toolbox, tenant: str, shelf: Shelf) -> _Index:
         """Return the index of these tools, made in a thread where it is not there."""
+        releases = box.releases
         async with self._making:
             known = self._kept.get(tenant)
             if known is not None and known.of is releases and known.serial == shelf.serial:
@@ -82,12 +84,12 @@ class ToolSearch:
             self._kept = {name: one for name, one in self._kept.items() if one.of is releases}
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
-            search = await asyncio.to_thread(_indexed, releases, published)
+            search = await asyncio.to_thread(_indexed, box, published)
             made = self._kept[tenant] = _Index(releases, serial, published, search)
             return made
 
 
-def _indexed(installed: Mapping[str, ToolRelease], published: Mapping[str, Entry]) -> Search:
+def _indexed(box: Toolbox, published: Mapping[str, Entry]) -> Search:
     """Return an index; what is published is decoded for it and forgotten again."""
     decoded = {name: msgspec.json.decode(entry.body, type=ToolRelease) for name, entry in published.items()}
-    return index_of({**installed, **decoded})
+    return index_of({**box.releases, **decoded}, box.about)

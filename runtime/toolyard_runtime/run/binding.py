@@ -79,12 +79,13 @@ class BoundAgent:
         settings: Mapping[str, dict[str, Any]] | None = None,
         origins: Mapping[str, str] | None = None,
         absent: str = "",
+        about: Mapping[str, str] | None = None,
     ) -> None:
         self.absent = absent
         self.settings = settings or {}
         self.origins = origins or {}
         self.release = release
-        self.shortlists = shortlists_of(release)
+        self.shortlists = shortlists_of(release, about or {})
         self.tools = with_reader(release, with_finder(tools, self.shortlists))
         self.route = route
         self._offers: dict[frozenset[tuple[str, str]], Offer] = {}

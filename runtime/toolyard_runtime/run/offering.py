@@ -51,8 +51,9 @@ class Conversed(NamedTuple):
 class Shortlists:
     """Chooses from the tools of one release: from all of them but `find_tools`, which is always offered."""
 
-    def __init__(self, release: AgentRelease) -> None:
+    def __init__(self, release: AgentRelease, about: Mapping[str, str]) -> None:
         self._release = release
+        self._about = about
         self._of = {tool.spec.name: tool for tool in release.tools if tool.spec.name != FIND_TOOLS}
         self._name_of = {tool.digest: name for name, tool in self._of.items()}
         self._search: Search | None = None
@@ -63,11 +64,11 @@ class Shortlists:
         if self._search is None:
             async with self._making:
                 if self._search is None:
-                    self._search = await asyncio.to_thread(index_of, self._of)
+                    self._search = await asyncio.to_thread(index_of, self._of, self._about)
 
     def _searched(self) -> Search:
         if self._search is None:
-            self._search = index_of(self._of)
+            self._search = index_of(self._of, self._about)
         return self._search
 
     def first(
@@ -116,9 +117,12 @@ class Shortlists:
         return tuple((name, self._of[name].spec.description) for name, _ in best)
 
 
-def shortlists_of(release: AgentRelease) -> Shortlists | None:
-    """Return what chooses the tools of a release; None for one whose tools all fit into a turn."""
-    return Shortlists(release) if len(release.tools) > release.tools_per_turn else None
+def shortlists_of(release: AgentRelease, about: Mapping[str, str]) -> Shortlists | None:
+    """Return what chooses the tools of a release; None for one whose tools all fit into a turn.
+
+    `about` is what their sources say of themselves.
+    """
+    return Shortlists(release, about) if len(release.tools) > release.tools_per_turn else None
 
 
 def with_finder(tools: Mapping[str, Tool], shortlists: Shortlists | None) -> Mapping[str, Tool]:

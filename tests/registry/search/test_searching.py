@@ -2,9 +2,11 @@
 
 import msgspec
 import pytest
+from toolyard_registry.releases import tool_release
 from toolyard_registry.search.documents import document
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search, Weights
+from toolyard_registry.search.tools import index_of
 from toolyard_sdk.messages import ToolSpec
 
 
@@ -117,3 +119,18 @@ def test_a_schema_that_holds_itself_is_read_as_far_as_it_helps() -> None:
 )
 def test_a_schema_of_any_shape_is_read(schema: dict[str, object]) -> None:
     assert document(ToolSpec("tree", "Trees.", schema), "s").name == "tree"
+
+
+def test_a_tool_is_found_by_what_its_source_says_of_itself() -> None:
+    releases = {
+        name: tool_release(ToolSpec(name, words, {"type": "object"}), source, "1")
+        for name, words, source in (
+            ("a_list", "List the entries.", "mcp:stars"),
+            ("b_list", "List the entries.", "mcp:ferries"),
+            ("c_list", "List the entries.", "acme"),
+        )
+    }
+    about = {"mcp:stars": "The observatory: planets and comets", "mcp:ferries": "Timetables of ships"}
+    assert not index_of(releases, {}).scores("which comets are there")
+    found = index_of(releases, about).scores("which comets are there")
+    assert max(found, key=lambda name: found[name]) == "a_list"

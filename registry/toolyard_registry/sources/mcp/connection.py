@@ -28,6 +28,9 @@ from toolyard_registry.sources.mcp.calling import Call, first_fault
 from toolyard_registry.sources.mcp.faults import Faults
 from toolyard_registry.sources.mcp.unsaid import Unsaid
 
+ABOUT = 4_000
+"""Characters that are kept of what a server says of itself."""
+
 _CLOSING = 4.0
 """Seconds for ending a connection in good order."""
 
@@ -84,6 +87,13 @@ class Connection:
     @property
     def protocol(self) -> str:
         return self._client.protocol_version
+
+    @property
+    def about(self) -> str:
+        """What the server says of itself: its title, its description, its instructions."""
+        info = self._client.server_info
+        said = (info.title, info.description) if info is not None else ()
+        return self._unsaid.text(" ".join(words for words in (*said, self._client.instructions) if words))[:ABOUT]
 
     async def open(self, seconds: float) -> None:
         """Connect and agree on a protocol version; raises Unreachable."""

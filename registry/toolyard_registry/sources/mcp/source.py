@@ -180,7 +180,8 @@ class McpSource:
             attempt = 1 if steady else attempt + 1
             if not problem and attempt == 1:
                 continue
-            self._offer(self.supply.tools, (problem or "it has forgotten its session again and again",))
+            words = problem or "it has forgotten its session again and again"
+            self._offer(self.supply.tools, (words,), self.supply.about)
             self._tried.set()
             await self._rest(delay(attempt, self._jitter()))
             self._tried.clear()
@@ -267,7 +268,7 @@ class McpSource:
             if len(tools) % _SLICE == 0:
                 await asyncio.sleep(0)  # others have their turn while thousands of schemas are compiled
         self._tools = tools
-        self._offer(tuple(tools.values()), problems)
+        self._offer(tuple(tools.values()), problems, connection.about)
         return listing.ttl
 
     def _made(self, listed: Listed, problems: list[str]) -> McpTool | None:
@@ -281,9 +282,9 @@ class McpSource:
             problems.append(f"the tool {listed.name[:80]!r} is left out: {error}")
             return None
 
-    def _offer(self, tools: Sequence[Any], problems: Sequence[str]) -> None:
+    def _offer(self, tools: Sequence[Any], problems: Sequence[str], about: str) -> None:
         """Make this the supply, and say so when it is another."""
-        supply = Supply(tuple(tools), problems=tuple(problems))
+        supply = Supply(tuple(tools), problems=tuple(problems), about=about)
         if supply != self.supply:
             self.supply = supply
             self._changed()

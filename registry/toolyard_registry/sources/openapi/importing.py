@@ -31,16 +31,22 @@ from toolyard_registry.sources.openapi.tool import OperationTool, claimed_annota
 DESCRIPTION = 1_000
 """Characters of an operation's description that a model is shown."""
 
+ABOUT = 2_000
+"""Characters of the document's title, and of each of the others, that its tools are found by."""
+
+_ABOUT = ("title", "summary", "description")
+
 LARGE = 2_000_000
 """Bytes of a document from which looking for garbage costs more than the import."""
 
 
 class Imported(Struct, frozen=True):
-    """What a document gave: its tools, its version in its own words, and what is wrong."""
+    """What a document gave: its tools, its version and what it is about in its own words, and what is wrong."""
 
     tools: tuple[OperationTool, ...]
     version: str
     problems: tuple[Problem, ...]
+    about: str = ""
 
 
 def import_document(content: bytes, settings: OpenApiSettings, *, name: str) -> Imported:
@@ -85,12 +91,14 @@ class _Importer:
         )
         known = self._schemes.declared | self._secret_parameters
         self.problems += unknown_secrets(self._settings.security, known)
-        info = self._document.get("info")
-        version = info.get("version") if isinstance(info, dict) else None
+        told = self._document.get("info")
+        info = told if isinstance(told, dict) else {}
+        version = info.get("version")
         return Imported(
             tools,
             str(version)[:64] if isinstance(version, str | int | float) else "",
             (*before, *self.problems, *self._definitions.problems),
+            " ".join(words for key in _ABOUT if (words := shortened(info.get(key), ABOUT))),
         )
 
     def _offered(self, operation: Operation, name: str) -> Iterator[OperationTool]:

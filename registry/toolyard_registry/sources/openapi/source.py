@@ -126,7 +126,9 @@ class OpenApiSource:
             self._keep(f"{shown}: {error.words}")
             return False
         self._content_read = read
-        self._supply = self._good = Supply(imported.tools, imported.version, told(imported.problems, shown))
+        self._supply = self._good = Supply(
+            imported.tools, imported.version, told(imported.problems, shown), imported.about
+        )
         return False
 
     def _keep(self, problem: str) -> None:
@@ -134,7 +136,8 @@ class OpenApiSource:
         if good is None:
             self._supply = Supply(problems=(problem,))
         else:
-            self._supply = Supply(good.tools, good.version, (f"{problem}; the one before is used", *good.problems))
+            problems = f"{problem}; the one before is used", *good.problems
+            self._supply = Supply(good.tools, good.version, problems, good.about)
 
     def _stamp(self) -> Stamp | None:
         """Return what changes with the file; None where there is none."""

@@ -29,9 +29,9 @@ async def search_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
         raise RequestRefused("q: say in a few words what the tool should do.", param="q")
     if len(text) > LONGEST:
         raise RequestRefused(f"q: it has {len(text)} characters; {LONGEST} are searched with at most.", param="q")
-    releases = admin.agents.repository.toolbox.releases
+    box = admin.agents.repository.toolbox
     shelf = caller.tenant, await admin.registry.shelf_of(caller.tenant)
-    found = await admin.tool_search.find(releases, shelf, text, limit, await callable_by(admin, caller))
+    found = await admin.tool_search.find(box, shelf, text, limit, await callable_by(admin, caller))
     return listed(_shown(one, grants=caller.tenant == HOUSE) for one in found)
 
 

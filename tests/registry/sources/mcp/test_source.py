@@ -187,6 +187,7 @@ async def test_a_server_written_with_the_sdk_is_called_cancelled_and_listed_agai
     sign, recorder = tmp_path / "sign", Recorder()
     async with opened({"command": [sys.executable, str(SERVERS / "desk.py")], "env": {"SIGN": str(sign)}}) as it:
         assert (await it.call("add", b'{"a": 1, "b": 2}')).structured == {"total": 3}
+        assert it.source.supply.about == "Reading room Lends books."
         call = asyncio.create_task(it.call("slow", b'{"seconds": 600}', recorder.context()))
         await eventually(lambda: bool(recorder.reports))
         call.cancel()
@@ -194,3 +195,4 @@ async def test_a_server_written_with_the_sdk_is_called_cancelled_and_listed_agai
         await it.call("grow")
         await it.until(lambda: "more" in it.names)
         assert (await it.call("more")).text == "new"
+        assert it.source.supply.about == "Reading room Lends books."

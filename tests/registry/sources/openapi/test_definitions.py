@@ -162,3 +162,18 @@ def test_a_schema_nested_very_deeply_ends_in_any_json() -> None:
     for _ in range(60):
         value = {"a": value}
     assert compile_schema(translated(deep)).faults(value) == ()
+
+
+@pytest.mark.parametrize(
+    ("info", "about"),
+    [
+        (
+            {"title": "Ferries", "summary": "When they go", "description": "<b>All</b>  of them", "version": "1"},
+            "Ferries When they go All of them",
+        ),
+        ({"title": ["no text"], "version": "1"}, ""),
+        (None, ""),
+    ],
+)
+def test_what_a_document_says_of_itself_is_one_line(info: Any, about: str) -> None:
+    assert imported(document({"/pets": {"get": {}}}) | {"info": info}).about == about

@@ -202,6 +202,7 @@ async def test_the_tools_of_a_source_join_a_toolbox(tmp_path: Path) -> None:
     assert box.source_problems == ()
     assert {"pets_everything", "pets_upload"} <= box.tools.keys()
     assert box.releases["pets_upload"].source == "openapi:pets"
+    assert box.about == {"openapi:pets": "Pets"}
 
 
 class Waits:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 SIGN = Path(os.environ.get("SIGN", os.devnull))
 
-server = MCPServer("desk", version="1.2.3")
+server = MCPServer("desk", version="1.2.3", title="Reading room", instructions="Lends books.")
 
 
 class Sum(BaseModel):
