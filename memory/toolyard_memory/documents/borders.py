@@ -19,6 +19,9 @@ _LINE = re.compile(r"\n++")
 _WORD = re.compile(r"\s++")
 
 _JOINER = "\u200d"
+_VOWEL_SIGNS = "\u0e33\u0eb3"
+"""Thai and Lao vowels that stand with the letter before them, and are letters to the tables."""
+
 _MARKS = frozenset({"Mn", "Me", "Mc"})
 _MODIFIERS = ("\U0001f3fb", "\U0001f3ff")
 _FLAGS = ("\U0001f1e6", "\U0001f1ff")
@@ -66,6 +69,7 @@ def splits(text: str, at: int) -> bool:
     return (
         _JOINER in (before, after)
         or unicodedata.category(after) in _MARKS
+        or after in _VOWEL_SIGNS
         or _within(after, _MODIFIERS)
         or (_within(after, _FLAGS) and _flags_before(text, at) % 2 == 1)
         or _in_syllable(before, after)
