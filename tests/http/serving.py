@@ -56,7 +56,8 @@ class Client:
             text = response.read()
         finally:
             connection.close()
-        decoded = json.loads(text) if text and "json" in response.headers.get("content-type", "") else text or None
+        kind = response.headers.get("content-type", "").partition(";")[0]
+        decoded = json.loads(text) if text and kind.endswith(("/json", "+json")) else text or None
         return Answered(response.status, decoded, {name.lower(): value for name, value in response.headers.items()})
 
     def get(self, path: str, **headers: str) -> Any:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -46,6 +47,11 @@ def _bind(column: ColumnElement[Any], name: str = "") -> BindParameter[Any]:
     return bindparam(name or column.key, type_=column.type)
 
 
+VALUE = ("subject", "attribute")
+"""What makes two facts contradict each other."""
+SAYING = ("subject", "attribute", "digest")
+"""What makes two facts without an attribute the same."""
+
 OF_OWNER = and_(FACT.c.tenant == bindparam("of_tenant"), FACT.c.owner == bindparam("of_owner"))
 _AGENT: BindParameter[str] = bindparam("seen_agent")
 AUDIENCE = and_(
@@ -66,13 +72,35 @@ def _is_there(fact: BindParameter[bytes]) -> ColumnElement[bool]:
     return select(_ONE).select_from(there).where(there.c.id == fact).exists()
 
 
+def _goes_on(fact: FromClause, at: ColumnElement[int]) -> ColumnElement[bool]:
+    return or_(fact.c.valid_to.is_(None), fact.c.valid_to > at)
+
+
+def _current(
+    fact: FromClause, same: Sequence[str], since: ColumnElement[int], prefix: str = "of_"
+) -> ColumnElement[bool]:
+    """Tell whether a fact is believed and holds after a moment, among those whose columns are parameters.
+
+    A value may have changed ten thousand times, so the two ways of going on are two searches in an index.
+    """
+    if same == SAYING:
+        about = (fact.c[name] == _bind(FACT.c[name], prefix + name) for name in ("tenant", "owner", *same))
+        return and_(*about, fact.c.retired_at.is_(None), _goes_on(fact, since))
+    halves = []
+    for ends in (False, True):
+        one = FACT.alias()
+        about = (one.c[name] == _bind(FACT.c[name], prefix + name) for name in ("tenant", "owner", *same))
+        until = one.c.valid_to > since if ends else one.c.valid_to.is_(None)
+        halves.append(select(one.c.id).where(*about, one.c.retired_at.is_(None), until))
+    return fact.c.id.in_(union_all(*halves))
+
+
 def _in_the_way(one: FromClause, other: FromClause) -> ColumnElement[bool]:
     """Tell whether `other` is believed for a time for which `one` says something else of the same."""
     return and_(
         other.c.id != one.c.id,
-        other.c.retired_at.is_(None),
         other.c.valid_from < func.coalesce(one.c.valid_to, _NEVER),
-        func.coalesce(other.c.valid_to, _NEVER) > one.c.valid_from,
+        _goes_on(other, one.c.valid_from),
     )
 
 
@@ -94,12 +122,11 @@ def _supersede(*same: str) -> Update:
     return (
         update(FACT)
         .where(
-            *(FACT.c[name] == bindparam("of_" + name) for name in ("tenant", "owner", *same)),
-            FACT.c.retired_at.is_(None),
+            _current(FACT, same, bindparam("since")),
             select(_ONE).select_from(new).where(replaced, _older(FACT, new)).exists(),
         )
         .values(retired_at=bindparam("at"), superseded_by=bindparam("by"))
-        .execution_options(row=("at", "by", *("of_" + name for name in ("tenant", "owner", *same))))
+        .execution_options(row=("at", "by", "since", *("of_" + name for name in ("tenant", "owner", *same))))
     )
 
 
@@ -109,7 +136,7 @@ def _give_way(*same: str) -> Update:
     found = (
         select(newer.c.id)
         .where(
-            *(newer.c[name] == bindparam("of_" + name) for name in ("tenant", "owner", *same)),
+            _current(newer, same, bindparam("since")),
             _in_the_way(FACT, newer),
             or_(newer.c.agent == _ALL, newer.c.agent == FACT.c.agent),
             _older(FACT, newer),
@@ -122,7 +149,7 @@ def _give_way(*same: str) -> Update:
         update(FACT)
         .where(FACT.c.id == bindparam("of_id"), FACT.c.retired_at.is_(None), found.correlate(FACT).exists())
         .values(retired_at=bindparam("at"), superseded_by=found.correlate(FACT).scalar_subquery())
-        .execution_options(row=("at", "of_id", *("of_" + name for name in ("tenant", "owner", *same))))
+        .execution_options(row=("at", "of_id", "since", *("of_" + name for name in ("tenant", "owner", *same))))
     )
 
 
@@ -130,10 +157,8 @@ def _leave(*same: str) -> Insert:
     """Insert what is left of a fact (`of`) whose place another (`by`) has taken, where nothing is in its way."""
     other, before = FACT.alias(), FACT.alias()
     taken = select(_ONE).where(
-        *(other.c[name] == _bind(FACT.c[name]) for name in ("tenant", "owner", *same)),
-        other.c.retired_at.is_(None),
+        _current(other, same, _bind(FACT.c.valid_from), ""),
         other.c.valid_from < func.coalesce(_bind(FACT.c.valid_to), _NEVER),
-        func.coalesce(other.c.valid_to, _NEVER) > _bind(FACT.c.valid_from),
         other.c.agent == _bind(FACT.c.agent),
     )
     replaced = select(_ONE).where(
@@ -141,11 +166,6 @@ def _leave(*same: str) -> Insert:
     )
     return _row_of(FACT, COLUMNS, and_(replaced.exists(), ~taken.exists()), "of", "by")
 
-
-VALUE = ("subject", "attribute")
-"""What makes two facts contradict each other."""
-SAYING = ("subject", "attribute", "digest")
-"""What makes two facts without an attribute the same."""
 
 ADD = insert(FACT)
 RETIRE = (
@@ -180,39 +200,37 @@ DROP_RESTING = (
     .execution_options(row=("of_kind", "of_source"))
 )
 
-_FACTS = select(*FACT.columns, PASSAGE.c.text).select_from(FACT.join(PASSAGE, PASSAGE.c.id == FACT.c.id))
-CURRENT_VALUES = _FACTS.where(
-    OF_OWNER,
-    FACT.c.subject == bindparam("subject"),
-    FACT.c.attribute == bindparam("attribute"),
-    FACT.c.retired_at.is_(None),
-).order_by(FACT.c.valid_from, FACT.c.id)
-CURRENT_STATEMENTS = CURRENT_VALUES.where(FACT.c.digest == bindparam("words"))
-OF_IDS = _FACTS.where(OF_OWNER, FACT.c.id.in_(bindparam("ids", expanding=True)))
+FACTS = select(*FACT.columns, PASSAGE.c.text).select_from(FACT.join(PASSAGE, PASSAGE.c.id == FACT.c.id))
+CURRENT_VALUES, CURRENT_STATEMENTS = (
+    _FACTS.where(_current(FACT, same, bindparam("not_before"))).order_by(FACT.c.valid_from, FACT.c.id)
+    for same in (VALUE, SAYING)
+)
+OF_IDS = FACTS.where(OF_OWNER, FACT.c.id.in_(bindparam("ids", expanding=True)))
 BELIEVED_NOW = (
-    _FACTS.where(OF_OWNER, FACT.c.retired_at.is_(None), FACT.c.id > bindparam("after"))
+    FACTS.where(OF_OWNER, FACT.c.retired_at.is_(None), FACT.c.id > bindparam("after"))
     .order_by(FACT.c.id)
     .limit(bindparam("at_most"))
 )
-FIND = _FACTS.where(AUDIENCE, FACT.c.id == bindparam("of_id"), BELIEVED)
-KNOWN = _FACTS.where(AUDIENCE, FACT.c.id.in_(bindparam("ids", expanding=True)))
+FIND = FACTS.where(AUDIENCE, FACT.c.id == bindparam("of_id"), BELIEVED)
+KNOWN = FACTS.where(AUDIENCE, FACT.c.id.in_(bindparam("ids", expanding=True)))
 LISTED = (
-    _FACTS.where(AUDIENCE, BELIEVED, FACT.c.id < bindparam("before"))
+    FACTS.where(AUDIENCE, BELIEVED, FACT.c.id < bindparam("before"))
     .order_by(FACT.c.id.desc())
     .limit(bindparam("at_most"))
 )
 LISTED_ABOUT = LISTED.where(FACT.c.subject == bindparam("subject"))
 _NEWEST = (FACT.c.recorded_at.desc(), FACT.c.valid_from.desc(), FACT.c.id.desc())
 VERSIONS = (
-    _FACTS.where(AUDIENCE, FACT.c.subject == bindparam("subject"), FACT.c.attribute == bindparam("attribute"))
+    FACTS.where(AUDIENCE, FACT.c.subject == bindparam("subject"), FACT.c.attribute == bindparam("attribute"))
     .order_by(*_NEWEST)
     .limit(bindparam("at_most"))
 )
 VERSIONS_IN_WORDS = VERSIONS.where(FACT.c.digest == bindparam("words"))
 VERSIONS_OF_SUBJECT = (
-    _FACTS.where(AUDIENCE, FACT.c.subject == bindparam("subject")).order_by(*_NEWEST).limit(bindparam("at_most"))
+    FACTS.where(AUDIENCE, FACT.c.subject == bindparam("subject")).order_by(*_NEWEST).limit(bindparam("at_most"))
 )
-REPLACED = select(FACT.c.id).where(AUDIENCE, FACT.c.superseded_by.in_(bindparam("ids", expanding=True)))
+REPLACED = select(FACT.c.id).where(FACT.c.superseded_by.in_(bindparam("ids", expanding=True)))
+"""By their ids alone: whoever reads them is asked about when they are read."""
 TWINS = select(FACT.c.id).where(
     OF_OWNER,
     FACT.c.subject == bindparam("subject"),

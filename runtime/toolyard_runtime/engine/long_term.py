@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import NewId
@@ -30,6 +31,15 @@ FOLDER = "vectors"
 
 ONNX = "onnx:"
 HASHING = "hashing"
+
+
+class Rebuilding(Struct):
+    """How far an index has been built again: `done` of `total` passages; `error` says why it was given up."""
+
+    done: int = 0
+    total: int = 0
+    over: bool = False
+    error: str = ""
 
 
 class LongTerm:
@@ -58,6 +68,9 @@ class LongTerm:
         self._memory: Memory | None = None
         self._mind: Mind | None = None
         self._following: asyncio.Task[None] | None = None
+        self._builds: dict[str, asyncio.Task[None]] = {}
+        self.rebuilding: dict[str, Rebuilding] = {}
+        """By tenant, how far a rebuild is, or how the last one ended."""
 
     @property
     def folder(self) -> Path:
@@ -84,11 +97,34 @@ class LongTerm:
             self._mind = Recalling(self.memory())
         return self._mind
 
+    def rebuild(self, tenant: str) -> Rebuilding:
+        """Begin to build a tenant's vector index again from SQL, unless that is under way; return how far it is."""
+        if tenant not in self._builds:
+            self.rebuilding[tenant] = Rebuilding()
+            task = self._builds[tenant] = asyncio.get_running_loop().create_task(self._build(tenant))
+            task.add_done_callback(lambda _task: self._builds.pop(tenant, None))
+        return self.rebuilding[tenant]
+
+    async def _build(self, tenant: str) -> None:
+        progress, vectors = self.rebuilding[tenant], self.memory().vectors
+
+        def tell(done: int, total: int) -> None:
+            progress.done, progress.total = done, total
+
+        try:
+            if vectors is not None:
+                await vectors.rebuild(tenant, tell)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and the index that was there still serves
+            progress.error = str(error) or type(error).__name__
+        progress.over = True
+
     async def close(self) -> None:
         """Let go of what was opened."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait([self._following])
+        tasks = [*self._builds.values(), *([self._following] if self._following is not None else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._memory is not None:
             await self._memory.close()
 
@@ -97,10 +133,14 @@ class LongTerm:
             return None
         from toolyard_memory.vectors.store import Vectors  # noqa: PLC0415 - as above
 
-        return Vectors(self._database, self._embedder(), self._index(), self._clock)
+        former = self._embedder(self._settings.former) if self._settings.former else None
+        named = self._embedder(self._settings.embedder)
+        return Vectors(self._database, named, self._index(), self._clock, former=former)
 
     def _index(self) -> "VectorIndex | None":
         wanted = self._settings.vectors
+        if self._settings.chroma_url and wanted in ("auto", "chroma"):
+            return self._server()
         there = importlib.util.find_spec("chromadb") is not None
         if wanted == "exact" or (wanted == "auto" and not there):
             return None
@@ -108,14 +148,21 @@ class LongTerm:
             raise ConfigError(
                 "[memory] vectors = \"chroma\" needs it installed: pip install 'toolyard[chroma]'", path=FILE
             )
-        from toolyard_memory.vectors.chroma import ChromaIndex, ChromaServerIndex  # noqa: PLC0415 - as above
+        from toolyard_memory.vectors.chroma import ChromaIndex  # noqa: PLC0415 - as above
 
-        if self._settings.chroma_url:
-            return ChromaServerIndex(self._settings.chroma_url)
         return ChromaIndex(self.folder)
 
-    def _embedder(self) -> Embedder:
-        named = self._settings.embedder
+    def _server(self) -> "VectorIndex":
+        from toolyard_memory.vectors.chroma_server import ChromaServerIndex  # noqa: PLC0415 - as above
+
+        from toolyard_runtime.models.connection import Origin  # noqa: PLC0415 - as above
+
+        try:
+            return ChromaServerIndex(Origin(self._settings.chroma_url))
+        except ValueError as error:
+            raise ConfigError(f"[memory] chroma_url: {error}", path=FILE) from error
+
+    def _embedder(self, named: str) -> Embedder:
         if named == HASHING:
             from toolyard_memory.embedders.hashing import HashingEmbedder  # noqa: PLC0415 - as above
 
@@ -124,7 +171,7 @@ class LongTerm:
             from toolyard_memory.embedders.onnx import OnnxEmbedder  # noqa: PLC0415 - as above
 
             return OnnxEmbedder(self._repository / named.removeprefix(ONNX))
-        return self._routes.embedder(named)
+        return self._routes.embedder(named, self._settings, self._clock)
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,406 @@
+"""`/api/v1/memory`: what is remembered of end users: searched, shown, put down, put right and forgotten.
+
+Whose memory it is comes from the request: a frontend names its end user as with every request (the header), people of
+the house name one in the query or the body. Nobody's memory is anybody else's, and asking for it finds nothing.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request, delete, get, post
+from litestar.params import FromPath
+from litestar.response import Response
+from msgspec import Struct
+from toolyard_memory.moments import read_moment
+from toolyard_memory.records import AsOf, Evidence, Fact, MemoryRefused, NewFact, NoSuchMemory, Owner, Trust, Written
+from toolyard_memory.records import Reader as MemoryReader
+from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.ids import read, show
+from toolyard_sdk.ports import Transaction
+
+from toolyard_runtime.engine.sight import sees_all
+from toolyard_runtime.http.access import caller_of, end_user_of, only
+from toolyard_runtime.http.api.admin import Admin, admin_of
+from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.store import audit
+from toolyard_runtime.store.errors import StorageError
+from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.reading import Reader, quote
+
+if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
+    from toolyard_memory.memory import Memory
+
+LOOKERS = only("frontend", "operator", "auditor")
+WRITERS = only("frontend", "operator")
+
+FOUND = 10
+"""Passages that a search gives where nobody says how many."""
+
+_log = logging.getLogger("toolyard.memory")
+
+
+class EvidenceObject(Struct, frozen=True):
+    """What a fact rests on: a message of a run, characters [start, stop) of it ([0, 0): all), or another fact."""
+
+    kind: str
+    source: str | None
+    item: int
+    start: int
+    stop: int
+    words: str
+    extractor: str
+    prompt: str
+
+
+class FactObject(Struct, frozen=True):
+    """A fact: since when it holds and since when it is believed; all times are UTC microseconds, null is open."""
+
+    id: str
+    text: str
+    about: str
+    attribute: str
+    valid_from: int
+    valid_to: int | None
+    recorded_at: int
+    retired_at: int | None
+    superseded_by: str | None
+    trust: str
+    writer: str
+    release: str
+    run: str | None
+    agent: str
+    evidence: tuple[EvidenceObject, ...]
+
+
+class FactAdded(Struct, frozen=True):
+    """What putting a fact down did: `known` says that it was there, `superseded` names what it took the place of."""
+
+    fact: FactObject
+    known: bool
+    superseded: tuple[str, ...]
+
+
+class MessageNamed(Struct, frozen=True, forbid_unknown_fields=True):
+    """A message that says so: its run, its ordinal there, and where only a part says it, characters [start, stop)."""
+
+    run: str
+    item: int
+    start: int = 0
+    stop: int = 0
+
+
+class AddFact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact to be put down. It rests on `message`, or on what `because` says in words."""
+
+    text: str
+    end_user: str | None = None
+    about: str = "user"
+    attribute: str = ""
+    since: str | None = None
+    until: str | None = None
+    because: str = ""
+    message: MessageNamed | None = None
+    agent: str = ""
+
+
+class ForgetFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Facts to be forgotten, by id."""
+
+    facts: tuple[str, ...]
+    end_user: str | None = None
+
+
+_FIXES = {"text": "send the statement as text", "facts": "send a list of ids: fact_..."}
+_read_fact = Reader(AddFact, frozenset(), _FIXES)
+_read_forget = Reader(ForgetFacts, frozenset(), _FIXES)
+
+
+def memory_of(request: Request[Any, Any, Any]) -> "Memory":
+    """Return long-term memory, which is opened by whoever first asks for it."""
+    memory: Memory = admin_of(request).long_term.memory()
+    return memory
+
+
+def owner_of(request: Request[Any, Any, Any], named: str | None) -> Owner:
+    """Return whose memory is meant; raises RequestRefused where that is not said, or not for this key to say."""
+    caller = caller_of(request)
+    spoken_for = end_user_of(request, caller)
+    if named is not None and named != spoken_for and not sees_all(caller):
+        raise RequestRefused(
+            "end_user: this key speaks for the end user of its header X-Toolyard-End-User, and for nobody else.",
+            param="end_user",
+            code="forbidden",
+            status=403,
+        )
+    end_user = named or spoken_for
+    if not end_user:
+        raise RequestRefused(
+            "end_user: say whose memory: an id as the frontend sends it, in the query (end_user=...) or in the body.",
+            param="end_user",
+        )
+    return Owner(caller.tenant, end_user)
+
+
+def moment_of(field: str, text: str | None) -> int | None:
+    """Return UTC microseconds of a date or time; raises RequestRefused."""
+    if not text:
+        return None
+    at = read_moment(text)
+    if at is None:
+        raise RequestRefused(f"{field}: {quote(text)} is no date or time: write 2026-05-03 or RFC 3339.", param=field)
+    return at
+
+
+def as_of_of(query: Query) -> AsOf:
+    """Return the moment a query looks from: `as_of` what was believed then, of then; `valid_at` what held then."""
+    believed = moment_of("as_of", query.text("as_of"))
+    held = moment_of("valid_at", query.text("valid_at"))
+    return AsOf(believed if held is None else held, believed)
+
+
+def refusal(error: MemoryRefused) -> RequestRefused:
+    """Return what memory has refused as an answer: with the field and the fix."""
+    field = {"subject": "about", "valid_from": "since", "valid_to": "until"}.get(error.field, error.field)
+    return RequestRefused(f"{field}: {error.message}.", param=field, code="memory_refused")
+
+
+def fact_id(name: str) -> bytes:
+    """Return a fact's id; raises RequestRefused (404)."""
+    raw = read("fact", name)
+    if raw is None:
+        raise not_found("fact", name)
+    return raw
+
+
+def fact_object(fact: Fact) -> FactObject:
+    """Return a fact as it is shown."""
+    return FactObject(
+        id=show("fact", fact.id),
+        text=fact.text,
+        about=fact.subject,
+        attribute=fact.attribute,
+        valid_from=fact.valid_from,
+        valid_to=fact.valid_to,
+        recorded_at=fact.recorded_at,
+        retired_at=fact.retired_at,
+        superseded_by=show("fact", fact.superseded_by) if fact.superseded_by is not None else None,
+        trust=fact.trust,
+        writer=fact.writer,
+        release=fact.release,
+        run=show("run", fact.run) if fact.run is not None else None,
+        agent=fact.agent,
+        evidence=tuple(_evidence(one) for one in fact.evidence),
+    )
+
+
+@get("/api/v1/memory/search", opt=LOOKERS, summary="Search somebody's memory as an agent would")
+async def search_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return what comes to mind of some words, best first, with every part of its score, and the text of it."""
+    from toolyard_memory.retrieval.query import Query as Question  # noqa: PLC0415 - as memory itself, when it is asked
+
+    query = Query(request, "words", "end_user", "agent", "limit", "tokens", "as_of", "valid_at")
+    owner, words = owner_of(request, query.text("end_user")), query.text("words")
+    if not words:
+        raise RequestRefused("words: say what to look for.", param="words")
+    question = Question(
+        words,
+        limit=query.limit(FOUND),
+        budget_tokens=query.number("tokens", 1, 100_000) or 1000,
+        as_of=as_of_of(query),
+    )
+    try:
+        found = await memory_of(request).recall.search(MemoryReader(owner, query.text("agent") or ""), question)
+    except MemoryRefused as error:
+        raise refusal(error) from error
+    hits = [
+        {
+            "id": show(hit.passage.kind, hit.passage.id),
+            "kind": hit.passage.kind,
+            "text": hit.passage.text,
+            "said_by": hit.passage.speaker,
+            "trust": hit.passage.trust,
+            "at": hit.passage.at,
+            "run": show("run", hit.passage.source)
+            if hit.passage.kind == "message" and hit.passage.source is not None
+            else None,
+            "item": hit.passage.n if hit.passage.kind == "message" else None,
+            "scores": {name: round(score, 4) for name, score in hit.scores.items()},
+            "citation": hit.citation,
+            "used": hit.used,
+        }
+        for hit in found.hits
+    ]
+    return answer({"data": hits, "text": found.text, "degraded": found.degraded, "next": None})
+
+
+@get("/api/v1/memory/facts", opt=LOOKERS, summary="List facts")
+async def list_facts(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """List what is believed of somebody, newest first; `as_of` what was believed then, `valid_at` what held then."""
+    query = Query(request, "end_user", "about", "agent", "as_of", "valid_at", "after", "limit")
+    owner, limit = owner_of(request, query.text("end_user")), query.limit()
+    reader = MemoryReader(owner, query.text("agent") or "")
+    after = query.id("after", "fact")
+    facts = await memory_of(request).facts.listed(reader, query.text("about"), as_of_of(query), after, limit)
+    return listed([fact_object(fact) for fact in facts], show("fact", facts[-1].id) if len(facts) == limit else None)
+
+
+@get("/api/v1/memory/facts/{fact:str}", opt=LOOKERS, summary="Show a fact with its evidence")
+async def show_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
+    """Return a fact that is believed, or was at `as_of`."""
+    query = Query(request, "end_user", "as_of", "valid_at")
+    reader = MemoryReader(owner_of(request, query.text("end_user")), "")
+    try:
+        return answer(fact_object(await memory_of(request).facts.find(reader, fact_id(fact), as_of_of(query))))
+    except NoSuchMemory as error:
+        raise not_found("fact", fact) from error
+
+
+@get("/api/v1/memory/timeline", opt=LOOKERS, summary="Show what was believed, and when")
+async def show_timeline(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return all versions of a `fact`, or of all facts `about` somebody or something, oldest belief first."""
+    query = Query(request, "end_user", "fact", "about", "limit")
+    reader = MemoryReader(owner_of(request, query.text("end_user")), "")
+    fact, about = query.id("fact", "fact"), query.text("about")
+    if (fact is None) == (about is None):
+        raise RequestRefused("fact, about: name one of the two.", param="fact")
+    try:
+        found = await memory_of(request).facts.timeline(
+            reader, fact if fact is not None else about or "", query.limit()
+        )
+    except NoSuchMemory as error:
+        raise not_found("fact", query.text("fact") or "") from error
+    return listed([fact_object(one) for one in found])
+
+
+@post("/api/v1/memory/facts", opt=WRITERS, status_code=201, summary="Put a fact down")
+async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Put a fact down, in the place of what it contradicts."""
+    wanted, _ = _read_fact.read(await request.body())
+    owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
+    tx = memory.database.begin()
+    try:
+        written = await memory.put_down(tx, owner, _new(request, wanted), now)
+    except MemoryRefused as error:
+        raise refusal(error) from error
+    return await _done(request, tx, owner, written, "fact.add")
+
+
+@post("/api/v1/memory/facts/{fact:str}/correct", opt=WRITERS, status_code=201, summary="Put a fact right")
+async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
+    """Put a fact down in the place of a wrong one, which stays readable as what was believed until now."""
+    wanted, _ = _read_fact.read(await request.body())
+    owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
+    tx = memory.database.begin()
+    try:
+        written = await memory.put_right(tx, owner, fact_id(fact), _new(request, wanted), now)
+    except MemoryRefused as error:
+        raise refusal(error) from error
+    except NoSuchMemory as error:
+        raise not_found("fact", fact) from error
+    return await _done(request, tx, owner, written, "fact.correct")
+
+
+@post("/api/v1/memory/forget", opt=WRITERS, status_code=200, summary="Forget facts")
+async def forget_facts(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Forget facts with what was derived from them and the messages they rest on; return what is gone."""
+    wanted, _ = _read_forget.read(await request.body())
+    return await _forget(request, owner_of(request, wanted.end_user), wanted.facts)
+
+
+@delete("/api/v1/memory/facts/{fact:str}", opt=WRITERS, status_code=200, summary="Forget one fact")
+async def forget_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
+    """Forget a fact as `POST /api/v1/memory/forget` does."""
+    query = Query(request, "end_user")
+    return await _forget(request, owner_of(request, query.text("end_user")), (fact,))
+
+
+async def _forget(request: Request[Any, Any, Any], owner: Owner, names: tuple[str, ...]) -> Response[bytes]:
+    admin, caller, memory = admin_of(request), caller_of(request), memory_of(request)
+    now, tx = admin.services.clock.now(), memory.database.begin()
+    if not names:
+        raise RequestRefused("facts: name at least one.", param="facts")
+    try:
+        gone = await memory.facts.forget(tx, owner, [fact_id(name) for name in names], f"key:{caller.key}", now)
+    except MemoryRefused as error:
+        raise refusal(error) from error
+    except NoSuchMemory as error:
+        raise not_found("fact", names[0] if len(names) == 1 else "among these") from error
+    counts: dict[str, str | int | float | bool] = {"facts": len(gone.facts), "passages": len(gone.passages)}
+    entry = AuditRecord(now, owner.tenant, caller.key, "fact.forget", show("fact", gone.facts[0]), detail=counts)
+    await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
+    await memory.database.commit(tx, "full")
+    memory.stir()
+    facts = [show("fact", one) for one in gone.facts]
+    return answer({"facts": facts, "messages": len(gone.passages), "log_emptied": await scrubbed(admin)})
+
+
+async def _done(
+    request: Request[Any, Any, Any], tx: Transaction, owner: Owner, written: Written, action: str
+) -> Response[bytes]:
+    """Write what was put down with its audit record, which holds no content, and answer."""
+    memory, caller = memory_of(request), caller_of(request)
+    fact = written.fact
+    if not written.known:
+        old = show("fact", written.superseded[0]) if written.superseded else ""
+        new = show("fact", fact.id)
+        entry = AuditRecord(fact.recorded_at, owner.tenant, caller.key, action, new, old=old, new=new)
+        await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
+    await memory.database.commit(tx)
+    memory.stir()
+    added = FactAdded(fact_object(fact), written.known, tuple(show("fact", one) for one in written.superseded))
+    return answer(added, 200 if written.known else 201)
+
+
+def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
+    """Return the fact that a body asks for; raises RequestRefused."""
+    caller = caller_of(request)
+    trust: Trust = "user" if end_user_of(request, caller) else "operator"
+    evidence: tuple[Evidence, ...] = ()
+    if wanted.message is not None:
+        run = read("run", wanted.message.run)
+        if run is None:
+            raise not_found("run", wanted.message.run, param="message.run")
+        named = wanted.message
+        evidence = (Evidence("message", run, named.item, named.start, named.stop),)
+        trust = "user"
+    elif wanted.because:
+        evidence = (Evidence("stated", words=wanted.because),)
+    return NewFact(
+        wanted.text,
+        evidence,
+        subject=wanted.about,
+        attribute=wanted.attribute,
+        valid_from=moment_of("since", wanted.since),
+        valid_to=moment_of("until", wanted.until),
+        trust=trust,
+        writer=f"key:{caller.key}",
+        agent=wanted.agent,
+    )
+
+
+def _evidence(one: Evidence) -> EvidenceObject:
+    nouns = {"message": "run", "fact": "fact", "document": "chunk"}
+    source = show(nouns[one.kind], one.source) if one.source is not None and one.kind in nouns else None
+    return EvidenceObject(one.kind, source, one.item, one.start, one.stop, one.words, one.extractor, one.prompt)
+
+
+async def scrubbed(admin: Admin) -> bool:
+    """Empty the database's log of what was deleted; False where that has to wait."""
+    try:
+        await admin.scrub()
+    except StorageError:
+        _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
+        return False
+    return True
+
+
+ROUTES = (
+    search_memory,
+    list_facts,
+    show_fact,
+    show_timeline,
+    add_fact,
+    correct_fact,
+    forget_facts,
+    forget_fact,
+)
