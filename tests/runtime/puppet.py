@@ -165,6 +165,11 @@ class Puppet:
 
     def _think(self, effect: loop.Think) -> None:
         turn, attempt = effect.turn, effect.attempt
+        if not self.state.closing and self.dice.pick(8) == 7:
+            self.asking = effect
+            usage, here = Usage(self.dice.pick(20), self.dice.pick(20)), e.ItemRef(RUN, 1)
+            self.append(e.WindowCompacted(self.now(), turn, here, 100, 50, usage=usage))
+            self.asking = None
         if self.state.closing:
             self.append(e.ModelFailed(self.now(), turn, attempt, "cancelled"))
             return

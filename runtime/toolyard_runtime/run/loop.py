@@ -350,6 +350,8 @@ def _on_offered(state: RunState, event: ToolsOffered) -> RunState:
 
 
 def _on_compacted(state: RunState, event: WindowCompacted) -> RunState:
+    if state.phase != "thinking" or event.turn != state.turn:
+        return state
     usage = state.usage + event.usage
     spent = event.usage.total_tokens and state.limits.tokens and usage.total_tokens >= state.limits.tokens
     counted = msgspec.structs.replace(state, usage=usage)
