@@ -88,10 +88,17 @@ class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
     """`[memory]`: what turns texts into vectors, and where these are searched; agents' files say who remembers.
 
     `embedder` is `"hashing"`, `"onnx:FOLDER"` (relative to the repository) or `"provider/model"`. `vectors` `"auto"` is
-    Chroma where it is installed, and an exact search otherwise; `"none"` leaves vectors out.
+    Chroma where it is installed, and an exact search otherwise; `"none"` leaves vectors out. `former` is the embedder
+    whose vectors serve until `embedder` has made its own. `revision` tells a server's model from another one that had
+    its name, `dimensions` asks it for shorter vectors, and the prefixes are what it wants before texts and questions.
     """
 
     embedder: str = "hashing"
+    former: str = ""
+    revision: str = ""
+    dimensions: Annotated[int, Meta(ge=8)] | None = None
+    text_prefix: str = ""
+    query_prefix: str = ""
     vectors: Literal["auto", "chroma", "exact", "none"] = "auto"
     chroma_url: str = ""
 

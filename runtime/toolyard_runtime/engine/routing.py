@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from toolyard_registry.plugins import told
 from toolyard_sdk.errors import ConfigError
-from toolyard_sdk.ports import Model
+from toolyard_sdk.ports import Clock, Embedder, Model
 
-from toolyard_runtime.config import Config, ProviderTable
+from toolyard_runtime.config import Config, MemoryTable, ProviderTable
 from toolyard_runtime.engine import direct
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.connection import LineError
@@ -91,6 +91,31 @@ class Routes:
             )
         profile = PROFILES[table.profile or "generic"]
         return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile, self._counter(provider))
+
+    def embedder(self, wanted: str, settings: MemoryTable, clock: Clock) -> Embedder:
+        """Return a provider's embedding model, `provider/model`; raises ConfigError when there is none."""
+        from toolyard_runtime.models.embedding import OpenAIEmbedder  # noqa: PLC0415 - only who asks for it pays for it
+
+        provider, _, model = wanted.partition("/")
+        table = self.providers.get(provider)
+        if table is None or not model:
+            known = ", ".join(f"{name}/MODEL" for name in sorted(self.providers)) or "none, as there are no [providers]"
+            raise ConfigError(
+                f"no embedder is named {wanted!r}; there are hashing, onnx:FOLDER, and of servers: {known}"
+            )
+        try:
+            return OpenAIEmbedder(
+                table.base_url,
+                model,
+                clock,
+                self.api_key(provider),
+                revision=settings.revision,
+                dimensions=settings.dimensions,
+                text_prefix=settings.text_prefix,
+                query_prefix=settings.query_prefix,
+            )
+        except ValueError as error:
+            raise ConfigError(f"[providers.{provider}]: {error}") from error
 
     async def discover(self) -> list[str]:
         """Ask the providers that the configuration leaves open what they serve; returns what went wrong, in words."""
