@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import LargeBinary, Text, bindparam, select, tuple_
 from toolyard_sdk.ids import show
 from toolyard_sdk.ports import Database, Transaction
 
@@ -17,8 +17,12 @@ from toolyard_memory.tables.passages import PASSAGE
 ALL_FACTS = (
     select(*FACT.columns, PASSAGE.c.text)
     .select_from(FACT.outerjoin(PASSAGE, PASSAGE.c.id == FACT.c.id))
-    .where(FACT.c.tenant == bindparam("of_tenant"), FACT.c.id > bindparam("after"))
-    .order_by(FACT.c.id)
+    .where(
+        FACT.c.tenant == bindparam("of_tenant"),
+        tuple_(FACT.c.owner, FACT.c.id)
+        > tuple_(bindparam("owner", type_=Text()), bindparam("after", type_=LargeBinary())),
+    )
+    .order_by(FACT.c.owner, FACT.c.id)
     .limit(AT_ONCE)
 )
 ALL_PASSAGES = (
@@ -129,9 +133,9 @@ class Removal:
 
     async def _returned_facts(self, tenant: str, stones: Stones) -> list[bytes]:
         found: list[bytes] = []
-        after = b""
-        while rows := await self._database.scan(ALL_FACTS, {"of_tenant": tenant, "after": after}):
-            after = rows[-1][0]
+        owner, after = "", b""
+        while rows := await self._database.scan(ALL_FACTS, {"of_tenant": tenant, "owner": owner, "after": after}):
+            owner, after = rows[-1][2], rows[-1][0]
             found += [row[0] for row in rows if _forgotten(sql.fact_of(row), stones)]
         return found
 

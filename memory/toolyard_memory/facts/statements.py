@@ -202,7 +202,7 @@ DROP_RESTING = (
 
 FACTS = select(*FACT.columns, PASSAGE.c.text).select_from(FACT.join(PASSAGE, PASSAGE.c.id == FACT.c.id))
 CURRENT_VALUES, CURRENT_STATEMENTS = (
-    _FACTS.where(_current(FACT, same, bindparam("not_before"))).order_by(FACT.c.valid_from, FACT.c.id)
+    FACTS.where(_current(FACT, same, bindparam("not_before"))).order_by(FACT.c.valid_from, FACT.c.id)
     for same in (VALUE, SAYING)
 )
 OF_IDS = FACTS.where(OF_OWNER, FACT.c.id.in_(bindparam("ids", expanding=True)))

@@ -80,7 +80,7 @@ class Facts:
         What is known already only gains evidence. An extractor cannot put down what was forgotten.
         """
         said = await self._look_at(owner, new, new.agent)
-        rows = await self._held(owner, said)
+        rows = await self._held(owner, said, at)
         settled = settle(_statement(said, at), [_version(row) for row in rows])
         if settled.known is None and new.writer.startswith(EXTRACTOR):
             await self._refuse_forgotten(owner, said)
@@ -107,7 +107,7 @@ class Facts:
         if not new.attribute:
             new = replace(new, subject=wrong.subject, attribute=wrong.attribute)
         said = await self._look_at(owner, new, wrong.agent)
-        rows = await self._held(owner, said)
+        rows = await self._held(owner, said, min(at, wrong.valid_from))
         held = [_version(row) for row in rows if said.text == wrong.text or row[0] != fact]
         settled = settle_correction(_statement(said, at), _version(found[0]), held)
         return await self._settle(tx, owner, said, settled, _by_id((*rows, found[0])), at)
@@ -216,11 +216,18 @@ class Facts:
         said = replace(new, agent=agent)
         return _Said(said, text, subject, attribute, digest(text, subject), grounds)
 
-    async def _held(self, owner: Owner, said: _Said) -> Sequence[tuple[Any, ...]]:
-        about = {**sql.of(owner), "subject": said.subject, "attribute": said.attribute}
+    async def _held(self, owner: Owner, said: _Said, at: int) -> Sequence[tuple[Any, ...]]:
+        """Return what is believed of the same, and had not ended before `at` and before what the statement says."""
+        since = said.new.valid_from
+        about = {
+            **sql.of(owner),
+            "of_subject": said.subject,
+            "of_attribute": said.attribute,
+            "not_before": at if since is None else min(since, at),
+        }
         if said.attribute:
             return await self._database.read(sql.CURRENT_VALUES, about)
-        return await self._database.read(sql.CURRENT_STATEMENTS, {**about, "words": said.words})
+        return await self._database.read(sql.CURRENT_STATEMENTS, {**about, "of_digest": said.words})
 
     async def _settle(
         self,
@@ -302,7 +309,7 @@ class Facts:
         reached = list(versions.values())
         while reached and len(versions) < most:
             ids = [row[0] for row in reached][:AT_ONCE]
-            before = await self._database.read(sql.REPLACED, {**seen, "ids": ids})
+            before = await self._database.read(sql.REPLACED, {"ids": ids})
             linked = {row[0] for row in before} | {row[11] for row in reached if row[11] is not None}
             wanted = list(linked - versions.keys())[:AT_ONCE]
             reached = list(await self._database.read(sql.KNOWN, {**seen, "ids": wanted})) if wanted else []

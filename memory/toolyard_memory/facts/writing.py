@@ -31,11 +31,11 @@ class Writing:
         owner, at = fact.owner, fact.recorded_at
         row = _row(fact)
         same = row[4:6] if fact.attribute else row[4:7]
-        about = (owner.tenant, owner.end_user, *same)
+        about = (at, fact.id, fact.valid_from, owner.tenant, owner.end_user, *same)
         tx.write(sql.ADD, row)
         self.retire(tx, owner.tenant, (b"", *replaced), fact.id, at)
-        tx.write(sql.SUPERSEDE_VALUE if fact.attribute else sql.SUPERSEDE_SAYING, (at, fact.id, *about))
-        tx.write(sql.GIVE_WAY_VALUE if fact.attribute else sql.GIVE_WAY_SAYING, (at, fact.id, *about))
+        tx.write(sql.SUPERSEDE_VALUE if fact.attribute else sql.SUPERSEDE_SAYING, about)
+        tx.write(sql.GIVE_WAY_VALUE if fact.attribute else sql.GIVE_WAY_SAYING, about)
         for source in (fact.id, *sources):
             tx.write(sql.LET_FALL, (fact.id, source))
         tx.write(sql.ADD_TEXT, row_of(_passage(fact, at)))

@@ -110,7 +110,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_fact_about", "fact", ["tenant", "owner", "subject", "attribute", "digest"])
+    op.create_index("ix_fact_about", "fact", ["tenant", "owner", "subject", "attribute", "digest", "retired_at"])
+    op.create_index("ix_fact_current", "fact", ["tenant", "owner", "subject", "attribute", "retired_at", "valid_to"])
     op.create_index("ix_fact_owner", "fact", ["tenant", "owner", "id"])
     op.create_index("ix_fact_superseded_by", "fact", ["superseded_by"])
     op.create_table(
