@@ -56,6 +56,7 @@ from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.run.stops import Stops
+from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.secrets.tokens import SourceSecrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
@@ -69,6 +70,7 @@ from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.usage.replay import Replaying
 from toolyard_runtime.usage.requests import recent_requests
+from toolyard_runtime.usage.worked import lately_worked
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
 LOCAL_KEY = "local"
@@ -223,6 +225,7 @@ async def composed(
             way_out=ways_out.of,
             is_held=agents.is_held,
             sights=Sights(registry.rights),
+            successes=Successes(functools.partial(lately_worked, database)),
             mind=long_term.mind,
         )
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)

@@ -186,6 +186,18 @@ async def test_what_has_lately_worked_for_the_tenant_decides_between_equals(tmp_
         assert sent(shop) == [FIND_TOOLS, "photograph_volcano"]
 
 
+async def test_what_has_worked_before_a_restart_still_decides(tmp_path: Path) -> None:
+    async with workshop(tmp_path, *MANY, more="[limits]\ntools_per_turn = 2\n") as shop:
+        shop.model.will(call((FIND_TOOLS, {"query": "photograph a volcano"})))
+        for _ in range(3):
+            shop.model.will(call(("photograph_volcano", {"place": "Etna"})))
+        shop.model.will(say("done"))
+        await shop.run("photograph it")
+    async with workshop(tmp_path, *MANY, more="[limits]\ntools_per_turn = 2\n") as shop:
+        await shop.run("the volcano")
+        assert sent(shop) == [FIND_TOOLS, "photograph_volcano"]
+
+
 @pytest.mark.parametrize("arguments", ["{}", '{"query": ""}', '{"query": 1}', '{"query": "x", "limit": 3}'])
 async def test_the_finder_says_what_is_wrong_with_its_arguments(tmp_path: Path, arguments: str) -> None:
     async with workshop(tmp_path, *MANY, more=SIX) as shop:

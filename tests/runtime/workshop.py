@@ -1,6 +1,7 @@
 """The engine on real stores with a scripted model and tools a test holds in its hand; no HTTP."""
 
 import asyncio
+import functools
 import inspect
 import json
 import os
@@ -34,6 +35,7 @@ from toolyard_runtime.run.recalling import Recalling
 from toolyard_runtime.run.segments import Ask, Segment
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.stops import Stops
+from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.run.transcript import segments_of
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.approvals import Approvals
@@ -41,6 +43,7 @@ from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.opening import open_sqlite
 from toolyard_runtime.store.runs import RunRow, Runs
 from toolyard_runtime.store.sqlite import SqliteDatabase
+from toolyard_runtime.usage.worked import lately_worked
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 from toolyard_sdk import events as e
 from toolyard_sdk.audit import AuditRecord
@@ -191,6 +194,7 @@ class Workshop:
             jitter=random.Random(1),
             stops=self.stops,
             meters=Meters(),
+            successes=Successes(functools.partial(lately_worked, database)),
             current_release=self.agents.release,
             keep_release=self.catalogue.put_agent,
             visible_text=self._visible,

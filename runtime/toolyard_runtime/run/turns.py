@@ -100,6 +100,7 @@ class Turns:
                 return
         if log.agent.shortlists is not None:
             await log.agent.shortlists.ready()
+            await log.services.successes.ready(log.identity.tenant)
         window = log.conversation.window
         if window.tokens > window.limit:
             reader = log.agent.reads_on and READ_RESULT in self.offered().server
