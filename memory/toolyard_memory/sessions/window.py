@@ -19,6 +19,9 @@ STAND_INS = frozenset({"summary", "noted"})
 """Kinds of what is no item of the session itself."""
 
 
+NOWHERE = ItemRef(b"", 0)
+
+
 class Item(Struct, frozen=True):
     """One item as the window needs it: `tokens` is an estimate, `position` its depth in the session.
 
@@ -47,10 +50,22 @@ class Window:
 
     `fragments` are the encoded messages, in step with `items`. `limit` is in estimated tokens, `per_estimate` says how
     many of the model's own tokens one of them was when they were last counted. `sources` are the runs whose items are
-    only shown in a summary, `pinned` how many messages of the user the last summary left alone (None: there is none).
+    only shown in a summary, `pinned` how many messages of the user the last summary left alone (None: there is none),
+    `start` is the oldest item that is shown itself.
     """
 
-    __slots__ = ("budget", "fragments", "items", "limit", "moves", "per_estimate", "pinned", "sources", "tokens")
+    __slots__ = (
+        "budget",
+        "fragments",
+        "items",
+        "limit",
+        "moves",
+        "per_estimate",
+        "pinned",
+        "sources",
+        "start",
+        "tokens",
+    )
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
@@ -60,6 +75,7 @@ class Window:
         self.fragments: list[bytes] = []
         self.sources: frozenset[bytes] = frozenset()
         self.pinned: int | None = None
+        self.start = NOWHERE
         self.tokens = 0
         self.moves = 0
 
@@ -67,14 +83,6 @@ class Window:
     def next_position(self) -> int:
         """The depth of the item that would come next."""
         return self.items[-1].position + 1 if self.items else 0
-
-    @property
-    def start(self) -> ItemRef:
-        """The oldest item that is shown itself; the window must not be empty."""
-        first = self.items[0]
-        if first.kind not in STAND_INS:
-            return first.ref
-        return next(item.ref for item in self.items if item.kind not in STAND_INS)
 
     @property
     def shown_from(self) -> int:
@@ -89,6 +97,8 @@ class Window:
 
     def add(self, item: Item, fragment: bytes) -> None:
         """Append one item."""
+        if not self.items:
+            self.start = item.ref
         self.items.append(item)
         self.fragments.append(fragment)
         self.tokens += item.tokens
@@ -103,5 +113,6 @@ class Window:
         ]
         self.fragments = list(fragments)
         self.tokens = sum(item.tokens for item in self.items)
+        self.start = next((item.ref for item in self.items if item.kind not in STAND_INS), NOWHERE)
         self.sources |= frozenset(sources)
         self.moves += 1

@@ -76,7 +76,7 @@ class Recalling:
             text[-LONGEST:],
             budget_tokens=settings.tokens,
             session=log.identity.session,
-            shown_from=log.conversation.window.items[0].position,
+            shown_from=log.conversation.window.shown_from,
             now=log.now(),
             documents=settings.knowledge,
         )
