@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from litestar.handlers import HTTPRouteHandler
 from toolyard_runtime.app import OWN_ROUTES
-from toolyard_runtime.http.description import MEANINGS, TABLE
+from toolyard_runtime.http.described import TABLE
+from toolyard_runtime.http.description import MEANINGS
 from toolyard_sdk.testing import schema_problems, value_problems
 
 from tests.http.expecting import ADD, HANG, note

@@ -76,6 +76,10 @@ class Connection:
         """Return the body of a GET that is not JSON."""
         return self._body("GET", path, None).decode("utf-8", "replace")
 
+    def text_of(self, path: str, **query: str | int | None) -> str:
+        """Return the body of a GET with a query that is not JSON."""
+        return self.text(path + _query(query))
+
     @contextmanager
     def stream(self, path: str, body: Any) -> Iterator[Iterator[ServerSentEvent]]:
         """Send a request and give the events of its answer as they arrive; leaving closes the connection."""

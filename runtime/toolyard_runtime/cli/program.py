@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("Decide", "stop", "stop:stop", "Stop an agent, a tool or a tenant before its next effect."),
     Entry("Tools", "lock", "lock:lock", "Pin every agent, tool, prompt and policy by digest in agent.lock."),
     Entry("Tools", "tool", "tool:tool", "Write, publish, look at and withdraw tools."),
+    Entry("Agents", "memory", "memory:memory", "Search, show, mend, forget and export what is remembered."),
     Entry("Agents", "knowledge", "knowledge:knowledge", "Add, list, search and remove documents to ground answers on."),
     Entry("Administer", "key", "key:key", "Create, list and revoke API keys."),
     Entry("Administer", "tenant", "tenant:tenant", "Create, list and revoke tenants."),

@@ -29,6 +29,7 @@ from toolyard_runtime.wire.reading import Reader, quote
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
     from toolyard_memory.memory import Memory
+    from toolyard_memory.retrieval.query import Hit
 
 LOOKERS = only("frontend", "operator", "auditor")
 WRITERS = only("frontend", "operator")
@@ -70,6 +71,38 @@ class FactObject(Struct, frozen=True):
     run: str | None
     agent: str
     evidence: tuple[EvidenceObject, ...]
+
+
+class HitObject(Struct, frozen=True):
+    """A passage that came to mind; a message names its run and ordinal. `citation` is its mark in the text."""
+
+    id: str
+    kind: str
+    text: str
+    said_by: str
+    trust: str
+    at: int
+    run: str | None
+    item: int | None
+    scores: dict[str, float]
+    citation: str
+    used: bool
+
+
+class Found(Struct, frozen=True):
+    """What came to mind, best first, and the text an agent would be shown; `degraded` says what was not asked."""
+
+    data: tuple[HitObject, ...]
+    text: str
+    degraded: str
+
+
+class FactsForgotten(Struct, frozen=True):
+    """What is gone: facts by id, and how many messages; `log_emptied`: the database's log has none of it."""
+
+    facts: tuple[str, ...]
+    messages: int
+    log_emptied: bool
 
 
 class FactAdded(Struct, frozen=True):
@@ -129,7 +162,7 @@ def owner_of(request: Request[Any, Any, Any], named: str | None) -> Owner:
         raise RequestRefused(
             "end_user: this key speaks for the end user of its header X-Toolyard-End-User, and for nobody else.",
             param="end_user",
-            code="forbidden",
+            code="not_your_end_user",
             status=403,
         )
     end_user = named or spoken_for
@@ -212,25 +245,7 @@ async def search_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
         found = await memory_of(request).recall.search(MemoryReader(owner, query.text("agent") or ""), question)
     except MemoryRefused as error:
         raise refusal(error) from error
-    hits = [
-        {
-            "id": show(hit.passage.kind, hit.passage.id),
-            "kind": hit.passage.kind,
-            "text": hit.passage.text,
-            "said_by": hit.passage.speaker,
-            "trust": hit.passage.trust,
-            "at": hit.passage.at,
-            "run": show("run", hit.passage.source)
-            if hit.passage.kind == "message" and hit.passage.source is not None
-            else None,
-            "item": hit.passage.n if hit.passage.kind == "message" else None,
-            "scores": {name: round(score, 4) for name, score in hit.scores.items()},
-            "citation": hit.citation,
-            "used": hit.used,
-        }
-        for hit in found.hits
-    ]
-    return answer({"data": hits, "text": found.text, "degraded": found.degraded, "next": None})
+    return answer(Found(tuple(_hit(hit) for hit in found.hits), found.text, found.degraded))
 
 
 @get("/api/v1/memory/facts", opt=LOOKERS, summary="List facts")
@@ -330,8 +345,8 @@ async def _forget(request: Request[Any, Any, Any], owner: Owner, names: tuple[st
     await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
     await memory.database.commit(tx, "full")
     memory.stir()
-    facts = [show("fact", one) for one in gone.facts]
-    return answer({"facts": facts, "messages": len(gone.passages), "log_emptied": await scrubbed(admin)})
+    facts = tuple(show("fact", one) for one in gone.facts)
+    return answer(FactsForgotten(facts, len(gone.passages), await scrubbed(admin)))
 
 
 async def _done(
@@ -375,6 +390,24 @@ def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
         trust=trust,
         writer=f"key:{caller.key}",
         agent=wanted.agent,
+    )
+
+
+def _hit(hit: "Hit") -> HitObject:
+    passage = hit.passage
+    said = passage.kind == "message" and passage.source is not None
+    return HitObject(
+        id=show(passage.kind, passage.id),
+        kind=passage.kind,
+        text=passage.text,
+        said_by=passage.speaker,
+        trust=passage.trust,
+        at=passage.at,
+        run=show("run", passage.source) if said and passage.source is not None else None,
+        item=passage.n if said else None,
+        scores={name: round(score, 4) for name, score in hit.scores.items()},
+        citation=hit.citation,
+        used=hit.used,
     )
 
 

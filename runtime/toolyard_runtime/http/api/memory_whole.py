@@ -15,15 +15,17 @@ from toolyard_memory.tables.passages import PASSAGE
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import show
 
+from toolyard_runtime.engine.long_term import Rebuilding
 from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import OPERATORS, admin_of
-from toolyard_runtime.http.api.memory import LOOKERS, fact_object, memory_of, owner_of, refusal
+from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, memory_of, owner_of, refusal
 from toolyard_runtime.http.api.reading import Query, answer, fields_of
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
 
 SVG = "image/svg+xml"
+LINES = "application/jsonl"
 AROUND = 60
 """Passages that a picture of the graph is made from."""
 
@@ -48,6 +50,85 @@ OF_OWNER = (
     .order_by(PASSAGE.c.key)
     .limit(bindparam("at_most"))
 )
+
+
+class EntityObject(Struct, frozen=True):
+    """Something that is spoken of."""
+
+    id: str
+    name: str
+    kind: str
+    mentions: int
+
+
+class NearObject(Struct, frozen=True):
+    """A passage of the neighbourhood, with the beginning of its text."""
+
+    id: str
+    kind: str
+    at: int
+    said_by: str
+    text: str
+
+
+class EdgeObject(Struct, frozen=True):
+    """What a fact says of two entities."""
+
+    source: str
+    target: str
+    relation: str
+
+
+class GraphObject(Struct, frozen=True):
+    """A neighbourhood; `mentions` are pairs of an entity and a passage. `cut`: there is more."""
+
+    entities: tuple[EntityObject, ...]
+    passages: tuple[NearObject, ...]
+    mentions: tuple[tuple[str, str], ...]
+    edges: tuple[EdgeObject, ...]
+    cut: bool
+
+
+class Counted(Struct, frozen=True):
+    """Passages of a kind, and of how many people."""
+
+    count: int
+    people: int
+
+
+class VectorsObject(Struct, frozen=True):
+    """How the tenant's vectors are; `degraded` says in words what a search may miss."""
+
+    embedder: str
+    state: str
+    waiting: int
+    degraded: str
+
+
+class Stats(Struct, frozen=True):
+    """Counts of a tenant; `vectors` is null where they are off, `rebuilding` where nothing was built again."""
+
+    passages: dict[str, Counted]
+    facts_believed: int
+    tombstones: int
+    vectors: VectorsObject | None
+    rebuilding: Rebuilding | None
+
+
+class ChangeObject(Struct, frozen=True):
+    """A change of facts with its reason: those before it, and the one after it, if any."""
+
+    kind: str
+    why: str
+    before: tuple[FactObject, ...]
+    after: FactObject | None
+
+
+class Consolidated(Struct, frozen=True):
+    """What has changed, or would."""
+
+    applied: bool
+    data: tuple[ChangeObject, ...]
 
 
 class Consolidate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,27 +159,15 @@ async def show_graph(request: Request[Any, Any, Any]) -> Response[bytes]:
     if query.choice("as", ("json", "svg")) == "svg":
         return Response(draw(near).encode(), media_type=SVG, headers={"content-security-policy": "default-src 'none'"})
     return answer(
-        {
-            "entities": [
-                {"id": one.id.hex(), "name": one.shown, "kind": one.kind, "mentions": one.mentions}
-                for one in near.entities
-            ],
-            "passages": [
-                {
-                    "id": show(one.kind, one.id),
-                    "kind": one.kind,
-                    "at": one.at,
-                    "said_by": one.speaker,
-                    "text": one.words,
-                }
-                for one in near.passages
-            ],
-            "mentions": [[entity.hex(), passage.hex()] for entity, passage in near.mentions],
-            "edges": [
-                {"source": one.source.hex(), "target": one.target.hex(), "relation": one.relation} for one in near.edges
-            ],
-            "cut": near.cut,
-        }
+        GraphObject(
+            tuple(EntityObject(one.id.hex(), one.shown, one.kind, one.mentions) for one in near.entities),
+            tuple(
+                NearObject(show(one.kind, one.id), one.kind, one.at, one.speaker, one.words) for one in near.passages
+            ),
+            tuple((entity.hex(), passage.hex()) for entity, passage in near.mentions),
+            tuple(EdgeObject(one.source.hex(), one.target.hex(), one.relation) for one in near.edges),
+            near.cut,
+        )
     )
 
 
@@ -109,16 +178,13 @@ async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
     passages = await memory.database.scan(PASSAGES_BY_KIND, of)
     ((believed,),) = await memory.database.scan(FACTS_BELIEVED, of)
     ((forgotten,),) = await memory.database.scan(TOMBSTONES, of)
-    vectors = await memory.vectors.state(of["of_tenant"]) if memory.vectors is not None else None
-    return answer(
-        {
-            "passages": {kind: {"count": count, "people": people} for kind, count, people in passages},
-            "facts_believed": believed,
-            "tombstones": forgotten,
-            "vectors": vectors,
-            "rebuilding": admin_of(request).long_term.rebuilding.get(of["of_tenant"]),
-        }
-    )
+    vectors = None
+    if memory.vectors is not None:
+        state = await memory.vectors.state(of["of_tenant"])
+        vectors = VectorsObject(state.embedder, state.state, state.waiting, state.degraded)
+    counted = {kind: Counted(count, people) for kind, count, people in passages}
+    rebuilding = admin_of(request).long_term.rebuilding.get(of["of_tenant"])
+    return answer(Stats(counted, believed, forgotten, vectors, rebuilding))
 
 
 @get("/api/v1/memory/export", opt=LOOKERS, summary="Export what is remembered of somebody")
@@ -156,7 +222,7 @@ async def export_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
             break
         after = rows[-1][0]
         await asyncio.sleep(0)
-    return Response(b"".join(line + b"\n" for line in lines), media_type="application/jsonl")
+    return Response(b"".join(line + b"\n" for line in lines), media_type=LINES)
 
 
 @post("/api/v1/memory/rebuild", opt=OPERATORS, status_code=202, summary="Build the vector index again")
@@ -184,20 +250,16 @@ async def consolidate_memory(request: Request[Any, Any, Any]) -> Response[bytes]
         await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
         await memory.database.commit(tx, "full")
         memory.stir()
-    return answer(
-        {
-            "applied": wanted.apply,
-            "data": [
-                {
-                    "kind": change.kind,
-                    "why": change.why,
-                    "before": [fact_object(fact) for fact in change.before],
-                    "after": fact_object(change.after) if change.after is not None else None,
-                }
-                for change in changes
-            ],
-        }
+    done = (
+        ChangeObject(
+            change.kind,
+            change.why,
+            tuple(fact_object(fact) for fact in change.before),
+            fact_object(change.after) if change.after is not None else None,
+        )
+        for change in changes
     )
+    return answer(Consolidated(wanted.apply, tuple(done)))
 
 
 ROUTES = (show_graph, show_stats, export_memory, rebuild_memory, consolidate_memory)

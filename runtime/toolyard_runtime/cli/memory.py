@@ -1,0 +1,344 @@
+"""`toolyard memory`: what is remembered of end users, through a running server: looked at, mended and forgotten."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress
+
+from toolyard_runtime.cli.asking import Failed, connected, json_option
+from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line, print_json, print_table
+
+_ROUTE = "/api/v1/memory"
+_PAGE = 100
+_WIDTH = 90
+_POLL_SECONDS = 0.2
+
+Command = Callable[..., Any]
+
+
+def user_option(function: Command) -> Command:
+    """Add `--user`: whose memory."""
+    return click.option("--user", "end_user", required=True, metavar="ID", help="Whose memory: an end user's id.")(
+        function
+    )
+
+
+@click.group()
+def memory() -> None:
+    """Search, show, mend, forget and export what is remembered."""
+
+
+@memory.command("search")
+@click.argument("words", nargs=-1, required=True)
+@user_option
+@click.option("--agent", help="As which agent. [default: any]")
+@click.option("--as-of", metavar="DATE", help="As it was believed then.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, _PAGE), help="How many at most.")
+@json_option
+@connected
+def search(
+    server: Connection,
+    words: tuple[str, ...],
+    end_user: str,
+    agent: str | None,
+    as_of: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Search as an agent would, best first, with the parts of each score."""
+    found = server.get(
+        f"{_ROUTE}/search", words=" ".join(words), end_user=end_user, agent=agent, as_of=as_of, limit=limit
+    )
+    if as_json:
+        print_json(found)
+        return
+    if found["degraded"]:
+        click.echo(f"! {clean(found['degraded'])}", err=True)
+    if not found["data"]:
+        click.echo("Nothing comes to mind.", err=True)
+    for hit in found["data"]:
+        parts = ", ".join(f"{name} {score:g}" for name, score in hit["scores"].items() if name != "total")
+        click.echo(
+            f"{hit['scores']['total']:.2f}  {hit['id']}  {clean(hit['said_by'] or hit['trust'])}, {_day(hit['at'])}"
+        )
+        click.echo(f"      {one_line(hit['text'], _WIDTH)}")
+        if parts:
+            click.echo(f"      {parts}")
+
+
+@memory.command("show")
+@click.argument("fact", required=False)
+@user_option
+@click.option("--about", metavar="NAME", help="Only facts about this.")
+@click.option("--as-of", metavar="DATE", help="As it was believed then.")
+@json_option
+@connected
+def show(
+    server: Connection, fact: str | None, end_user: str, about: str | None, as_of: str | None, as_json: bool
+) -> None:
+    """Show a fact with its evidence, or list all facts."""
+    if fact is not None:
+        shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user, as_of=as_of)
+        if as_json:
+            print_json(shown)
+        else:
+            _print_fact(shown)
+        return
+    facts: list[dict[str, Any]] = []
+    after: str | None = None
+    while True:
+        page = server.get(f"{_ROUTE}/facts", end_user=end_user, about=about, as_of=as_of, after=after, limit=_PAGE)
+        facts += page["data"]
+        after = page["next"]
+        if after is None:
+            break
+    if as_json:
+        print_json({"data": facts})
+        return
+    rows = [
+        (one["id"], one["about"], one["trust"], _day(one["valid_from"]), one_line(one["text"], 60)) for one in facts
+    ]
+    print_table(("FACT", "ABOUT", "TRUST", "SINCE", "SAYS"), rows, empty="No facts.")
+
+
+@memory.command("timeline")
+@click.argument("of", metavar="FACT|NAME")
+@user_option
+@json_option
+@connected
+def timeline(server: Connection, of: str, end_user: str, as_json: bool) -> None:
+    """Show what was believed, and when: the versions of a fact, or of everything about a name."""
+    which = {"fact": of} if of.startswith("fact_") else {"about": of}
+    found = server.get(f"{_ROUTE}/timeline", end_user=end_user, limit=_PAGE, **which)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            f"{_day(one['recorded_at'])} - {_day(one['retired_at'])}",
+            f"{_day(one['valid_from'])} - {_day(one['valid_to'])}",
+            one["id"],
+            one_line(one["text"], 60),
+        )
+        for one in found["data"]
+    ]
+    print_table(("BELIEVED", "HOLDS", "FACT", "SAYS"), rows, empty="Nothing was ever believed of that.")
+
+
+@memory.command("graph")
+@click.argument("about", metavar="NAME")
+@user_option
+@click.option("--svg", "picture", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw it here.")
+@json_option
+@connected
+def graph(server: Connection, about: str, end_user: str, picture: Path | None, as_json: bool) -> None:
+    """Show what memory says around a name; with `--svg`, draw it."""
+    if picture is not None:
+        drawn = server.text_of(f"{_ROUTE}/graph", end_user=end_user, about=about, **{"as": "svg"})
+        picture.write_text(drawn)
+        click.echo(f"Drew {picture}.")
+        return
+    near = server.get(f"{_ROUTE}/graph", end_user=end_user, about=about)
+    if as_json:
+        print_json(near)
+        return
+    names = {one["id"]: one["name"] for one in near["entities"]}
+    if not names:
+        click.echo(f"Nothing speaks of {clean(about)}.", err=True)
+    for entity in near["entities"]:
+        click.echo(f"{clean(entity['name'])}  ({entity['kind']}, {entity['mentions']} mentions)")
+    for edge in near["edges"]:
+        source, target = names.get(edge["source"], "?"), names.get(edge["target"], "?")
+        click.echo(f"  {clean(source)} --{clean(edge['relation'])}--> {clean(target)}")
+    for passage in near["passages"]:
+        click.echo(f"  {_day(passage['at'])}  {one_line(passage['text'], _WIDTH)}")
+
+
+@memory.command("add")
+@click.argument("text")
+@user_option
+@click.option("--because", required=True, metavar="WORDS", help="What it rests on, in your words.")
+@click.option("--about", default="user", show_default=True, metavar="NAME", help="Whom or what it is about.")
+@click.option("--attribute", default="", metavar="NAME", help="What has one value at a time: the old one is replaced.")
+@click.option("--since", metavar="DATE", help="Since when it holds. [default: now]")
+@click.option("--until", metavar="DATE", help="Until when it holds. [default: open]")
+@json_option
+@connected
+def add(
+    server: Connection,
+    text: str,
+    end_user: str,
+    because: str,
+    about: str,
+    attribute: str,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+) -> None:
+    """Put a fact down."""
+    body = {
+        "text": text,
+        "end_user": end_user,
+        "because": because,
+        "about": about,
+        "attribute": attribute,
+        "since": since,
+        "until": until,
+    }
+    _tell_added(server.post(f"{_ROUTE}/facts", body), as_json)
+
+
+@memory.command("correct")
+@click.argument("fact")
+@click.argument("text")
+@user_option
+@click.option("--because", required=True, metavar="WORDS", help="How you know, in your words.")
+@json_option
+@connected
+def correct(server: Connection, fact: str, text: str, end_user: str, because: str, as_json: bool) -> None:
+    """Put a fact right; the wrong one stays readable as what was believed until now."""
+    body = {"text": text, "end_user": end_user, "because": because}
+    _tell_added(server.post(f"{_ROUTE}/facts/{part(fact)}/correct", body), as_json)
+
+
+@memory.command("forget")
+@click.argument("facts", metavar="FACT...", nargs=-1, required=True)
+@user_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@connected
+def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool, as_json: bool) -> None:
+    """Forget facts for good, with what was derived from them and the messages they rest on."""
+    if not yes:
+        for fact in facts:
+            shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user)
+            click.echo(f"{fact}  {one_line(shown['text'], _WIDTH)}")
+        click.confirm("Forget this, what was derived from it, and the messages it rests on?", abort=True)
+    gone = server.post(f"{_ROUTE}/forget", {"facts": list(facts), "end_user": end_user})
+    if as_json:
+        print_json(gone)
+        return
+    click.echo(f"Forgot {_count(len(gone['facts']), 'fact')} and {_count(gone['messages'], 'message')}.")
+    if not gone["log_emptied"]:
+        click.echo("! The database's log still holds some of it; it goes with the next checkpoint.", err=True)
+
+
+@memory.command("export")
+@user_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write it here.")
+@connected
+def export(server: Connection, end_user: str, output: Path | None) -> None:
+    """Export all facts and messages of somebody, one JSON object a line."""
+    lines = server.text_of(f"{_ROUTE}/export", end_user=end_user)
+    if output is None:
+        click.echo(lines, nl=False)
+        return
+    output.write_text(lines)
+    click.echo(f"Wrote {_count(lines.count(chr(10)), 'line')} to {output}.")
+
+
+@memory.command("rebuild")
+@json_option
+@connected
+def rebuild(server: Connection, as_json: bool) -> None:
+    """Build the vector index again from the database, without asking a model."""
+    server.post(f"{_ROUTE}/rebuild", {})
+    bar = Progress(console=console(stderr=True), transient=True, disable=as_json)
+    with bar:
+        task = bar.add_task("Building", total=None)
+        while True:
+            state = server.get(f"{_ROUTE}/stats")
+            done = state["rebuilding"]
+            bar.update(task, completed=done["done"], total=done["total"] or None)
+            if done["over"]:
+                break
+            time.sleep(_POLL_SECONDS)
+    if done["error"]:
+        raise Failed(f"It could not be built: {clean(done['error'])}. What was there still serves.")
+    if as_json:
+        print_json(state)
+    else:
+        click.echo(f"Built: {_count(done['done'], 'passage')}.")
+
+
+@memory.command("consolidate")
+@user_option
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@json_option
+@connected
+def consolidate(server: Connection, end_user: str, dry_run: bool, as_json: bool) -> None:
+    """Merge facts that say the same, and let go of those that have long ended."""
+    done = server.post(f"{_ROUTE}/consolidate", {"end_user": end_user, "apply": not dry_run})
+    if as_json:
+        print_json(done)
+        return
+    for change in done["data"]:
+        click.echo(f"{change['kind']}: {clean(change['why'])}")
+        for fact in change["before"]:
+            click.echo(f"  - {fact['id']}  {one_line(fact['text'], _WIDTH)}")
+        if change["after"] is not None:
+            click.echo(f"  + {one_line(change['after']['text'], _WIDTH)}")
+    verb = "would change" if dry_run else "changed"
+    click.echo(f"{_count(len(done['data']), 'thing')} {verb}." if done["data"] else "Nothing to do.")
+
+
+@memory.command("stats")
+@json_option
+@connected
+def stats(server: Connection, as_json: bool) -> None:
+    """Count what is remembered, and say how far the index is."""
+    shown = server.get(f"{_ROUTE}/stats")
+    if as_json:
+        print_json(shown)
+        return
+    for kind, counted in shown["passages"].items():
+        click.echo(f"{kind:<10} {counted['count']} of {_count(counted['people'], 'owner')}")
+    click.echo(f"believed   {_count(shown['facts_believed'], 'fact')}; {_count(shown['tombstones'], 'tombstone')}")
+    vectors = shown["vectors"]
+    if vectors is None:
+        click.echo("vectors    off")
+    else:
+        click.echo(f"vectors    {vectors['embedder']}, {vectors['state']}, {vectors['waiting']} waiting")
+        if vectors["degraded"]:
+            click.echo(f"! {clean(vectors['degraded'])}", err=True)
+
+
+def _tell_added(added: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(added)
+    elif added["known"]:
+        click.echo(f"Known already: {added['fact']['id']}.")
+    else:
+        took = f", in place of {', '.join(added['superseded'])}" if added["superseded"] else ""
+        click.echo(f"Put down as {added['fact']['id']}{took}.")
+
+
+def _print_fact(fact: dict[str, Any]) -> None:
+    click.echo(clean(fact["text"]))
+    about = f"about {clean(fact['about'])}" + (f", {clean(fact['attribute'])}" if fact["attribute"] else "")
+    click.echo(f"{about}; trust {fact['trust']}")
+    click.echo(f"holds    {_day(fact['valid_from'])} - {_day(fact['valid_to'])}")
+    click.echo(
+        f"believed {day_and_clock(fact['recorded_at'])} - {_day(fact['retired_at'])}, by {clean(fact['writer'])}"
+    )
+    if fact["superseded_by"]:
+        click.echo(f"replaced by {fact['superseded_by']}")
+    for one in fact["evidence"]:
+        where = f"{one['kind']} {one['source'] or ''}".strip() + (
+            f" item {one['item']}" if one["kind"] == "message" else ""
+        )
+        span = f" [{one['start']}, {one['stop']})" if one["stop"] else ""
+        words = f": {one_line(one['words'], _WIDTH)}" if one["words"] else ""
+        click.echo(f"because  {where}{span}{words}")
+
+
+def _day(at: int | None) -> str:
+    return "" if at is None else day_and_clock(at).partition(" ")[0]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
