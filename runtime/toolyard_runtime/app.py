@@ -41,6 +41,7 @@ from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.upkeep import Upkeep
+from toolyard_runtime.engine.waiting_links import waiting_links
 from toolyard_runtime.engine.ways_out import WaysOut, with_sources
 from toolyard_runtime.http import openai_routes, probes
 from toolyard_runtime.http.access import ANYBODY, Guard
@@ -57,6 +58,7 @@ from toolyard_runtime.run.services import Services
 from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.run.successes import Successes
+from toolyard_runtime.run.ways_back import WaysBack
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.secrets.tokens import SourceSecrets
 from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
@@ -225,6 +227,7 @@ async def composed(
             way_out=ways_out.of,
             is_held=agents.is_held,
             sights=Sights(registry.rights),
+            ways_back=WaysBack(functools.partial(waiting_links, database)),
             successes=Successes(functools.partial(lately_worked, database)),
             mind=long_term.mind,
         )

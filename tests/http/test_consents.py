@@ -1,6 +1,7 @@
 """An end user consents to a remote MCP server: the run waits, the callback answers, the token is theirs and sealed."""
 
 import asyncio
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -47,9 +48,9 @@ def remote() -> Iterator[WebServer]:
     thread.join(SECONDS)
 
 
-def test_a_run_waits_for_a_consent_and_goes_on_by_itself_when_it_was_given(tmp_path: Path, remote: WebServer) -> None:
+def settings_for(remote: WebServer) -> str:
     place = remote.url.removeprefix("http://").removesuffix("/mcp")
-    settings = f"""
+    return f"""
 [sources.tracker]
 kind = "mcp"
 url = "{remote.url}"
@@ -58,7 +59,40 @@ oauth = {{ callback = "http://127.0.0.1:1/api/v1/consents" }}
 [egress.tracker]
 private = ["{place}"]
 """
-    with serving(tmp_path, settings) as server:
+
+
+def consented_by_the_operator(server: Server) -> None:
+    """Consent for the list of tools, and wait for the agent that has one of them."""
+    found = eventually(lambda: LINK.search("\n".join(server.wiring.agents.problems)))
+    come_back(server, found[0])
+    (server.root / "agents" / "asker.toml").write_text(AGENT)
+    eventually(lambda: bool((server.wiring.agents.release("asker") or nothing).tools))
+
+
+def test_a_run_that_waits_for_a_consent_over_a_restart_gets_a_new_link_from_the_old_one(
+    tmp_path: Path, remote: WebServer
+) -> None:
+    settings, state = settings_for(remote), tmp_path / "state"
+    with serving(tmp_path / "first", settings, state=state) as server:
+        consented_by_the_operator(server)
+        ada = server.client(server.tenant(), "frontend", "user").speaking_for("ada")
+        run = ada.start("call tracker_who {}", "asker")
+        link = ada.until(run, lambda shown: shown["status"] == "parked" and shown["inputs"])["inputs"][0]["url"]
+    with serving(tmp_path / "second", settings, state=state, files={"agents/asker.toml": AGENT}) as server:
+        ada = Client(server.port, ada.secret).speaking_for("ada")
+        browser = Client(server.port, "")
+        page = browser.ask("GET", f"/api/v1/consents?{came_with(link)}")
+        assert page.status == 200, page
+        assert b"Once more, please" in page.body
+        (again,) = re.findall(r'href="([^"]+)"', page.body.decode())
+        assert html.unescape(again) != link
+        assert browser.ask("GET", f"/api/v1/consents?{came_with(link)}").status == 404, "it is good for once"
+        come_back(server, html.unescape(again))
+        assert "Bearer [secret token]" in str(ada.finished(run)["outputs"])
+
+
+def test_a_run_waits_for_a_consent_and_goes_on_by_itself_when_it_was_given(tmp_path: Path, remote: WebServer) -> None:
+    with serving(tmp_path, settings_for(remote)) as server:
         eventually(
             lambda: LINK.search("\n".join(server.wiring.agents.problems)) is not None,
             lambda: server.wiring.agents.problems,
@@ -101,8 +135,11 @@ class nothing:  # noqa: N801 - stands for an agent that is not there yet
 
 def come_back(server: Server, link: str) -> None:
     """Allow what a link asks for, and visit the callback as a browser would."""
-    query = asyncio.run(agree(link))
-    words = "&".join(f"{name}={value}" for name, value in query.items())
-    page = Client(server.port, "").ask("GET", f"/api/v1/consents?{words}")
+    page = Client(server.port, "").ask("GET", f"/api/v1/consents?{came_with(link)}")
     assert (page.status, page.headers["content-security-policy"]) == (200, "default-src 'none'"), page
     assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def came_with(link: str) -> str:
+    """Allow what a link asks for; return the query with which the browser is sent back."""
+    return "&".join(f"{name}={value}" for name, value in asyncio.run(agree(link)).items())
