@@ -1,7 +1,11 @@
 """PDFs made on the spot, good and bad; written by hand, so that a test says every byte of what is read."""
 
+import functools
+import io
 import zlib
 from collections.abc import Sequence
+
+from pypdf import PdfReader, PdfWriter
 
 
 def pdf(*pages: str, title: str = "", filters: str = "/FlateDecode") -> bytes:
@@ -9,7 +13,8 @@ def pdf(*pages: str, title: str = "", filters: str = "/FlateDecode") -> bytes:
     return _written([_stream(_shown(page), filters) for page in pages], title)
 
 
-def bomb(megabytes: int = 200) -> bytes:
+@functools.cache
+def bomb(megabytes: int = 100) -> bytes:
     """Return a PDF of some kilobytes whose one page unfolds, twice over, to so many megabytes of operators."""
     packer = zlib.compressobj(9)
     block = b"0 0 m " * 174_763
@@ -67,3 +72,12 @@ def _file(objects: Sequence[bytes], title: str = "") -> bytes:
     written += b"".join(b"%010d 00000 n \n" % place for place in places)
     written += f"trailer\n<< /Size {len(every) + 1} /Root 1 0 R /Info {len(every)} 0 R >>\n".encode()
     return bytes(written + f"startxref\n{begin}\n%%EOF\n".encode())
+
+
+def encrypted(password: str) -> bytes:
+    """Return a PDF that opens with a password (RC4, 128 bits); one that is empty is for its owner's rights only."""
+    writer = PdfWriter(PdfReader(io.BytesIO(pdf("Only for owners."))))
+    writer.encrypt(password, "the owner's", algorithm="RC4-128")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()

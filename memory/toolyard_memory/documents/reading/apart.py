@@ -7,10 +7,9 @@ import sys
 import msgspec
 
 from toolyard_memory.documents.reading.kinds import PARSED, Read, read
-from toolyard_memory.documents.reading.outcome import Refused, Unreadable
+from toolyard_memory.documents.reading.outcome import Bounds, Refused, Unreadable
 
 CHILD = "toolyard_memory.documents.reading.child"
-WALL_SECONDS = 90.0
 AT_ONCE = 2
 """Processes that read at the same time; more wait."""
 
@@ -24,11 +23,11 @@ _decode = msgspec.json.Decoder(Read | Refused).decode
 
 
 class Readers:
-    """Reads files, some of them in processes; `wall_seconds` is how long one of these may take."""
+    """Reads files, some of them in processes, each within `bounds`."""
 
-    def __init__(self, wall_seconds: float = WALL_SECONDS) -> None:
+    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - a record that nobody can change
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._wall_seconds = wall_seconds
+        self._bounds = bounds
 
     async def read(self, data: bytes, kind: str) -> Read:
         """Return a file's text and pieces; raises Unreadable."""
@@ -47,6 +46,8 @@ class Readers:
             "-m",
             CHILD,
             kind,
+            str(self._bounds.memory),
+            str(self._bounds.cpu_seconds),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -54,7 +55,7 @@ class Readers:
             env={},
         )
         try:
-            async with asyncio.timeout(self._wall_seconds):
+            async with asyncio.timeout(self._bounds.wall_seconds):
                 said, _ = await process.communicate(data)
         except TimeoutError:
             return Refused(TOO_SLOW)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from toolyard_memory.documents.cutting import Piece, cut
 from toolyard_memory.documents.reading.html import read_html
 from toolyard_memory.documents.reading.markdown import read_markdown
-from toolyard_memory.documents.reading.outcome import LONGEST_TEXT, Reading, Unreadable
+from toolyard_memory.documents.reading.outcome import LONGEST_TEXT, TOO_LONG, Reading, Unreadable
 from toolyard_memory.documents.reading.pdf import read_pdf
 from toolyard_memory.documents.reading.plain import read_plain
 
@@ -69,7 +69,7 @@ def read(data: bytes, kind: str) -> Read:
     if not reading.text:
         raise Unreadable("it holds no text")
     if len(reading.text) > LONGEST_TEXT:
-        raise Unreadable(f"it holds more than {LONGEST_TEXT} characters: split it")
+        raise Unreadable(TOO_LONG)
     pieces = cut(reading)
     if len(pieces) > MOST_PIECES:
         raise Unreadable(f"it falls into {len(pieces)} pieces, and at most {MOST_PIECES} are kept: split it")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from toolyard_memory.documents.reading.outcome import Heading, Reading
-from toolyard_memory.documents.reading.plain import decoded, plain
+from toolyard_memory.documents.reading.plain import plain, plain_text
 
 _FRONT_MATTER = re.compile(r"---\n(?=[\w-]+[ \t]*:)(?P<said>(?:(?!---$).*\n)*?)(?:---|\.\.\.)(?:\n|\Z)", re.MULTILINE)
 _TITLE = re.compile(r"^title:[ \t]*(?P<quote>[\"']?)(?P<title>.+?)(?P=quote)$", re.MULTILINE)
@@ -25,7 +25,7 @@ _LONGEST_HEADING = 200
 
 def read_markdown(data: bytes) -> Reading:
     """Return the text of a Markdown file; raises Unreadable for one that holds something else."""
-    text, title = plain(decoded(data)), ""
+    text, title = plain_text(data), ""
     front = _FRONT_MATTER.match(text)
     if front:
         named = _TITLE.search(front["said"])

@@ -5,10 +5,15 @@ from msgspec import Struct
 LONGEST_TEXT = 4_000_000
 """Characters of a document's text: some 1,500 printed pages."""
 
-MEMORY = 1 << 30
-"""Bytes of address space of a process that reads one file; macOS does not hold it to them."""
+TOO_LONG = f"it holds more than {LONGEST_TEXT} characters: split it"
 
-CPU_SECONDS = 30
+
+class Bounds(Struct, frozen=True):
+    """What a process that reads one file may take: bytes of address space (macOS does not hold it to them), seconds."""
+
+    memory: int = 1 << 30
+    cpu_seconds: int = 30
+    wall_seconds: float = 90.0
 
 
 class Heading(Struct, frozen=True):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from toolyard_memory.documents.reading.outcome import LONGEST_TEXT, Reading, Unreadable
+from toolyard_memory.documents.reading.outcome import LONGEST_TEXT, TOO_LONG, Reading, Unreadable
 from toolyard_memory.documents.reading.plain import plain
 
 MOST_PAGES = 3_000
@@ -63,7 +63,7 @@ def _joined(pages: Iterator[str], title: str) -> Reading:
         pieces += (gap, text)
         at += len(gap) + len(text)
         if at > LONGEST_TEXT:
-            raise Unreadable(f"it holds more than {LONGEST_TEXT} characters: split it")
+            raise Unreadable(TOO_LONG)
     if not at:
         raise Unreadable("its pages hold no text: if they are scanned, have them recognised (OCR) first")
     return Reading("".join(pieces), " ".join(plain(title).split())[:_LONGEST_TITLE], pages=tuple(begins))

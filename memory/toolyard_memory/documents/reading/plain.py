@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from toolyard_memory.documents.reading.outcome import Reading, Unreadable
+from toolyard_memory.documents.reading.outcome import LONGEST_TEXT, TOO_LONG, Reading, Unreadable
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -19,7 +19,15 @@ _BEFORE_LINE_END = re.compile(r"[^\S\n]++(?=\n|\Z)")
 
 def read_plain(data: bytes) -> Reading:
     """Return the text of a file; raises Unreadable for one that holds something else."""
-    return Reading(plain(decoded(data)))
+    return Reading(plain_text(data))
+
+
+def plain_text(data: bytes) -> str:
+    """Return the text that a file is, in the form of `plain`; raises Unreadable also for too much of it."""
+    text = decoded(data)
+    if len(text) > LONGEST_TEXT:  # before anything is done with it
+        raise Unreadable(TOO_LONG)
+    return plain(text)
 
 
 def decoded(data: bytes) -> str:
