@@ -215,6 +215,24 @@ async def lean_on(told: Told, passage: bytes) -> None:
     await told.database.commit(tx)
 
 
+async def test_a_version_in_the_same_words_has_names_and_vectors_that_nobody_computes_again(told: Told) -> None:
+    paris = (await told.remember(stated("Lives in Paris", "city", since=1_000, until=5_000))).fact
+    await lean_on(told, paris.id)
+    rome = (await told.remember(stated("Living in Rome", "city", since=2_000, until=3_000))).fact
+    await lean_on(told, rome.id)
+    versions = [fact.id for fact in await told.facts.timeline(Reader(ANN, ""), "user") if fact.text == paris.text]
+    assert len(versions) == 3
+    await told.remember(stated("Is living in Rome", "city", since=3_000, until=4_000))
+    tx = told.database.begin()
+    await told.facts.apply(tx, ANN, await told.facts.plan(ANN, NOW), NOW)
+    await told.database.commit(tx)
+    (whole,) = await told.facts.listed(Reader(ANN, ""), as_of=AsOf(valid=3_500))
+    assert (whole.text, whole.valid_from, whole.valid_to) == ("Living in Rome", 2_000, 4_000)
+    for table, many in ((MENTION, 2), (EDGE, 1), (EMBEDDING, 1)):
+        for fact in (*versions, whole.id):
+            assert await count(told, select(table).where(table.c.passage == fact)) == many
+
+
 async def test_names_go_with_the_last_passage_that_speaks_of_them(told: Told) -> None:
     facts = [(await told.remember(stated(text))).fact.id for text in ("Ann likes Bob", "Bob has a dog", "Bob is old")]
     tx, bob = told.database.begin(), told.new_id()

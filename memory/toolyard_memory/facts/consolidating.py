@@ -60,3 +60,4 @@ class Consolidating:
                 after, id=self._new_id(), owner=owner, recorded_at=at, evidence=after.evidence[:KEPT_EVIDENCE]
             )
             self._writing.add(tx, made, ids)
+            self._writing.inherit(tx, made.id, next(fact.id for fact in change.before if fact.text == after.text))

@@ -33,7 +33,8 @@ from toolyard_memory.passages import BELIEVED, NEVER, OF_PASSAGE, WRITTEN
 from toolyard_memory.records import Evidence, Fact, Owner
 from toolyard_memory.tables.documents import DOCUMENT
 from toolyard_memory.tables.facts import EVIDENCE, FACT
-from toolyard_memory.tables.passages import PASSAGE
+from toolyard_memory.tables.passages import EDGE, MENTION, PASSAGE
+from toolyard_memory.tables.vectors import EMBEDDING
 
 _ONE: ColumnElement[int] = literal_column("1")
 _NEVER: ColumnElement[int] = literal_column(str(NEVER))
@@ -70,6 +71,16 @@ def _row_of(table: Table, names: Sequence[str], condition: ColumnElement[bool], 
 def _is_there(fact: BindParameter[bytes]) -> ColumnElement[bool]:
     there = FACT.alias()
     return select(_ONE).select_from(there).where(there.c.id == fact).exists()
+
+
+def _inherit(table: Table) -> Insert:
+    """Copy what a table holds of a fact's passage (`old`) to that of a version in the same words (`new`)."""
+    new = bindparam("new", type_=LargeBinary())
+    names = [column.key for column in table.columns]
+    row = select(*(new if name == "passage" else table.c[name] for name in names)).where(
+        table.c.passage == bindparam("old"), _is_there(new)
+    )
+    return insert(table).from_select(names, row).execution_options(row=("new", "old"))
 
 
 def _goes_on(fact: FromClause, at: ColumnElement[int]) -> ColumnElement[bool]:
@@ -187,6 +198,8 @@ ADD_EVIDENCE, ADD_LEFT_EVIDENCE = (
     _row_of(EVIDENCE, [column.key for column in EVIDENCE.columns], _is_there(_bind(EVIDENCE.c.fact))) for _ in range(2)
 )
 """Twice the same: what is left of a fact is added after everything else, and its words after it."""
+INHERIT, INHERIT_LEFT = (tuple(_inherit(table) for table in (MENTION, EDGE, EMBEDDING)) for _ in range(2))
+"""What speaks of a fact's words, for a version in the same words."""
 LEAVE_VALUE, LEAVE_SAYING = _leave(*VALUE), _leave(*SAYING)
 DROP_FACT = (
     delete(FACT)

@@ -49,6 +49,13 @@ class Writing:
         tx.write(sql.ADD_LEFT_TEXT, row_of(_passage(left, old.recorded_at)))
         tx.write(FOLLOW, (old.owner.tenant, id_, "added"))
         _support(tx, sql.ADD_LEFT_EVIDENCE, id_, 0, old.evidence)
+        for statement in sql.INHERIT_LEFT:
+            tx.write(statement, (id_, old.id))
+
+    def inherit(self, tx: Transaction, new: bytes, old: bytes) -> None:
+        """Let a fact that was just added have the names and vectors of one in the same words, as `leave` does."""
+        for statement in sql.INHERIT:
+            tx.write(statement, (new, old))
 
     def retire(self, tx: Transaction, tenant: str, facts: Iterable[bytes], by: bytes | None, at: int) -> None:
         """End the belief in facts, in whose place is another or nothing."""
