@@ -40,26 +40,22 @@ def _sqlite(make_url: Callable[[Path], str], durability: Durability) -> Opening:
     return opening
 
 
-def _postgres(durability: Durability) -> Opening:
-    @asynccontextmanager
-    async def opening(_folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Adapter]:
-        cluster = request.getfixturevalue("cluster")
-        with cluster.database() as url:
-            database = await open_database(url)
-            try:
-                yield Adapter(database, durability)
-            finally:
-                await database.close()
-
-    return opening
+@asynccontextmanager
+async def _postgres(_folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Adapter]:
+    """Open PostgreSQL for ordinary commits: a full one differs by a setting of the server's, which has its own test."""
+    with request.getfixturevalue("cluster").lent() as url:
+        database = await open_database(url)
+        try:
+            yield Adapter(database, "normal")
+        finally:
+            await database.close()
 
 
 ADAPTERS: dict[str, Opening] = {
     "sqlite-file": _sqlite(lambda folder: f"sqlite:///{folder}/data.db", "normal"),
     "sqlite-file-full": _sqlite(lambda folder: f"sqlite:///{folder}/data.db", "full"),
     "sqlite-memory": _sqlite(lambda _: "sqlite://", "normal"),
-    "postgres": _postgres("normal"),
-    "postgres-full": _postgres("full"),
+    "postgres": _postgres,
 }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -43,5 +44,5 @@ def cluster() -> Iterator["Cluster"]:
         yield made
     finally:
         if made is not None:
-            made.stop()
+            made.stop(signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)

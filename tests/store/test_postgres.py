@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 from sqlalchemy import func, insert, select
-from toolyard_runtime.store import payloads, postgres_connect, postgres_scrubbing, postgres_writer
+from toolyard_runtime.store import payloads, postgres_connect, postgres_readers, postgres_scrubbing, postgres_writer
 from toolyard_runtime.store.errors import OwnerError, StorageError
 from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.opening import OwnedDatabase, open_database
@@ -188,7 +188,8 @@ async def test_a_server_that_crashes_and_returns_has_lost_nothing_and_keeps_nobo
 async def test_while_a_server_is_gone_everybody_is_told(
     cluster: Cluster, database: OwnedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_writer, "PATIENCE", 0.2)
+    for part in (postgres_writer, postgres_readers):
+        monkeypatch.setattr(part, "PATIENCE", 0.2)
     await put(database, "a")
     await asyncio.to_thread(cluster.stop)
     try:

@@ -199,6 +199,12 @@ def in_words(error: Exception, address: Address) -> Exception:
     return StorageError(f"{address.shown}: {words} ({told})" if words else f"{address.shown}: {told}")
 
 
+def gone(error: psycopg.Error) -> bool:
+    """Tell whether an error is the end of a connection: what a server says of a statement has a code of its own."""
+    code = error.sqlstate
+    return isinstance(error, psycopg.OperationalError) and (code is None or code[:3] in {"57P", "080"})
+
+
 def only_its_own_fault(error: Exception) -> bool:
     """Tell whether a failed write says something about its own transaction only, and nothing about the database."""
     if not isinstance(error, psycopg.Error):

@@ -1,6 +1,7 @@
 """A few connections that only read a PostgreSQL database, made when they are needed and kept; knows no transaction."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -8,14 +9,14 @@ import psycopg
 from psycopg import AsyncConnection
 
 from toolyard_runtime.store.errors import StorageError
-from toolyard_runtime.store.postgres_connect import Address, connect, in_words
+from toolyard_runtime.store.postgres_connect import Address, connect, gone, in_words
 
 SESSION: Final = {"default_transaction_read_only": "on"}
 
-TRIES: Final = 3
-"""How often a select is asked when connections break: kept ones may all be dead, and the server may be starting."""
+PATIENCE: Final = 5.0
+"""Seconds from its beginning within which a select is asked again when its connection breaks."""
 
-PAUSE: Final = 0.3
+PAUSE: Final = 0.1
 """Seconds before a select is asked again."""
 
 
@@ -30,22 +31,21 @@ class Readers:
 
     async def rows(self, sql: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a select over what has been committed; raises StorageError."""
+        until = time.monotonic() + PATIENCE
         async with self._places:
-            for attempt in range(1, TRIES + 1):
+            while True:
                 if self._closed:
                     raise StorageError(f"{self._address.shown}: the database is closed")
                 try:
                     return await self._once(sql, values)
-                except (psycopg.OperationalError, StorageError) as error:
-                    if attempt == TRIES or not _broken(error):
-                        raise in_words(error, self._address) from error
-                    self._idle, dead = [], self._idle
-                    for one in dead:
-                        await one.close()
+                except StorageError:
+                    if time.monotonic() > until:
+                        raise
                 except psycopg.Error as error:
-                    raise in_words(error, self._address) from error
-                await asyncio.sleep(PAUSE * (attempt - 1))
-        raise AssertionError("the last try returns or raises")
+                    if not gone(error) or time.monotonic() > until:
+                        raise in_words(error, self._address) from error
+                    await self._let_go()  # those that are kept have broken with it
+                await asyncio.sleep(PAUSE)
 
     async def _once(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         connection = self._idle.pop() if self._idle else await connect(self._address, SESSION)
@@ -61,11 +61,9 @@ class Readers:
     async def close(self) -> None:
         """Let go of the connections; those in use go when their select is done."""
         self._closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         idle, self._idle = self._idle, []
         for one in idle:
             await one.close()
-
-
-def _broken(error: Exception) -> bool:
-    """Tell whether the connection was the trouble: nothing that a server says of a select has no SQLSTATE."""
-    return isinstance(error, StorageError) or error.sqlstate is None or error.sqlstate[:3] in {"57P", "080"}  # type: ignore[attr-defined]
