@@ -316,6 +316,8 @@ async def test_facts_are_listed_newest_first_in_pages(told: Told) -> None:
     assert [fact.id for fact in page] == made[:1:-1]
     assert [fact.id for fact in await told.facts.listed(reader, after=page[-1].id, limit=0)] == made[1:2]
     assert [fact.text for fact in await told.facts.listed(reader, "ANN ")] == ["Fact 5", "Fact 3", "Fact 1"]
+    for nobody in ("a\x00", "\ud800"):
+        assert await told.facts.listed(reader, nobody) == await told.facts.timeline(reader, nobody) == []
 
 
 async def test_the_timeline_of_a_statement_follows_what_took_its_place(told: Told) -> None:

@@ -163,6 +163,8 @@ class Facts:
         }
         if subject is None:
             return await self._whole(await self._database.scan(sql.LISTED, page))
+        if unstorable(subject):
+            return []
         about = {**page, "subject": canonical(subject)}
         return await self._whole(await self._database.scan(sql.LISTED_ABOUT, about))
 
@@ -174,6 +176,8 @@ class Facts:
         """
         seen = {**sight(reader, PRESENT, self._passages.now), "at_most": max(1, min(limit, 100))}
         if isinstance(of, str):
+            if unstorable(of):
+                return []
             rows = await self._database.scan(sql.VERSIONS_OF_SUBJECT, {**seen, "subject": canonical(of)})
             return (await self._whole(rows))[::-1]
         found = await self._database.read(sql.KNOWN, {**seen, "ids": [of]})
