@@ -15,14 +15,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost
+from toolyard_memory.vectors.index import HNSW, IndexDown, Shelf, ShelfLost
 
 OPEN = 16
 """Shelves that stay open: each has four threads and some megabytes; opening one again takes 40 ms."""
 
 COLLECTION = "vectors"
-CONFIGURATION = {"hnsw": {"space": "ip"}}
-"""The inner product: vectors have unit length."""
 
 
 class _Opened:
@@ -55,7 +53,7 @@ class ChromaFolder:
                 shutil.rmtree(path, ignore_errors=True)
                 path.mkdir(parents=True, mode=0o700)
                 client = _client(path)
-                collection = client.create_collection(COLLECTION, embedding_function=None, configuration=CONFIGURATION)
+                collection = client.create_collection(COLLECTION, embedding_function=None, configuration={"hnsw": HNSW})
             except IndexDown:
                 raise
             except Exception as error:  # what Chroma raises has no common type

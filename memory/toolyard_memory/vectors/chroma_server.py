@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from toolyard_memory.vectors.exact import Row, numbers
-from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost
+from toolyard_memory.vectors.index import HNSW, IndexDown, Shelf, ShelfLost
 
 SECONDS = 10.0
 """Within which the server answers."""
@@ -21,7 +21,6 @@ AT_ONCE = 250
 
 _FOUND = (200, 201)
 _MISSING = 404
-_CONFIGURATION = {"hnsw": {"space": "ip"}}
 
 
 class Answered(Protocol):
@@ -83,7 +82,7 @@ class ChromaServerIndex:
     async def make(self, shelf: Shelf) -> None:
         """Make the shelf anew; raises IndexDown."""
         await self._delete(_name(shelf))
-        made = {"name": _name(shelf), "configuration": _CONFIGURATION}
+        made = {"name": _name(shelf), "configuration": {"hnsw": HNSW}}
         self._known[shelf] = (await self._ask(b"POST", "", made, _Collection)).id
 
     async def put(self, shelf: Shelf, rows: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ crash or an error at any point, comes to the same end.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from toolyard_sdk.errors import Conflict, EmbedderError
@@ -15,7 +15,7 @@ from toolyard_sdk.ports import Clock, Database
 
 from toolyard_memory.vectors.embedding import Embedding
 from toolyard_memory.vectors.index import IndexDown, Shelf
-from toolyard_memory.vectors.shelves import Shelves, State, States, shelves_of
+from toolyard_memory.vectors.shelves import TAIL_SECONDS, Shelves, State, States, shelf_of, shelves_of
 from toolyard_memory.vectors.statements import (
     BUILDING,
     FOLLOWED,
@@ -71,6 +71,7 @@ class Indexer:
             try:
                 while await self.follow():
                     pass
+                await self._shelves.put_down(older_than=TAIL_SECONDS)
             except (EmbedderError, IndexDown, Conflict) as error:
                 LOG.warning("vectors are not followed for now: %s", error)
                 await self._clock.sleep(LOOK_EVERY)
@@ -118,6 +119,7 @@ class Indexer:
         async with self._lock(tenant):
             gone = [row[0] for row in await self._database.scan(GONE, {"of_tenant": tenant})]
             states = await self._shelves.states(tenant)
+            await self._shelves.drop(tenant, {}, gone)  # of what waits to be put down
             states = {**states, **await self._shelves.soiled(tenant, states, gone)}
             soiled = {
                 (shelf.scope, shelf.embedder) for index, shelf in shelves_of(states, tenant) if states[index].position
@@ -180,10 +182,12 @@ class Indexer:
         )
         await self._shelves.drop(tenant, soiled, gone)
         await self._done(tenant, states, rows)
-        if len(rows) < BATCH:
-            unbuilt |= await self._torn(tenant)
         for scope in unbuilt:
-            self._begin_building(tenant, scope)
+            self._in_background(tenant, scope, self._build(tenant, {(scope, self._id)}, None))
+        for scope in added:
+            shelf = shelf_of(states, tenant, scope, self._id)
+            if shelf is not None:
+                self.look_at(shelf)
         return len(rows)
 
     async def _done(self, tenant: str, states: States, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -208,33 +212,39 @@ class Indexer:
         if retired:
             await self._shelves.tidy(tenant)
 
-    async def _torn(self, tenant: str) -> set[str]:
-        """Return the owners whose shelf does not hold what SQL holds; asked once for each shelf."""
-        found = set()
-        for _, shelf in shelves_of(await self._shelves.states(tenant), tenant):
-            if shelf.embedder != self._id or shelf in self._whole:
-                continue
-            if await self._shelves.whole(shelf):
-                self._whole.add(shelf)
-            else:
-                found.add(shelf.scope)
-        return found
+    def look_at(self, shelf: Shelf) -> None:
+        """Have a shelf, once, compared with SQL in background, and mended or built again where it lacks anything."""
+        if shelf not in self._whole:
+            self._in_background(shelf.tenant, shelf.scope, self._mend(shelf))
 
-    def _begin_building(self, tenant: str, scope: str) -> None:
+    def _in_background(self, tenant: str, scope: str, work: Coroutine[Any, Any, None]) -> None:
         key = (tenant, scope)
-        if key not in self._builds:
-            task = self._builds[key] = asyncio.create_task(self._build_alone(tenant, scope))
-            task.add_done_callback(lambda _: self._builds.pop(key, None))
+        if key in self._builds:
+            work.close()  # one at a time: it will be asked for again
+            return
+        task = self._builds[key] = asyncio.create_task(self._told(tenant, work))
+        task.add_done_callback(lambda _: self._builds.pop(key, None))
 
-    async def _build_alone(self, tenant: str, scope: str) -> None:
+    async def _told(self, tenant: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             async with self._lock(tenant):
-                await self._build(tenant, {(scope, self._id)}, None)
+                await work
         except IndexDown as error:
-            LOG.warning("a shelf of vectors could not be built, and SQL is searched in its place: %s", error)
+            LOG.warning("a shelf of vectors cannot be built, and SQL is searched in its place: %s", error)
             self.trouble[tenant] = str(error)
         else:
             self.wake()
+        finally:
+            work.close()
+
+    async def _mend(self, shelf: Shelf) -> None:
+        states = await self._shelves.states(shelf.tenant)
+        if shelf_of(states, shelf.tenant, shelf.scope, shelf.embedder) != shelf:
+            return  # built anew meanwhile
+        if await self._shelves.mended(shelf):
+            self._whole.add(shelf)
+        else:
+            await self._build(shelf.tenant, {(shelf.scope, shelf.embedder)}, None)
 
     async def _build(self, tenant: str, wanted: Collection[tuple[str, str]], progress: Progress | None) -> None:
         if not wanted:

@@ -27,7 +27,6 @@ class VectorState(Struct, frozen=True):
     embedder: str
     state: str
     waiting: int
-    position: int
     shelves: int
     degraded: str = ""
 
@@ -71,6 +70,8 @@ class Vectors:
         for owner in dict.fromkeys((reader.owner, documents_of(tenant))):
             shelf = shelf_of(states, tenant, owner.scope, embedding.embedder.id)
             found.update(await self._shelves.nearest(shelf, owner.scope, embedding.embedder.id, vector, limit))
+            if shelf is not None:
+                self._indexer.look_at(shelf)
         return found
 
     async def state(self, tenant: str) -> VectorState:
@@ -86,7 +87,6 @@ class Vectors:
             serving,
             own.state if own is not None else "serving",
             waiting,
-            own.position if own is not None else 0,
             len(shelves_of(states, tenant)),
             degraded,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from toolyard_memory.records import Reader, documents_of
+from toolyard_memory.vectors import shelves
 from toolyard_memory.vectors.index import Shelf
 from toolyard_memory.vectors.store import Vectors
 from toolyard_sdk.errors import EmbedderError
@@ -202,17 +203,57 @@ async def test_a_lost_shelf_is_answered_for_by_sql_and_built_again_without_the_e
     assert len(embedder.texts) == 12
 
 
-async def test_a_shelf_that_lacks_rows_is_noticed_at_the_next_start_and_built_again(world: World) -> None:
+async def test_a_shelf_that_lacks_rows_is_noticed_at_the_next_start_and_mended(world: World) -> None:
     said = await world.say(ADA, *RHYMES)
     vectors = world.vectors()
     await follow(vectors)
     torn = await shelf(world, vectors)
     await world.index.drop(torn, [passage.id for passage in said[:4]])
-    await world.say(ADA, "one more")
-    await follow(world.vectors())
-    mended = await shelf(world, vectors)
+    later = world.vectors()
+    assert len(await best(later, ADA, "larks", 50)) == 8
+    await later.settle()
+    assert len(await best(later, ADA, "larks", 50)) == 12
+    assert await shelf(world, later) == torn
+
+
+async def test_a_shelf_that_holds_too_much_is_built_again(world: World) -> None:
+    said = await world.say(ADA, *RHYMES)
+    vectors = world.vectors()
+    await follow(vectors)
+    torn = await shelf(world, vectors)
+    await world.index.put(torn, [(b"?" * 16, bytes(1024))])
+    later = world.vectors()
+    await best(later, ADA, "larks", 50)
+    await later.settle()
+    mended = await shelf(world, later)
     assert mended.generation == torn.generation + 1
-    assert await world.index.count(mended) == 13
+    assert await world.index.count(mended) == len(said)
+
+
+async def test_new_vectors_wait_beside_the_shelf_and_are_found_put_down_and_dropped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "TAIL", 4)
+    await world.say(ADA, *RHYMES)
+    vectors = world.vectors()
+    await follow(vectors)
+    whole = await shelf(world, vectors)
+    [ferry, bus] = await world.say(ADA, "the ferry leaves at eight", "the bus leaves at nine")
+    await follow(vectors)
+    assert await world.index.count(whole) == 12
+    assert (await best(vectors, ADA, "when does the ferry leave"))[0] == ferry.id
+    await world.drop(ferry)
+    await follow(vectors)
+    assert ferry.id not in await best(vectors, ADA, "when does the ferry leave", 20)
+    await world.say(ADA, "one", "two", "three")
+    await follow(vectors)
+    assert await world.index.count(whole) == 16
+    await world.say(ADA, "four")
+    await follow(vectors)
+    assert len(await best(vectors, ADA, "when does the bus leave", 50)) == 17
+    assert (await best(vectors, ADA, "when does the bus leave"))[0] == bus.id
+    await vectors.close()
+    assert await world.index.count(whole) == 17
 
 
 async def test_forgetting_builds_a_new_generation_only_where_something_was_deleted(world: World) -> None:
@@ -236,6 +277,19 @@ async def test_forgetting_builds_a_new_generation_only_where_something_was_delet
     assert (await vectors.state("acme")).shelves == 0
 
 
+async def test_what_is_forgotten_while_it_waits_beside_a_shelf_is_never_put_there(world: World) -> None:
+    await world.say(ADA, *RHYMES)
+    vectors = world.vectors()
+    await follow(vectors)
+    whole = await shelf(world, vectors)
+    [gone] = await world.say(ADA, "the ferry leaves at eight")
+    await follow(vectors)
+    await world.drop(gone)
+    await vectors.forget("acme")
+    await vectors.close()
+    assert await world.index.held(whole, [gone.id]) == 0
+
+
 async def test_a_new_embedder_embeds_everything_while_the_former_one_serves(world: World) -> None:
     said = await world.say(ADA, *(f"note {n} about {n * 7}" for n in range(100)))
     old, new = Spelling("spelling:1"), Spelling("spelling:2")
@@ -252,8 +306,10 @@ async def test_a_new_embedder_embeds_everything_while_the_former_one_serves(worl
 
 async def test_the_former_ones_vectors_serve_until_the_last_passage_is_embedded_and_then_go(world: World) -> None:
     await world.say(ADA, *(f"note {n} about {n * 7}" for n in range(100)))
+    first = world.vectors(Spelling("spelling:1"))
+    await follow(first)
+    await first.close()
     old, new = Spelling("spelling:1"), Spelling("spelling:2")
-    await follow(world.vectors(old))
     new.failure = EmbedderError("still loading")
     vectors = world.vectors(new, former=old)
     with pytest.raises(EmbedderError, match="still loading"):
