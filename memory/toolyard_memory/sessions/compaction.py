@@ -174,8 +174,8 @@ class _Planning:
         )
 
     def _begins(self, index: int) -> bool:
-        """Tell whether an exchange begins at an index, and is not pinned."""
-        return self._items[index].kind == "user" != self._items[index - 1].kind and index not in self._kept
+        """Tell whether an exchange begins at an index."""
+        return self._items[index].kind == "user" != self._items[index - 1].kind
 
     def _put_away(self, begin: int, end: int) -> int:
         """Put away the largest results of a range until the target is met; return above how many tokens, 0 for none."""
@@ -196,12 +196,16 @@ class _Planning:
 
     def _summarise(self, cuts: Sequence[int]) -> None:
         """Let a summary stand for all before the first of `cuts` that meets the target, else before the last one."""
+        held, gone, begin, anything = sum(self._costs), 0, 0, False
         for cut in cuts:
-            gone = [index for index in range(cut) if index not in self._kept and not self._stays(index)]
-            if all(self._items[index].kind in STAND_INS for index in gone):
+            for index in range(begin, cut):
+                if index not in self._kept and not self._stays(index):
+                    gone += self._costs[index]
+                    anything = anything or self._items[index].kind not in STAND_INS
+            begin = cut
+            if not anything:
                 continue
-            self._end = cut
-            self.tokens = sum(self._costs) - sum(self._costs[index] for index in gone) + self._room
+            self._end, self.tokens = cut, held - gone + self._room
             if self.tokens <= self._target:
                 return
 

@@ -201,6 +201,13 @@ def test_a_row_that_names_nothing_of_the_chain_changes_nothing() -> None:
     assert shown(items, along(items, [stray])) == items
 
 
+def test_a_run_that_only_began_where_the_stem_ends_has_done_nothing_to_other_branches() -> None:
+    stem = chat(10, 500, 10, 500)
+    other = Compaction(b"o" * 16, 1, 0, stem[3].ref, stem[0].ref, stem[1].ref, 1)
+    assert along([*stem, Item(ItemRef(b"b" * 16, 1), "user", 5, 4)], [other]) == []
+    assert along([*stem, Item(ItemRef(b"o" * 16, 1), "assistant", 5, 4)], [other]) == [other]
+
+
 def test_a_window_too_small_for_a_summary_lets_go_without_one() -> None:
     assert summary_tokens(1_279) == 0
     assert summary_tokens(1_280) == 160
