@@ -13,6 +13,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
+from toolyard_memory.erasure.subjects import Subjects
 from toolyard_memory.sessions.store import Sessions
 from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.agents.repository import Loader
@@ -34,6 +35,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.erasing import Erasing
 from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
 from toolyard_runtime.engine.memory_rounds import MemoryRounds, memory_rounds
 from toolyard_runtime.engine.others import other_releases
@@ -55,7 +57,6 @@ from toolyard_runtime.identity import ROLES
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.services import Services
-from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.run.stops import Stops
 from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.run.ways_back import WaysBack
@@ -226,7 +227,7 @@ async def composed(
             yanks=registry.yanks,
             way_out=ways_out.of,
             is_held=agents.is_held,
-            sights=Sights(registry.rights),
+            sights=registry.sights,
             ways_back=WaysBack(functools.partial(waiting_links, database)),
             successes=Successes(functools.partial(lately_worked, database)),
             mind=long_term.mind,
@@ -234,13 +235,19 @@ async def composed(
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
-        eraser = Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables))
+        erasing = Erasing(
+            engine,
+            Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables)),
+            Subjects(database, uuid7, os.urandom),
+            long_term,
+            database.scrub,
+        )
         admin = Admin(
             engine,
             approving,
             keys,
             tenants,
-            eraser,
+            erasing,
             agents,
             services,
             safe,

@@ -77,6 +77,11 @@ class LongTerm:
         """Where an embedded index lies."""
         return self._state_dir / FOLDER
 
+    @property
+    def in_use(self) -> bool:
+        """Whether memory is open, or there is an index of it: whether anything but SQL may hold what was said."""
+        return self._memory is not None or self.folder.exists()
+
     def memory(self) -> "Memory":
         """Return the memory, opened now if it was not; raises ConfigError for settings that cannot be used."""
         if self._memory is None:

@@ -210,6 +210,7 @@ class ErasureDone(Struct):
     secrets: int
     pseudonym: str
     log_emptied: bool
+    index_emptied: bool
     backups: list[str]
 
 

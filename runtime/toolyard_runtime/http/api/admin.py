@@ -12,6 +12,7 @@ from toolyard_sdk.ids import read
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving, may_decide
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.erasing import Erasing
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.others import Others
 from toolyard_runtime.engine.registry import Registry
@@ -23,7 +24,6 @@ from toolyard_runtime.http.api.reading import not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.run.services import Services
 from toolyard_runtime.secrets.safe import Safe
-from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.store.tenants import Tenants
@@ -44,7 +44,7 @@ class Admin(Struct, frozen=True):
     approving: Approving
     keys: Keys
     tenants: Tenants
-    eraser: Eraser
+    erasing: Erasing
     agents: Agents
     services: Services
     safe: Safe

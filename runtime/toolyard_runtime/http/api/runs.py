@@ -7,9 +7,9 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Struct
-from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 
+from toolyard_runtime.engine.ending import end
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of
 from toolyard_runtime.http.api.admin import DECIDERS, EVERYBODY, Admin, admin_of, run_of
@@ -140,16 +140,8 @@ async def cancel_run(request: Request[Any, Any, Any], run: FromPath[str]) -> Res
             code="missing_role",
             status=403,
         )
-    await end(admin, row, caller.key, wanted)
+    await end(admin.engine, row, caller.key, wanted)
     return answer(await whole_run(admin, await run_of(admin, request, run)))
-
-
-async def end(admin: Admin, row: RunRow, by: str, reason: e.CancelReason) -> None:
-    """Cancel a run and wait until nobody drives it any more."""
-    await admin.engine.cancel(row, by, reason)
-    driver = admin.engine.live.get(row.id)
-    if driver is not None:
-        await driver.gone.wait()
 
 
 ROUTES = (list_runs, show_run, cancel_run)
