@@ -85,7 +85,7 @@ def test_who_watches_over_the_server_looks_at_every_tool(tmp_path: Path) -> None
 def _grant(server: Server, rights: str) -> None:
     """Write the rights, and wait until they can be no other ones."""
     (server.root / "rights.toml").write_text(rights)
-    server.wiring.engine.services.sights._until = 0
+    server.wiring.engine.services.sights._read_at = None
 
 
 def test_what_the_house_s_agents_resolve_to_is_read_with_its_own_keys(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import hashlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 from toolyard_sdk.canonical import digest
+from toolyard_sdk.ports import Clock
 
 from toolyard_registry.environments.checkout import SDK, sdk_folder
 from toolyard_registry.environments.uv import BuildFailed, run_uv
@@ -80,12 +80,19 @@ class Environments:
     """
 
     def __init__(
-        self, folder: Path, index: Index, environment: Mapping[str, str], *, seconds: float = BUILD_SECONDS
+        self,
+        folder: Path,
+        index: Index,
+        environment: Mapping[str, str],
+        clock: Clock,
+        *,
+        seconds: float = BUILD_SECONDS,
     ) -> None:
         """Take `environment` as the variables that uv is run with: PATH, and whatever it is set up by."""
         self._folder = folder
         self._index = index
         self._environment = environment
+        self._clock = clock
         self._seconds = seconds
         self._making: dict[str, asyncio.Task[Environment]] = {}
 
@@ -152,8 +159,8 @@ class Environments:
 
     async def _make(self, name: str, wheel: Path, sha256: str) -> Environment:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        until = time.monotonic() + self._seconds
-        async with _locked(self._folder / f"{name}.lock", until):
+        until = self._clock.now() + int(self._seconds * 1e6)
+        async with _locked(self._folder / f"{name}.lock", until, self._clock):
             found = self._found(name)
             if found is not None:  # somebody else has made it meanwhile
                 return found
@@ -161,7 +168,7 @@ class Environments:
             fresh = self._folder / f"{name}.new.{os.getpid()}"
             try:
                 await self._install(fresh, wheel, until)
-                mark = _Mark(wheel.name, sha256, int(time.time()))
+                mark = _Mark(wheel.name, sha256, self._clock.now() // 1_000_000)
                 (fresh / _MARK).write_bytes(msgspec.json.encode(mark))
                 fresh.rename(self._folder / name)
             except BaseException:
@@ -169,14 +176,15 @@ class Environments:
                 raise
         return Environment(self._folder / name, mark.wheel, mark.sha256, mark.made_at)
 
-    async def _install(self, folder: Path, wheel: Path, until: float) -> None:
-        """Install a wheel with what serves it. Only wheels are taken: installing one runs nothing of it.
+    async def _install(self, folder: Path, wheel: Path, until: int) -> None:
+        """Install a wheel with what serves it, before a time. Only wheels are taken: installing one runs nothing of it.
 
         A server that runs from a checkout builds the wheel of its own SDK for it.
         """
 
         async def uv(*arguments: str | Path) -> None:
-            await run_uv(*arguments, environment=self._environment, seconds=max(until - time.monotonic(), 0.1))
+            left = (until - self._clock.now()) / 1e6
+            await run_uv(*arguments, environment=self._environment, seconds=max(left, 0.1))
 
         await uv("venv", "--quiet", "--relocatable", "--no-project", "--python", sys.executable, folder)
         python = folder / "bin" / "python"
@@ -200,7 +208,7 @@ def _check(wheel: Path, sha256: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _locked(path: Path, until: float) -> AsyncIterator[None]:
+async def _locked(path: Path, until: int, clock: Clock) -> AsyncIterator[None]:
     """Hold a lock that goes with its process; raises BuildFailed when another one does not let go of it in time."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -209,9 +217,9 @@ async def _locked(path: Path, until: float) -> AsyncIterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > until:
+                if clock.now() > until:
                     raise BuildFailed(f"another process has been making {path.stem} for too long") from None
-                await asyncio.sleep(_LOOK_AGAIN)
+                await clock.sleep(_LOOK_AGAIN)
         yield
     finally:
         os.close(handle)

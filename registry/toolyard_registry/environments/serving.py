@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import importlib
 import random
-import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +67,10 @@ class OtherReleases:
         self._gate = Gate()
         self._opening = asyncio.Lock()
         self._running = Running(self._start, limits)
+
+    def now(self) -> int:
+        """Return UTC microseconds."""
+        return self._clock.now()
 
     @property
     def using(self) -> frozenset[str]:
@@ -171,7 +174,7 @@ class OtherRelease:
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
         """Call it in its process; raises ToolError while it cannot be served, and ConnectionRefusedError unsent."""
-        left = context.deadline / 1e6 - time.time() - MARGIN if context.deadline else PATIENCE
+        left = (context.deadline - self._house.now()) / 1e6 - MARGIN if context.deadline else PATIENCE
         async with contextlib.AsyncExitStack() as used:
             tool = await self._served(used, max(left, 0.0))
             return await _asking(tool, arguments, context)

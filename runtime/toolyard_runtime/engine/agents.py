@@ -17,7 +17,6 @@ from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.within_reach import WithinReach
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
 from toolyard_runtime.run.mind import Mind, no_mind
-from toolyard_runtime.run.sights import Sights
 
 KEPT_RELEASES = 32
 
@@ -51,7 +50,7 @@ class Agents:
         self._settings = settings
         self._bound: dict[str, BoundAgent] = {}
         self._direct: tuple[Repository, Mapping[str, ToolRelease], AgentRelease] | None = None
-        self._within = WithinReach(registry.shelf, Sights(registry.rights)) if registry is not None else None
+        self._within = WithinReach(registry.shelf, registry.sights) if registry is not None else None
         self._published: set[str] = set()
         self._publishing = asyncio.Lock()
         self._discovering = asyncio.Lock()

@@ -152,7 +152,8 @@ async def other_releases(
     limits: Limits,
 ) -> AsyncIterator[Others]:
     """Give what serves other releases; their processes end with it. `environment` is what uv is run with."""
-    others = Others(registry, Environments(state_dir / FOLDER, index, environment), settings, repository, clock, limits)
+    environments = Environments(state_dir / FOLDER, index, environment, clock)
+    others = Others(registry, environments, settings, repository, clock, limits)
     try:
         yield others
     finally:

@@ -26,6 +26,7 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database, Transaction
 
+from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.store import audit
 
 WHEELS = "wheels"
@@ -62,6 +63,7 @@ class Registry:
         self.publications = Publications(database, clock, self._record)
         self._definitions = Definitions(database, self.catalogue, clock, self._record)
         self._rights = RightsFile(repository)
+        self.sights = Sights(self.rights, clock.now)
         self._database = database
         self._clock = clock
         self._shelves = {HOUSE: self.shelf}

@@ -1,28 +1,28 @@
 """Who sees which tool of an agent: the rights of a repository, looked up often and read seldom; knows no file."""
 
-import time
 from collections.abc import Callable, Collection
 
 from toolyard_registry.rights import UNWRITTEN, Rights, may_see
 
-FRESH_NS = 200_000_000
+FRESH_US = 200_000
 """For how long rights that were read are taken for those that hold: looking costs a call of the operating system."""
 
 
 class Sights:
-    """What the rights say about tools; `current()` reads them."""
+    """What the rights say about tools; `current()` reads them, `now()` is UTC microseconds."""
 
-    def __init__(self, current: Callable[[], Rights]) -> None:
+    def __init__(self, current: Callable[[], Rights], now: Callable[[], int]) -> None:
         self._current = current
+        self._now = now
         self._rights = UNWRITTEN
-        self._until = 0
+        self._read_at: int | None = None
 
     @property
     def rights(self) -> Rights:
         """The rights that hold now: another object when they have changed."""
-        now = time.monotonic_ns()
-        if now >= self._until:
-            self._rights, self._until = self._current(), now + FRESH_NS
+        now = self._now()
+        if self._read_at is None or not 0 <= now - self._read_at < FRESH_US:  # a clock may be set back
+            self._rights, self._read_at = self._current(), now
         return self._rights
 
     @staticmethod
@@ -46,4 +46,4 @@ class Sights:
 
 def everything() -> Sights:
     """Return the sights of a repository without rights of its own."""
-    return Sights(lambda: UNWRITTEN)
+    return Sights(lambda: UNWRITTEN, lambda: 0)

@@ -56,7 +56,7 @@ async def measure(folder: Path) -> None:
     """Print the figures."""
     links = build_sdk(folder / "sdk")
     wheels = [build_greeter(folder, version, "Hello") for version in ("1.0.0", "2.0.0")]
-    environments = Environments(folder / "made", Index(links=(str(links),)), os.environ)
+    environments = Environments(folder / "made", Index(links=(str(links),)), os.environ, WallClock())
     context = ToolContext(deadline=int((time.time() + 600) * 1e6))
     for number, (wheel, sha256) in enumerate(wheels):
         began = time.perf_counter()

@@ -8,6 +8,7 @@ from toolyard_registry.environments.building import Environments, Index
 from toolyard_registry.environments.checkout import sdk_folder
 
 from tests.registry.environments.packages import ROOT, build_greeter
+from tests.registry.environments.test_side_by_side import WallClock
 
 pytestmark = pytest.mark.xdist_group("environments")
 
@@ -31,7 +32,7 @@ def test_an_sdk_that_came_as_a_wheel_has_no_folder(tmp_path: Path, monkeypatch: 
 @pytest.mark.timeout(300)
 async def test_an_environment_is_made_where_no_index_has_the_sdk(tmp_path: Path) -> None:
     wheel, sha256 = build_greeter(tmp_path, "1.0.0", "Hello")
-    environments = Environments(tmp_path / "made", Index(), dict(os.environ))
+    environments = Environments(tmp_path / "made", Index(), dict(os.environ), WallClock())
     made = await environments.ready(wheel, sha256)
     assert list(made.folder.glob("lib/python*/site-packages/toolyard_sdk/serve/__init__.py"))
     assert list(made.folder.glob("lib/python*/site-packages/toolyard_greeter/__init__.py"))

@@ -66,7 +66,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @asynccontextmanager
 async def serving(built: Built, folder: Path) -> AsyncIterator[OtherReleases]:
-    environments = Environments(built.folder, built.where, os.environ)
+    environments = Environments(built.folder, built.where, os.environ, WallClock())
     releases = OtherReleases(environments, {"greeter": {"mood": "merry"}}, folder, WallClock())
     try:
         async with asyncio.timeout(240):
@@ -147,10 +147,10 @@ async def test_what_is_not_as_it_was_published_is_not_called(built: Built, tmp_p
 
 
 async def test_an_environment_is_made_once_and_found_again_until_it_is_pruned(built: Built) -> None:
-    environments = Environments(built.folder, built.where, os.environ)
+    environments = Environments(built.folder, built.where, os.environ, WallClock())
     one, two = await asyncio.gather(environments.ready(*built.first), environments.ready(*built.first))
     assert one == two
-    unable = Environments(built.folder, built.where, {"PATH": "/nowhere"})
+    unable = Environments(built.folder, built.where, {"PATH": "/nowhere"}, WallClock())
     assert await unable.ready(*built.first) == one  # found, not made
     assert {made.sha256 for made in environments.all()} <= {built.first[1], built.second[1]}
     removed = environments.prune(keep=[built.second[1]])
@@ -164,10 +164,10 @@ async def test_an_environment_is_made_once_and_found_again_until_it_is_pruned(bu
 async def test_what_uv_cannot_do_is_told_in_its_own_words_and_leaves_nothing_behind(
     built: Built, tmp_path: Path
 ) -> None:
-    alone = Environments(tmp_path, Index(offline=True), os.environ)
+    alone = Environments(tmp_path, Index(offline=True), os.environ, WallClock())
     with pytest.raises(BuildFailed, match=r"(?s)`uv pip` ended with status 1:.*toolyard-sdk"):
         await alone.ready(*built.first)
-    hurried = Environments(tmp_path, built.where, os.environ, seconds=0.01)
+    hurried = Environments(tmp_path, built.where, os.environ, WallClock(), seconds=0.01)
     with pytest.raises(BuildFailed, match="has not ended within"):
         await hurried.ready(*built.first)
     assert not alone.all()

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         parent = os.environ.pop(PARENT, "")
         key = os.environ.pop(KEY, "")
         hosts = tuple(options.allow_host)
-        asyncio.run(serving.serve(options.plugin, settings, parent, hosts, options.http, key))
+        asyncio.run(serving.serve(options.plugin, settings, parent, hosts, options.http, key, _now))
     except serving.REFUSALS as error:
         return _stop(str(error))
     except KeyboardInterrupt:
@@ -57,6 +58,10 @@ def _settings(text: str) -> Mapping[str, Any]:
         return msgspec.json.decode(text or "{}", type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise NotSettings(f"the settings are no JSON object: {error}") from None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _stop(words: str) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec import Struct
@@ -32,14 +31,16 @@ class Outcome(Struct, frozen=True):
     asked: Question | None = None
 
 
-async def perform(tool: Tool, arguments: bytes, context: ToolContext) -> Outcome:
+async def perform(tool: Tool, arguments: bytes, context: ToolContext, now: Callable[[], int]) -> Outcome:
     """Call the tool and return what became of it; raises CancelledError when the caller is cancelled, nothing else.
+
+    `now()` is UTC microseconds, in which the context has its deadline.
 
     The tool runs in a task of its own, so that whatever it raises is a result, and one that will not stop is left
     behind.
     """
     errand = asyncio.create_task(attempt(tool, arguments, context))
-    left = context.deadline / 1e6 - time.time() + LAST_WORDS if context.deadline else None
+    left = (context.deadline - now()) / 1e6 + LAST_WORDS if context.deadline else None
     try:
         await asyncio.wait((errand,), timeout=max(left, 0.0) if left is not None else None)
     finally:

@@ -28,9 +28,11 @@ WayOut = Callable[[CallContext], Egress]
 """Returns by what a call's requests go out."""
 
 
-def mcp_server(served: Served, settings: Mapping[str, Any], way_out: WayOut, *, trusting: bool) -> Server[Any]:
-    """Return the server. With `trusting`, it believes what `_meta` says of the caller."""
-    offering = _Offering(served, settings, way_out, trusting=trusting)
+def mcp_server(
+    served: Served, settings: Mapping[str, Any], way_out: WayOut, now: Callable[[], int], *, trusting: bool
+) -> Server[Any]:
+    """Return the server. With `trusting`, it believes what `_meta` says of the caller; `now()` is UTC microseconds."""
+    offering = _Offering(served, settings, way_out, now, trusting=trusting)
     return Server(
         served.name,
         version=served.version,
@@ -43,10 +45,13 @@ def mcp_server(served: Served, settings: Mapping[str, Any], way_out: WayOut, *, 
 class _Offering:
     """The tools of one plugin, as handlers."""
 
-    def __init__(self, served: Served, settings: Mapping[str, Any], way_out: WayOut, *, trusting: bool) -> None:
+    def __init__(
+        self, served: Served, settings: Mapping[str, Any], way_out: WayOut, now: Callable[[], int], *, trusting: bool
+    ) -> None:
         self._tools = {tool.spec.name: tool for tool in served.tools}
         self._settings = dict(settings)
         self._way_out = way_out
+        self._now = now
         self._trusting = trusting
 
     async def list_tools(self, ctx: Context, params: mcp.PaginatedRequestParams | None) -> mcp.ListToolsResult:
@@ -79,7 +84,7 @@ class _Offering:
                 egress=self._way_out(asking),
                 ask=person,
             )
-            outcome = await perform(tool, msgspec.json.encode(params.arguments or {}), context)
+            outcome = await perform(tool, msgspec.json.encode(params.arguments or {}), context, self._now)
         if outcome.asked is not None and isinstance(person, Eliciting):
             return person.required(outcome.asked)
         meta = write_raised(outcome.raised, outcome.asked)

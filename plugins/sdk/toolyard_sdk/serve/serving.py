@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,19 +38,26 @@ REFUSALS = (NotServable, NotListening, NotSettings, NotHosts)
 
 
 async def serve(
-    plugin: str, settings: Mapping[str, Any], parent: str, hosts: tuple[str, ...], address: str, key: str
+    plugin: str,
+    settings: Mapping[str, Any],
+    parent: str,
+    hosts: tuple[str, ...],
+    address: str,
+    key: str,
+    now: Callable[[], int],
 ) -> None:
     """Serve a plugin until its client is gone, or by HTTP until a signal; raises one of REFUSALS.
 
     `parent` is the socket of the Toolyard server that started this process, "" where none did: only such a server is
     believed what it says of a call, and only by it do requests go out. Else they go to `hosts`, and nowhere without.
+    `now()` is UTC microseconds.
     """
     threads = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix=TOOL_THREAD)
     asyncio.get_running_loop().set_default_executor(threads)
     async with _by_parent(parent) if parent else _by_hosts(plugin, hosts) as way_out:
 
         def made() -> Server[Any]:
-            return mcp_server(find(plugin, settings), settings, way_out, trusting=bool(parent))
+            return mcp_server(find(plugin, settings), settings, way_out, now, trusting=bool(parent))
 
         if address:
             await serve_http(made, address, key)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from toolyard_sdk.egress import Egress
-from toolyard_sdk.ports import Secrets
+from toolyard_sdk.ports import Clock, Secrets
 
 from toolyard_registry.sources.mcp.connection import Connection, MakeTransport, Unreachable
 from toolyard_registry.sources.mcp.consent import Consent
@@ -34,6 +34,7 @@ class Reach:
         secrets: Secrets,
         egress: Egress,
         tokens: TokenStore,
+        clock: Clock,
         *,
         listed: Callable[[], None],
         given: Callable[[], None],
@@ -43,6 +44,7 @@ class Reach:
         self._secrets = secrets
         self._egress = egress
         self._tokens = tokens
+        self._clock = clock
         self._listed = listed
         self._given = given
         self._consents: OrderedDict[Caller, Consent] = OrderedDict()
@@ -114,7 +116,7 @@ class Reach:
             if oauth.client_id:
                 filled = await self._filled({"oauth.client_secret": oauth.client_secret}, HOUSE, {})
                 registered = registration(oauth.client_id, filled["oauth.client_secret"], oauth.callback)
-            place = Place(self._tokens, self._name, caller, registered)
+            place = Place(self._tokens, self._name, caller, registered, self._clock.now)
             given = self._given if caller == HOUSE else _nothing
             consent = self._consents[caller] = Consent(self._settings.url, oauth, place, self._egress, given)
         self._consents.move_to_end(caller)

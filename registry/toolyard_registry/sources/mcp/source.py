@@ -79,6 +79,7 @@ class McpSource:
             secrets,
             egress,
             tokens or RememberedTokens(),
+            clock,
             listed=self._stale.set,
             given=self._now.set,
         )

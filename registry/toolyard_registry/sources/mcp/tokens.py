@@ -1,6 +1,6 @@
 """Where consents are kept: a port of two methods, its in-memory implementation, and one caller's place in it."""
 
-import time
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -52,11 +52,20 @@ class _Kept(Struct):
 
 
 class Place(TokenStorage):
-    """One caller's tokens for one source, and the source's registration, which all callers share."""
+    """One caller's tokens for one source, and the source's registration, which all callers share.
+
+    `now()` is UTC microseconds, as the SDK reads them.
+    """
 
     def __init__(
-        self, store: TokenStore, source: str, caller: Caller, registered: OAuthClientInformationFull | None
+        self,
+        store: TokenStore,
+        source: str,
+        caller: Caller,
+        registered: OAuthClientInformationFull | None,
+        now: Callable[[], int],
     ) -> None:
+        self._now = now
         self._store = store
         self._tokens = f"mcp:{source}:token"
         self._registration = f"mcp:{source}:client"
@@ -76,7 +85,7 @@ class Place(TokenStorage):
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
         """Keep the caller's token."""
-        ends = None if tokens.expires_in is None else time.time() + tokens.expires_in
+        ends = None if tokens.expires_in is None else self._now() / 1e6 + tokens.expires_in
         kept = _Kept(tokens.model_dump_json(exclude_none=True), ends)
         await self._store.keep(*self._caller, self._tokens, msgspec.json.encode(kept).decode())
 

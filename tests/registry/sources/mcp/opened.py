@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,14 +34,14 @@ class Known:
 
 
 class Held:
-    """A `Clock` whose sleeps end only when the test ends: what waits, waits."""
+    """The system's clock, whose sleeps end only when the test ends: what waits, waits."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
 
     def now(self) -> int:
-        """Return nothing but the beginning of time."""
-        return 0
+        """Return UTC microseconds: the SDK reads the same clock for when a token ends."""
+        return time.time_ns() // 1000
 
     async def sleep(self, seconds: float) -> None:
         """Remember and wait."""
