@@ -8,6 +8,7 @@ from toolyard_runtime.models.calls import normalise_arguments
 from toolyard_runtime.run.answers import doubt_words, problem_words
 from toolyard_runtime.run.calling import Asked, InDoubt, execute
 from toolyard_sdk import CallInDoubt, FunctionTool, ToolContext, ToolError, ToolResult, tool
+from toolyard_sdk.asking import Answer, answering
 from toolyard_sdk.events import CallHead, Content, Limits, Problem
 from toolyard_sdk.messages import effect_class
 from toolyard_sdk.testing import Recorder, call
@@ -127,3 +128,40 @@ async def test_a_tool_gets_the_context_and_what_it_reports_is_recorded() -> None
     assert (await call(work, {}, recorder.context(tenant="acme"))).text == "acme"
     assert [(each.done, each.total, each.message) for each in recorder.reports] == [(1, 2, "half")]
     assert [record.getMessage() for record in recorder.records] == ["working for acme"]
+
+
+ROOM = {"type": "object", "properties": {"room": {"type": "string"}}, "required": ["room"]}
+
+
+@tool
+async def book(context: ToolContext) -> str:
+    """Book a room, once it is known which and that it may cost something."""
+    context.progress(1, None, "begun")
+    where = await context.ask("Which room?", ROOM)
+    sure = await context.ask("It costs 5 euros. Go on?")
+    return f"{where.action} {where.content.get('room')}, {sure.action}"
+
+
+async def test_what_a_tool_asks_is_answered_in_order_and_the_call_begins_anew_each_time() -> None:
+    recorder = Recorder()
+    answers = (Answer("accept", {"room": "blue"}), Answer("accept"))
+    result = await call(book, context=recorder.context(), answers=answers)
+    assert result == ToolResult("accept blue, accept")
+    assert len(recorder.reports) == 3
+    assert (await call(book, answers=(Answer("decline"), Answer("cancel")))).text == "decline None, cancel"
+
+
+async def test_a_question_that_nobody_answers_is_told_and_ends_no_test() -> None:
+    waits = await call(book, answers=(Answer("accept", {"room": "blue"}),))
+    assert waits == ToolResult("book asks a person: It costs 5 euros. Go on?", is_error=True)
+    assert (await call(book)).text == "decline None, decline", "without answers there is nobody to ask"
+    asking = ToolContext(ask=answering(()))
+    assert (await call(book, context=asking)).text == "book asks a person: Which room?"
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer("accept", {"room": 5}), Answer("accept"), Answer("decline", {"room": "blue"})], ids=str
+)
+async def test_an_answer_that_nobody_could_give_is_a_mistake_of_the_test(answer: Answer) -> None:
+    with pytest.raises(ValueError, match="the answer to 'Which room\\?' does not fit"):
+        await call(book, answers=(answer,))

@@ -1,20 +1,23 @@
 """Calls one tool as the loop would: arguments checked, exceptions answered, time and output bounded; knows no run.
 
-The words are those a model is told by the server; a test of the server compares the two.
+Questions are answered as in a run: the call ends with one, and begins again with the answer. The words are those a
+model is told by the server; a test of the server compares the two.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from toolyard_sdk.asking import Answer, Answers, InputNeeded, Question, answering
 from toolyard_sdk.attempts import DETAIL
 from toolyard_sdk.canonical import canonical
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, CallInDoubt, ToolError
 from toolyard_sdk.messages import ToolResult, effect_class
 from toolyard_sdk.ports import Tool
+from toolyard_sdk.testing.values import value_problems
 
 Arguments = Mapping[str, Any] | str | bytes
 """Arguments as a dict, or as the JSON text a model wrote."""
@@ -31,11 +34,16 @@ async def call(
     *,
     seconds: float = 30.0,
     output_bytes: int = 32_768,
+    answers: Sequence[Answer] | None = None,
 ) -> ToolResult:
     """Call `tool` once and return what the model would be told; whatever the tool raises becomes an error result.
 
     `seconds` and `output_bytes` have the defaults of an agent release. No arguments, an empty text and `null` all mean
     `{}`. A call with side effects that runs out of time, or loses its connection, is in doubt, and its result says so.
+
+    With `answers`, what the tool asks a person is answered by them in order, the call beginning anew for each; where
+    they are used up, the result is an error that says what is asked. Without, `context.ask` answers: it declines,
+    unless the context has another. Raises ValueError for an answer that does not fit its question.
     """
     name = tool.spec.name
     encoded = _encoded(arguments)
@@ -46,13 +54,34 @@ async def call(
         tool.check(encoded)
     except ArgumentsInvalid as error:
         return ToolResult(f"The arguments do not fit {name}: {error}", is_error=True)
-    return await _executed(tool, encoded, context or ToolContext(), seconds, output_bytes)
+    made, left = context or ToolContext(), list(answers or ())
+    known: Answers = ()
+    while True:
+        asked = made if answers is None else msgspec.structs.replace(made, ask=answering(known))
+        try:
+            return await _executed(tool, encoded, asked, seconds, output_bytes)
+        except InputNeeded as needed:
+            if not left:
+                return ToolResult(f"{name} asks a person: {needed.question.message}"[:DETAIL], is_error=True)
+            known = (*known, (needed.question, _fitting(needed.question, left.pop(0))))
+
+
+def _fitting(question: Question, answer: Answer) -> Answer:
+    """Return an answer to a question; raises ValueError for one that nobody could give."""
+    problem = None
+    if answer.action == "accept" and question.schema is not None:
+        problem = next(value_problems(question.schema, answer.content), None)
+    elif answer.content:
+        problem = "it has content, and the question asks for none, or was not accepted"
+    if problem is not None:
+        raise ValueError(f"the answer to {question.message!r} does not fit: {problem}")
+    return answer
 
 
 async def _executed(
     tool: Tool, arguments: bytes, context: ToolContext, seconds: float, output_bytes: int
 ) -> ToolResult:
-    """Execute the call; raises nothing but what cancels the caller."""
+    """Execute the call; raises InputNeeded, and nothing else but what cancels the caller."""
     name = tool.spec.name
     repeatable = effect_class(tool.spec.annotations) != "side_effect"
     limit = asyncio.timeout(seconds)
