@@ -1,6 +1,6 @@
 """What the graph part of a recall costs: `python -m tests.memory.graph_speed [PASSAGES]`.
 
-One owner's 100,000 passages with some 500,000 mentions, whose words are spread as those of a language are (Zipf), in
+One owner's 100,000 passages with some 700,000 mentions, whose words are spread as those of a language are (Zipf), in
 one SQLite file; then questions about a few dozen passages each, as full text would have found them.
 """
 

@@ -4,6 +4,9 @@ It knows no ranking. An entity's id is made of its owner and its name, so that w
 transactions that speak of the same thing do not meet; and so that nobody's name leads to anybody else's passages.
 """
 
+import asyncio
+import importlib
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -54,7 +57,7 @@ class Graph:
         entities: Sequence[str],
         *,
         hops: int = 2,
-        most: int = 300,
+        most: int = 150,
         as_of: AsOf = PRESENT,
         relations: bool = False,
     ) -> Neighbourhood:
@@ -65,6 +68,8 @@ class Graph:
         share most. With `relations`, as a person wants to see it, hubs are shown, lead to their latest mentions when
         asked for by name, and facts say how entities are related.
         """
+        if "networkx" not in sys.modules:  # a quarter of a second, in which the event loop is not to stand still
+            await asyncio.to_thread(importlib.import_module, "networkx")
         walk = Walk(self._database, reader, sight(reader, as_of, self._clock.now()), most)
         await walk.begin(passages, entities, hubs=relations)
         for _ in range(1, hops, 2):
