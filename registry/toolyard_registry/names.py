@@ -1,4 +1,7 @@
-"""Reads names of catalogued things: `name@1.4.2`, `name@^1.4`, `name@production`, `name@sha256:...`; no look-ups."""
+"""Reads names of catalogued things: `name@1.4.2`, `name@^1.4`, `name@production`, `name@sha256:...`; no look-ups.
+
+The names that the server keeps for itself stand here too.
+"""
 
 import re
 from typing import Literal
@@ -12,7 +15,17 @@ _VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,63}\Z")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
-RESERVED = frozenset({"find_tools", "off", "read_result", "toolyard"})
+FIND_TOOLS = "find_tools"
+READ_RESULT = "read_result"
+"""The tools that the server adds to an agent by itself."""
+
+OFF = "off"
+"""What stands among the plugins of toolyard.toml and is none."""
+
+OWN_SOURCE = "toolyard"
+"""Where the server's own tools come from; no distribution of a tool author may have this name."""
+
+RESERVED = frozenset({FIND_TOOLS, OFF, OWN_SOURCE, READ_RESULT})
 """Names that mean something to the server itself: no tool is published under one."""
 
 Selects = Literal["default", "version", "range", "channel", "digest"]

@@ -9,10 +9,6 @@ from toolyard_sdk.events import Decision, Limits
 from toolyard_sdk.messages import Annotations, EffectClass, ToolSpec, effect_class
 
 
-OWN_SOURCE = "toolyard"
-"""Where the server's own tools come from; no distribution of a tool author may have this name."""
-
-
 class ToolRelease(Struct, frozen=True):
     """A tool at one version: its pinned definition, where its code comes from, and the digest of both."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toolyard_registry.search.finding import FIND_TOOLS
+from toolyard_registry.names import FIND_TOOLS
 from toolyard_sdk import events as e
 from toolyard_sdk.tools import FunctionTool, tool
 

@@ -11,7 +11,7 @@ from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.events import Limits
 
 from toolyard_registry.agents.grants import Granting
-from toolyard_registry.names import NameInvalid
+from toolyard_registry.names import FIND_TOOLS, READ_RESULT, NameInvalid
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import Prompt, Value, check_value, render, unknown_variable
 from toolyard_registry.published.shelf import Shelf, Unresolved
@@ -25,10 +25,10 @@ from toolyard_registry.releases import (
     seal,
     tool_release,
 )
-from toolyard_registry.search.finding import FIND_TOOLS, finder_release
+from toolyard_registry.search.finding import finder_release
 from toolyard_registry.toml.located import decode, did_you_mean, line_of
 from toolyard_registry.toolbox.remembering import memory_releases
-from toolyard_registry.toolbox.rest import READ_RESULT, needs_reader, reader_release
+from toolyard_registry.toolbox.rest import needs_reader, reader_release
 
 _GLOB = frozenset("*?[")
 _DEFAULT_POLICY = "default"

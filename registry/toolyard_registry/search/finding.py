@@ -2,9 +2,8 @@
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_registry.releases import OWN_SOURCE, ToolRelease, tool_release
-
-FIND_TOOLS = "find_tools"
+from toolyard_registry.names import FIND_TOOLS, OWN_SOURCE
+from toolyard_registry.releases import ToolRelease, tool_release
 
 SPEC = ToolSpec(
     name=FIND_TOOLS,

@@ -11,7 +11,7 @@ from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.tools import tool as make_tool
 
-from toolyard_registry.names import check_name
+from toolyard_registry.names import OFF, check_name
 from toolyard_registry.plugins import Plugin, PluginProblem, Plugins, load_plugins, told
 from toolyard_registry.releases import ToolRelease, tool_release
 from toolyard_registry.toml.located import did_you_mean
@@ -20,8 +20,6 @@ from toolyard_registry.toolbox.local_tools import load_local, local_files, locat
 
 Settings = Mapping[str, Mapping[str, Any]]
 """The `[plugins.NAME]` tables of toolyard.toml by plugin name; of a local file, the name is its stem."""
-
-_RESERVED = frozenset({"off"})
 
 
 class Toolbox(Struct, frozen=True):
@@ -187,7 +185,7 @@ class _Collecting:
     def check_settings(self, files: set[str]) -> None:
         """Report settings for a plugin that there is not: most likely a misspelt name."""
         known = {plugin.name for plugin in self._plugins.loaded} | files
-        excused = set(self._plugins.off) | {problem.plugin for problem in self._plugins.problems} | _RESERVED
+        excused = set(self._plugins.off) | {problem.plugin for problem in self._plugins.problems} | {OFF}
         for name in sorted(set(self._settings) - known - excused):
             error = f"toolyard.toml has settings for it, but no plugin has that name{did_you_mean(name, known)}"
             advice = f"Install it, or remove [plugins.{name}]."

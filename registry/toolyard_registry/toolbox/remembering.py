@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_registry.releases import OWN_SOURCE, ToolRelease, tool_release
+from toolyard_registry.names import OWN_SOURCE
+from toolyard_registry.releases import ToolRelease, tool_release
 
 REMEMBER, RECALL, CORRECT, FORGET = "remember", "recall", "correct", "forget"
 

@@ -2,9 +2,8 @@
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
-from toolyard_registry.releases import OWN_SOURCE, ToolRelease, tool_release
-
-READ_RESULT = "read_result"
+from toolyard_registry.names import OWN_SOURCE, READ_RESULT
+from toolyard_registry.releases import ToolRelease, tool_release
 
 SPEC = ToolSpec(
     name=READ_RESULT,

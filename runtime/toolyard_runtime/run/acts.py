@@ -4,10 +4,9 @@ import logging
 from collections.abc import Callable
 
 import msgspec
+from toolyard_registry.names import FIND_TOOLS, OWN_SOURCE, READ_RESULT
 from toolyard_registry.policy import HELD, YANKED, decide, reason_of
-from toolyard_registry.releases import OWN_SOURCE, PolicyCall, ToolRelease
-from toolyard_registry.search.finding import FIND_TOOLS
-from toolyard_registry.toolbox.rest import READ_RESULT
+from toolyard_registry.releases import PolicyCall, ToolRelease
 from toolyard_sdk import events as e
 from toolyard_sdk.asking import Question, answering
 from toolyard_sdk.canonical import canonical

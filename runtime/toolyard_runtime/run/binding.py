@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from msgspec import Struct
+from toolyard_registry.names import READ_RESULT
 from toolyard_registry.policy import make_policy
 from toolyard_registry.releases import AgentRelease, ModelSettings, ToolRelease
-from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.events import Candidate, Limits

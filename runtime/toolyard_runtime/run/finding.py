@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
-from toolyard_registry.search.finding import FIND_TOOLS, SPEC
+from toolyard_registry.names import FIND_TOOLS
+from toolyard_registry.search.finding import SPEC
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid
 from toolyard_sdk.messages import ToolResult, ToolSpec

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
+from toolyard_registry.names import FIND_TOOLS, READ_RESULT
 from toolyard_registry.releases import AgentRelease
-from toolyard_registry.search.finding import FIND_TOOLS
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.shortlist import shortlist
 from toolyard_registry.search.tools import index_of
-from toolyard_registry.toolbox.rest import READ_RESULT, reader_release
+from toolyard_registry.toolbox.rest import reader_release
 from toolyard_sdk.events import Candidate
 from toolyard_sdk.messages import TextPart
 from toolyard_sdk.ports import Tool

@@ -9,7 +9,8 @@ from toolyard_memory.memory import Memory
 from toolyard_memory.moments import read_moment
 from toolyard_memory.records import AsOf, Evidence, MemoryRefused, NewFact, NoSuchMemory, Reader, Trust
 from toolyard_memory.retrieval.query import Query
-from toolyard_registry.releases import OWN_SOURCE, AgentRelease
+from toolyard_registry.names import OWN_SOURCE
+from toolyard_registry.releases import AgentRelease
 from toolyard_registry.toolbox.remembering import CORRECT, FORGET, RECALL, REMEMBER, SPECS
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
-from toolyard_registry.toolbox.rest import READ_RESULT, SPEC
+from toolyard_registry.names import READ_RESULT
+from toolyard_registry.toolbox.rest import SPEC
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ArgumentsInvalid, ToolError
 from toolyard_sdk.messages import ToolResult, ToolSpec

@@ -3,7 +3,7 @@
 import msgspec
 from toolyard_memory.sessions.compaction import Compaction
 from toolyard_memory.sessions.window import Item
-from toolyard_registry.toolbox.rest import READ_RESULT
+from toolyard_registry.names import READ_RESULT
 from toolyard_sdk import events as e
 from toolyard_sdk.messages import Message, TextPart
 

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from toolyard_registry.names import READ_RESULT
 from toolyard_registry.rights import Rights
-from toolyard_registry.toolbox.rest import READ_RESULT
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Message, ToolCall
