@@ -9,6 +9,7 @@ import pytest
 from toolyard_memory.sessions.summaries import EXTRACTIVE, FRAME, PROMPT
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run.rebuild import rebuild
+from toolyard_runtime.run.runlog import RunLog
 from toolyard_runtime.run.segments import Segment
 from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.store import payloads
@@ -18,13 +19,14 @@ from toolyard_runtime.telling.why import explain
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ModelError
-from toolyard_sdk.messages import Message
+from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.tools import tool
 
 from tests.runtime.workshop import CALLER, Workshop, call, eventually, say, settled, workshop
 
 WINDOW = "[limits]\nwindow_tokens = 1600\n"
 BY_MODEL = f'{WINDOW}[window]\nsummaries = "model"\n'
+ASK = ToolSpec("ask", "Asks.", {"type": "object"})
 LONG = "A sentence that takes its place. " * 52
 
 
@@ -255,6 +257,27 @@ async def test_a_run_that_dies_after_its_window_was_compacted_goes_on_in_the_sam
         assert one.end_position >= 0
         last = await shop.next_run(again, "thanks")
         assert await rebuilt(shop, last.run) == shop.model.bodies[-1:]
+
+
+async def test_a_run_that_waited_goes_on_with_the_window_it_had(tmp_path: Path) -> None:
+    async with workshop(tmp_path, fetch, more=WINDOW, source="mcp:lab") as shop:
+        shop.model.will(
+            *(call(("fetch", {"page": page})) for page in range(3)), call(("ask", {})), call(("fetch", {"page": 4}))
+        )
+        parked = await settled(await shop.start("read all of them", client_tools=(ASK,)))
+        assert parked.finish == "client_tools"
+
+        def news(log: RunLog) -> list[e.RunEvent]:
+            message = Message("tool", "yes", tool_call_id=call_id(parked.run, 4))
+            return [e.ClientToolsReturned(log.now(), (e.ClientResult(4, log.put("tool", encode_message(message))),))]
+
+        before = len(await shop.events(parked.run, e.WindowCompacted))
+        await settled(await shop.engine.resume(await shop.row(parked.run), "client_tools", news))
+        done = await shop.events(parked.run, e.WindowCompacted)
+        assert 0 < before < len(done)
+        assert await rebuilt(shop, parked.run) == shop.model.bodies
+        row = await shop.row(parked.run)
+        assert len(await shop.services.sessions.compactions(row.session)) == len(done)
 
 
 async def test_another_branch_is_shown_what_its_own_stem_was(tmp_path: Path) -> None:
