@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from toolyard_sdk.errors import Conflict, EmbedderError
-from toolyard_sdk.ports import Clock, Database
+from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_memory.vectors.embedding import Embedding
 from toolyard_memory.vectors.index import IndexDown, Shelf
@@ -157,7 +157,7 @@ class Indexer:
 
     async def _batch(self, tenant: str) -> int:
         """Follow a tenant's oldest changes: vectors into SQL, onto shelves, and only then off the outbox."""
-        rows = await self._database.scan(WAITING, {"of_tenant": tenant, "of_embedder": self._id, "most": BATCH})
+        rows = await self._database.read(WAITING, {"of_tenant": tenant, "of_embedder": self._id, "most": BATCH})
         texts = {id_: text for _, id_, scope, text, vector in rows if scope is not None and vector is None}
         vectors = await self._embedding.of_texts(tenant, texts)
         gone = list(dict.fromkeys(id_ for _, id_, scope, _, _ in rows if scope is None))
@@ -170,7 +170,9 @@ class Indexer:
             tx.write(UNKEEP, (id_,))
         for index, state in soiled.items():
             self._shelves.note(tx, tenant, index, state)
-        await self._database.commit(tx)
+        if shelves_of(states, tenant):  # without any, all of it is one transaction
+            await self._database.commit(tx)
+            tx = self._database.begin()
 
         added: dict[str, dict[bytes, bytes]] = {}
         for _, id_, scope, _, vector in rows:
@@ -181,7 +183,7 @@ class Indexer:
             tenant, states, self._id, {of: tuple(new.items()) for of, new in added.items()}
         )
         await self._shelves.drop(tenant, soiled, gone)
-        await self._done(tenant, states, rows)
+        await self._done(tx, tenant, states, rows)
         for scope in unbuilt:
             self._in_background(tenant, scope, self._build(tenant, {(scope, self._id)}, None))
         for scope in added:
@@ -190,11 +192,10 @@ class Indexer:
                 self.look_at(shelf)
         return len(rows)
 
-    async def _done(self, tenant: str, states: States, rows: Sequence[tuple[Any, ...]]) -> None:
+    async def _done(self, tx: Transaction, tenant: str, states: States, rows: Sequence[tuple[Any, ...]]) -> None:
         """Take changes off the outbox; with the last one a new embedder serves, and the vectors of others go."""
         own = states.get(followed_by(self._id), State(0, 0, "serving"))
         last = len(rows) < BATCH
-        tx = self._database.begin()
         for row in rows:
             tx.write(FOLLOWED, (row[0],))
         position = rows[-1][0] if rows else own.position
