@@ -26,6 +26,7 @@ CALLED_BY_FRAMEWORKS = (
     *("get_tokens", "set_tokens", "get_client_info", "set_client_info"),  # of the MCP SDK's TokenStorage
     *("handle_starttag", "handle_endtag", "handle_data"),  # of the standard library's HTMLParser
     "to_asgi_response",  # litestar calls it for every answer
+    *("dump", "visit_TEXT"),  # of psycopg's Dumper and SQLAlchemy's compilers
     "render",  # litestar calls it for a page of its OpenAPI document
     "digests",  # the testing kit calls it in a process of its own, by name
 )

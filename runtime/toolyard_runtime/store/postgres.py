@@ -152,7 +152,7 @@ async def open_postgres(url: str, schema: Schema) -> PostgresDatabase:
     Raises OwnerError when another server has it, SchemaError when its schema cannot be used, StorageError.
     """
     address = Address(url)
-    statements = Statements(_Dialect(paramstyle="format"))  # type: ignore[no-untyped-call]
+    statements = Statements(_Dialect(paramstyle="format"))  # type: ignore[no-untyped-call] # its stubs are incomplete
     writer = Writer(address, statements)
     try:
         await writer.open(lambda: asyncio.to_thread(postgres_schema.make_current, address, schema))

@@ -93,7 +93,7 @@ def add_tables(address: Address, metadata: MetaData) -> None:
 
     Toolyard has no migrations for them: what is there stays as it is. Raises whatever SQLAlchemy and PostgreSQL say.
     """
-    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call] # its stubs are incomplete
     dialect.type_compiler_instance = ByteOrder(dialect)
     with psycopg.connect(address.conninfo) as connection:
         there = {name for (name,) in connection.execute(TABLES)}
