@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from toolyard_registry.agents.reading import AgentLimits, read_agent
 from toolyard_registry.policy import make_policy
 from toolyard_registry.prompts import read_prompt
-from toolyard_registry.releases import AgentRelease, Rule, seal, tool_release
+from toolyard_registry.releases import AgentRelease, Rule, WindowSettings, seal, tool_release
 from toolyard_sdk import Annotations, ConfigError, ToolSpec
 from toolyard_sdk.events import Limits
 
@@ -258,3 +258,16 @@ def test_a_granted_tool_cannot_have_the_finders_name_where_the_finder_is_needed(
         read(text, tools=tools)
     assert caught.value.line == 2
     assert len(read(text.replace("3", "5"), tools=tools).tools) == 5
+
+
+def test_who_sums_up_a_long_conversation_is_part_of_the_release_and_nothing_else_of_it() -> None:
+    plain = 'instructions = "Help."'
+    asked = read(f'{plain}\n[window]\nsummaries = "model"\npinned = 2\n')
+    assert asked.window == WindowSettings("model", 2)
+    assert read(plain).window is None
+    assert msgspec.structs.replace(asked, window=None, digest="") == msgspec.structs.replace(read(plain), digest="")
+
+
+@pytest.mark.parametrize("line", ['summaries = "both"', "pinned = -1", "pinned = 101", "keep = 1"])
+def test_what_a_window_cannot_be_told_is_refused_with_its_line(line: str) -> None:
+    assert error_of(f'instructions = "Help."\n[window]\n{line}\n').line == 3
