@@ -1,0 +1,117 @@
+"""Following that is cut off at any step, and begun again by another process, ends where it would have ended."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from toolyard_memory.vectors import shelves
+from toolyard_memory.vectors.index import IndexDown
+from toolyard_memory.vectors.store import Vectors
+from toolyard_sdk.errors import EmbedderError
+from toolyard_sdk.ports import Database, Durability, Transaction
+
+from tests.memory.vectors.world import ADA, Spelling, World, best, follow
+
+STEPS = 14
+
+
+class Cut(IndexDown, EmbedderError):
+    """The end of the process, as it looks from inside."""
+
+
+class Scissors:
+    """Lets so many steps pass, and none after them."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self) -> None:
+        if not self.left:
+            raise Cut("cut off")
+        self.left -= 1
+
+
+class CutDatabase:
+    """A database whose commits are steps."""
+
+    def __init__(self, database: Database, scissors: Scissors) -> None:
+        self._database = database
+        self._scissors = scissors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def commit(self, tx: Transaction, durability: Durability = "normal") -> None:
+        self._scissors.step()
+        await self._database.commit(tx, durability)
+
+
+class CutIndex:
+    """An index whose every call is a step."""
+
+    def __init__(self, index: Any, scissors: Scissors) -> None:
+        self._index = index
+        self._scissors = scissors
+
+    def __getattr__(self, name: str) -> Any:
+        work = getattr(self._index, name)
+
+        async def step(*arguments: Any) -> Any:
+            self._scissors.step()
+            return await work(*arguments)
+
+        return step
+
+
+class CutEmbedder(Spelling):
+    """An embedder whose every call is a step."""
+
+    def __init__(self, scissors: Scissors) -> None:
+        super().__init__()
+        self._scissors = scissors
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+        self._scissors.step()
+        return await super().embed(texts, query=query)
+
+
+@pytest.mark.parametrize("steps", range(STEPS))
+async def test_cut_off_after_any_step_it_ends_the_same(
+    world: World, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "TAIL", 2)
+    said = await world.say(ADA, *(f"note {n} on rivers" for n in range(8)))
+    first = world.vectors(Spelling())
+    await follow(first)
+    await first.close()
+    await world.drop(*said[:2])
+    added = await world.say(ADA, *(f"note {n} on lakes" for n in range(4)))
+    scissors = Scissors(steps)
+    dying = Vectors(
+        CutDatabase(world.database, scissors),
+        CutEmbedder(scissors),
+        CutIndex(world.index, scissors),
+        world.clock,
+        flat=5,
+    )
+    with contextlib.suppress(Cut):  # or it was cut off in background
+        while await dying.follow() or scissors.left:
+            await dying.settle()
+            await dying.forget("acme")
+    await dying.settle()
+    assert scissors.left == 0
+
+    later = world.vectors(Spelling())
+    await follow(later)
+    await later.forget("acme")
+    expected = {passage.id for passage in (*said[2:], *added)}
+    assert set(await best(later, ADA, "rivers and lakes", 50)) == expected
+    await later.settle()
+    assert set(await best(later, ADA, "rivers and lakes", 50)) == expected
+    assert await world.count("embedding") == len(expected)
+    assert await world.count("outbox") == 0
+    [shelf] = world.index._shelves
+    gone = [passage.id for passage in said[:2]]
+    assert await world.index.held(shelf, gone) == 0
+    assert (await world.rows("SELECT generation FROM index_state WHERE generation > 0")) == [(shelf.generation,)]
