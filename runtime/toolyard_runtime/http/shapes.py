@@ -263,6 +263,7 @@ class ToolObject(Struct):
     installed: bool
     channels: dict[str, str]
     flags: list[str]
+    warnings: list[str]
 
 
 class ToolShown(Struct):
@@ -279,6 +280,7 @@ class ToolShown(Struct):
     installed: bool
     channels: dict[str, str]
     flags: list[str]
+    warnings: list[str]
     definition: dict[str, Any]
     releases: list[dict[str, Any]]
 
@@ -287,6 +289,7 @@ class PublishedTools(Struct):
     """What became of each tool of a wheel."""
 
     data: list[dict[str, Any]]
+    warnings: list[str]
 
 
 class ToolDiff(Struct):
@@ -306,6 +309,7 @@ class ReleaseStateObject(Struct):
     version: str
     state: str
     message: str
+    warnings: list[str]
 
 
 class ReachObject(Struct):
@@ -325,6 +329,7 @@ class ChannelObject(Struct):
     channel: str
     version: str
     before: str
+    warnings: list[str]
 
 
 class WaitingDefinition(Struct):
@@ -416,6 +421,8 @@ class ToolFound(Struct):
     source: str
     version: str
     score: float
+    installed: bool
+    grant: str
 
 
 class ToolCalled(Struct):
