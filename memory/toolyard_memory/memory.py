@@ -8,6 +8,7 @@ from toolyard_sdk.ports import Clock, Database, Transaction
 from toolyard_memory.documents.store import Documents
 from toolyard_memory.facts.store import Facts
 from toolyard_memory.graph.store import Graph
+from toolyard_memory.graph.whole import Wholes
 from toolyard_memory.passages import Passages
 from toolyard_memory.records import Fact, NewFact, Owner, Passage, Written
 from toolyard_memory.retrieval.recall import Recall
@@ -27,9 +28,10 @@ class Memory:
     ) -> None:
         self.database = database
         self.clock = clock
-        self.passages = Passages(database, clock)
+        self.passages = Passages(database, clock, followed=vectors is not None)
         self.facts = Facts(database, self.passages, new_id, entropy)
         self.graph = Graph(database, clock)
+        self.wholes = Wholes(database, clock)
         self.vectors = vectors
         self.documents = Documents(database, self.passages, new_id)
         self.recall = Recall(database, self.passages, self.graph, vectors)

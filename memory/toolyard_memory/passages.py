@@ -171,11 +171,15 @@ def row_of(passage: Passage) -> tuple[Any, ...]:
 
 
 class Passages:
-    """The store of passages; writes join a transaction, reads see what was committed."""
+    """The store of passages; writes join a transaction, reads see what was committed.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Without `followed`, no index is told of what comes and goes: there is none.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, followed: bool = True) -> None:
         self._database = database
         self._clock = clock
+        self._followed = followed
 
     @property
     def now(self) -> int:
@@ -185,7 +189,8 @@ class Passages:
     def add(self, tx: Transaction, passage: Passage) -> None:
         """Add a passage: it can be found by its words once committed, by its meaning when an index has followed."""
         tx.write(ADD, row_of(passage))
-        tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
+        if self._followed:
+            tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
 
     def drop(self, tx: Transaction, passages: Iterable[Passage]) -> None:
         """Drop passages with their vectors, mentions, edges, and the names that nothing else speaks of."""
@@ -195,7 +200,8 @@ class Passages:
         for tenant, id_ in gone:
             for statement in (DROP_ENTITIES, DROP_EDGES, DROP_MENTIONS, DROP_VECTORS):
                 tx.write(statement, (id_,))
-            tx.write(FOLLOW, (tenant, id_, "dropped"))
+            if self._followed:
+                tx.write(FOLLOW, (tenant, id_, "dropped"))
 
     async def load(self, reader: Reader, ids: Iterable[bytes], as_of: AsOf = PRESENT) -> dict[bytes, Passage]:
         """Return those of the passages that the reader may see from that moment, by id; the others are left out."""

@@ -191,6 +191,14 @@ def test_the_index_is_built_again_without_a_model(app: Client, operator: Client)
     assert app.get("/api/v1/memory/search?words=oboe")["data"]
 
 
+def test_the_numbers_of_a_person_tell_what_their_memory_is_about(app: Client, operator: Client) -> None:
+    add(app, "Alice met Bertrand in Lisbon.", about="Alice")
+    add(app, "Bertrand lives in Lisbon.", about="Bertrand")
+    person = operator.get("/api/v1/memory/stats?end_user=alice")["person"]
+    assert {"Bertrand", "Lisbon"} <= {one["name"] for one in person["central"]}
+    assert person["islands"][0]["size"] >= 2
+
+
 def test_everything_that_was_done_is_audited_without_its_words(app: Client, operator: Client, server: Server) -> None:
     fact = add(app, "Alice dislikes quinces.")
     app.post("/api/v1/memory/forget", {"facts": [fact["id"]]})

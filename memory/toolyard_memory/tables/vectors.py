@@ -38,6 +38,6 @@ INDEX_STATE = Table(
     Column("updated_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""How far an embedder (`vectors:EMBEDDER`) has followed a tenant's outbox, `building` or `serving`; and the shelves that
-large owners have in an index (`shelf:SCOPE:EMBEDDER`), in which generation: `position` of a shelf is how many vectors
-were deleted in it since it was built."""
+"""How far an embedder (`vectors:EMBEDDER`) has followed a tenant's outbox, `building` or `serving`; and the shelves
+that large owners have in an index (`shelf:SCOPE:EMBEDDER`), in which generation: `position` of a shelf is how many
+vectors were deleted in it since it was built."""

@@ -287,11 +287,12 @@ def consolidate(server: Connection, end_user: str, dry_run: bool, as_json: bool)
 
 
 @memory.command("stats")
+@click.option("--user", "end_user", metavar="ID", help="Also say what this person's memory is about.")
 @json_option
 @connected
-def stats(server: Connection, as_json: bool) -> None:
+def stats(server: Connection, end_user: str | None, as_json: bool) -> None:
     """Count what is remembered, and say how far the index is."""
-    shown = server.get(f"{_ROUTE}/stats")
+    shown = server.get(f"{_ROUTE}/stats", end_user=end_user)
     if as_json:
         print_json(shown)
         return
@@ -305,6 +306,11 @@ def stats(server: Connection, as_json: bool) -> None:
         click.echo(f"vectors    {vectors['embedder']}, {vectors['state']}, {vectors['waiting']} waiting")
         if vectors["degraded"]:
             click.echo(f"! {clean(vectors['degraded'])}", err=True)
+    if shown["person"] is not None:
+        rows = [(one["name"], one["kind"], one["mentions"], one["rank"]) for one in shown["person"]["central"]]
+        print_table(("NAME", "KIND", "MENTIONS", "RANK"), rows, empty="Nothing is spoken of.")
+        for island in shown["person"]["islands"]:
+            click.echo(f"{_count(island['size'], 'name')} hang together: {clean(', '.join(island['names']))}")
 
 
 def _tell_added(added: dict[str, Any], as_json: bool) -> None:

@@ -103,7 +103,9 @@ class Erasing:
         """Have the vector index hold no byte of what is gone; False where that has to wait."""
         if not self._long_term.in_use:
             return True
-        vectors = self._long_term.memory().vectors
+        memory = self._long_term.memory()
+        memory.wholes.forget(tenant)
+        vectors = memory.vectors
         try:
             if vectors is not None:
                 await vectors.forget(tenant)

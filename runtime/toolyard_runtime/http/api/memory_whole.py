@@ -32,6 +32,9 @@ AROUND = 60
 SEEN = only("operator", "auditor")
 PAGE = 100
 
+MOST_NAMES = 10
+"""Names and islands that the numbers of one person list."""
+
 PASSAGES_BY_KIND = (
     select(PASSAGE.c.kind, func.count(), func.count(func.distinct(PASSAGE.c.owner)))
     .where(PASSAGE.c.tenant == bindparam("of_tenant"))
@@ -105,14 +108,41 @@ class VectorsObject(Struct, frozen=True):
     degraded: str
 
 
+class CentralObject(Struct, frozen=True):
+    """A name that much of somebody's memory hangs on: its PageRank, and in how many passages it is spoken of."""
+
+    name: str
+    kind: str
+    mentions: int
+    rank: float
+
+
+class IslandObject(Struct, frozen=True):
+    """Names that hang together and with nothing else: how many, and the most spoken of."""
+
+    size: int
+    names: tuple[str, ...]
+
+
+class PersonObject(Struct, frozen=True):
+    """What one person's memory is about."""
+
+    central: tuple[CentralObject, ...]
+    islands: tuple[IslandObject, ...]
+
+
 class Stats(Struct, frozen=True):
-    """Counts of a tenant; `vectors` is null where they are off, `rebuilding` where nothing was built again."""
+    """Counts of a tenant; `vectors` is null where they are off, `rebuilding` where nothing was built again.
+
+    `person` is there for the `end_user` who was named.
+    """
 
     passages: dict[str, Counted]
     facts_believed: int
     tombstones: int
     vectors: VectorsObject | None
     rebuilding: Rebuilding | None
+    person: PersonObject | None = None
 
 
 class ChangeObject(Struct, frozen=True):
@@ -173,7 +203,8 @@ async def show_graph(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/api/v1/memory/stats", opt=SEEN, summary="Count what is remembered")
 async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return counts of the caller's tenant, and how far its vectors are."""
+    """Return counts of the caller's tenant, and how far its vectors are; of an end user, what most is about."""
+    query = Query(request, "end_user")
     memory, of = memory_of(request), {"of_tenant": caller_of(request).tenant}
     passages = await memory.database.scan(PASSAGES_BY_KIND, of)
     ((believed,),) = await memory.database.scan(FACTS_BELIEVED, of)
@@ -184,7 +215,16 @@ async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
         vectors = VectorsObject(state.embedder, state.state, state.waiting, state.degraded)
     counted = {kind: Counted(count, people) for kind, count, people in passages}
     rebuilding = admin_of(request).long_term.rebuilding.get(of["of_tenant"])
-    return answer(Stats(counted, believed, forgotten, vectors, rebuilding))
+    person = None
+    if query.text("end_user"):
+        owner = owner_of(request, query.text("end_user"))
+        central = await memory.wholes.central(owner, MOST_NAMES)
+        islands = await memory.wholes.islands(owner, MOST_NAMES)
+        person = PersonObject(
+            tuple(CentralObject(one.shown, one.kind, one.mentions, round(rank, 4)) for one, rank in central),
+            tuple(IslandObject(one.size, tuple(entity.shown for entity in one.entities)) for one in islands),
+        )
+    return answer(Stats(counted, believed, forgotten, vectors, rebuilding, person))
 
 
 @get("/api/v1/memory/export", opt=LOOKERS, summary="Export what is remembered of somebody")
