@@ -222,6 +222,17 @@ async def test_scrubbed_content_is_nowhere_in_the_files(database: SqliteDatabase
     assert not any(secret in path.read_bytes() for path in file.parent.iterdir())
 
 
+async def test_scrubbing_right_after_much_was_written_waits_for_the_log_that_is_being_copied(
+    database: SqliteDatabase, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOOK_EVERY", 1)
+    for n in range(12):
+        database._log_limit = 4096  # noqa: SLF001 - so that every commit begins to copy the log
+        await put(database, n, 200_000, "full")
+        await asyncio.wait_for(database.scrub(), 20)
+        assert file.with_name("data.db-wal").stat().st_size == 0
+
+
 async def test_scrubbing_waits_for_its_turn_among_commits(database: SqliteDatabase) -> None:
     writers = [asyncio.ensure_future(put(database, n, durability="full")) for n in range(5)]
     await asyncio.sleep(0)

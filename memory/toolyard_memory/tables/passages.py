@@ -88,6 +88,7 @@ FULL_TEXT = {
             "INSERT INTO passage_text (passage_text, rowid, text, scope) "
             "VALUES ('delete', old.key, old.text, old.scope); END"
         ),
+        "CREATE VIRTUAL TABLE passage_text_terms USING fts5vocab('passage_text', 'row')",
     ),
     "postgresql": (
         "ALTER TABLE passage ADD COLUMN tokens tsvector GENERATED ALWAYS AS (to_tsvector('english', text)) STORED",
@@ -95,6 +96,7 @@ FULL_TEXT = {
     ),
 }
 """The full-text index by dialect. The database itself keeps it: a passage is searchable when it is committed, and no
-row of the index outlives its passage. The text of a passage never changes."""
+row of the index outlives its passage. The text of a passage never changes. `passage_text_terms` is a view of the terms that
+SQLite's index has: what it holds beside them is of passages that are gone (`erasure.terms`)."""
 
 METADATA.info["statements"] = FULL_TEXT

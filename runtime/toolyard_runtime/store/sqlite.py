@@ -275,8 +275,11 @@ class SqliteDatabase:
         """Copy the write-ahead log into the database, so that no deleted content stays in it; raises StorageError."""
         if self.path is None:
             return
-        while self._worker_has_it or self._scheduled:
-            await self._idle.wait()
+        while self._worker_has_it or self._scheduled or self._checkpoint is not None:
+            if self._checkpoint is not None:  # two that copy the log are in each other's way
+                await asyncio.wait([self._checkpoint])
+            else:
+                await self._idle.wait()
         if not await asyncio.shield(self._pause(PATIENCE_MS)):
             raise StorageError(f"{self.path}: a reader keeps the write-ahead log from being emptied")
 

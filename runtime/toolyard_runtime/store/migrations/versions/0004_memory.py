@@ -25,6 +25,7 @@ FULL_TEXT = {
             "INSERT INTO passage_text (passage_text, rowid, text, scope) "
             "VALUES ('delete', old.key, old.text, old.scope); END"
         ),
+        "CREATE VIRTUAL TABLE passage_text_terms USING fts5vocab('passage_text', 'row')",
     ),
     "postgresql": (
         "ALTER TABLE passage ADD COLUMN tokens tsvector GENERATED ALWAYS AS (to_tsvector('english', text)) STORED",
