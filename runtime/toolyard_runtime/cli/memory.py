@@ -267,21 +267,25 @@ def rebuild(server: Connection, as_json: bool) -> None:
 
 @memory.command("consolidate")
 @user_option
+@click.option("--summarise", metavar="AGENT", help="Also have this agent's model sum up what much is believed about.")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @json_option
 @connected
-def consolidate(server: Connection, end_user: str, dry_run: bool, as_json: bool) -> None:
+def consolidate(server: Connection, end_user: str, summarise: str | None, dry_run: bool, as_json: bool) -> None:
     """Merge facts that say the same, and let go of those that have long ended."""
-    done = server.post(f"{_ROUTE}/consolidate", {"end_user": end_user, "apply": not dry_run})
+    body = {"end_user": end_user, "apply": not dry_run, "summarise": summarise}
+    done = server.post(f"{_ROUTE}/consolidate", body)
     if as_json:
         print_json(done)
         return
     for change in done["data"]:
         click.echo(f"{change['kind']}: {clean(change['why'])}")
         for fact in change["before"]:
-            click.echo(f"  - {fact['id']}  {one_line(fact['text'], _WIDTH)}")
+            click.echo(f"  {'=' if change['says'] else '-'} {fact['id']}  {one_line(fact['text'], _WIDTH)}")
         if change["after"] is not None:
             click.echo(f"  + {one_line(change['after']['text'], _WIDTH)}")
+        if change["says"]:
+            click.echo(f"  + {one_line(change['says'], _WIDTH)}")
     verb = "would change" if dry_run else "changed"
     click.echo(f"{_count(len(done['data']), 'thing')} {verb}." if done["data"] else "Nothing to do.")
 

@@ -1,28 +1,34 @@
 """`/api/v1/memory`, as a whole: its graph, its numbers, its export, and its indexes, built again; knows no one fact."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request, get, post
 from litestar.response import Response
 from msgspec import Struct
 from sqlalchemy import bindparam, func, select
-from toolyard_memory.records import MemoryRefused
+from toolyard_memory.records import MemoryRefused, Owner
 from toolyard_memory.records import Reader as MemoryReader
 from toolyard_memory.tables.facts import FACT, TOMBSTONE
 from toolyard_memory.tables.passages import PASSAGE
 from toolyard_sdk.audit import AuditRecord
+from toolyard_sdk.errors import ModelError
 from toolyard_sdk.ids import show
 
 from toolyard_runtime.engine.long_term import Rebuilding
 from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.http.api.admin import OPERATORS, admin_of
+from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of
 from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, memory_of, owner_of, refusal
-from toolyard_runtime.http.api.reading import Query, answer, fields_of
+from toolyard_runtime.http.api.reading import Query, answer, fields_of, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.errors import RequestRefused
-from toolyard_runtime.wire.reading import Reader
+from toolyard_runtime.wire.reading import Reader, quote
+
+if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
+    from toolyard_memory.memory import Memory
+
+    from toolyard_runtime.engine.summarising import Summary
 
 SVG = "image/svg+xml"
 LINES = "application/jsonl"
@@ -146,12 +152,16 @@ class Stats(Struct, frozen=True):
 
 
 class ChangeObject(Struct, frozen=True):
-    """A change of facts with its reason: those before it, and the one after it, if any."""
+    """A change of facts with its reason: those before it, and the one after it, if any.
+
+    A summary takes no fact away: `says` are its words, and it rests on those before it.
+    """
 
     kind: str
     why: str
     before: tuple[FactObject, ...]
     after: FactObject | None
+    says: str = ""
 
 
 class Consolidated(Struct, frozen=True):
@@ -162,10 +172,14 @@ class Consolidated(Struct, frozen=True):
 
 
 class Consolidate(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose facts are to be gone through; without `apply`, the answer says what would change."""
+    """Whose facts are to be gone through; without `apply`, the answer says what would change.
+
+    With `summarise`, the model of that agent also sums up subjects about which much is believed.
+    """
 
     end_user: str | None = None
     apply: bool = False
+    summarise: str | None = None
 
 
 _read_consolidate = Reader(Consolidate, frozenset(), {})
@@ -279,18 +293,21 @@ async def consolidate_memory(request: Request[Any, Any, Any]) -> Response[bytes]
     owner, memory, admin = owner_of(request, wanted.end_user), memory_of(request), admin_of(request)
     now = admin.services.clock.now()
     changes = await memory.facts.plan(owner, now)
-    if wanted.apply and changes:
+    summaries = await _summaries(admin, memory, owner, wanted.summarise) if wanted.summarise else ()
+    if wanted.apply and (changes or summaries):
         tx = memory.database.begin()
-        try:
-            changes = await memory.facts.apply(tx, owner, changes, now)
-        except MemoryRefused as error:
-            raise refusal(error) from error
-        counts: dict[str, str | int | float | bool] = {"changes": len(changes)}
+        changes = await memory.facts.apply(tx, owner, changes, now)
+        for summary in summaries:
+            try:
+                await memory.put_down(tx, owner, summary.new, now)
+            except MemoryRefused as error:
+                raise refusal(error) from error
+        counts: dict[str, str | int | float | bool] = {"changes": len(changes), "summaries": len(summaries)}
         entry = AuditRecord(now, owner.tenant, caller_of(request).key, "memory.consolidate", "facts", detail=counts)
         await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
         await memory.database.commit(tx, "full")
         memory.stir()
-    done = (
+    done = [
         ChangeObject(
             change.kind,
             change.why,
@@ -298,8 +315,36 @@ async def consolidate_memory(request: Request[Any, Any, Any]) -> Response[bytes]
             fact_object(change.after) if change.after is not None else None,
         )
         for change in changes
-    )
+    ]
+    done += [
+        ChangeObject(
+            "summarise",
+            f"{len(summary.of)} facts are about {summary.new.subject}",
+            tuple(fact_object(fact) for fact in summary.of),
+            None,
+            summary.new.text,
+        )
+        for summary in summaries
+    ]
     return answer(Consolidated(wanted.apply, tuple(done)))
+
+
+async def _summaries(admin: Admin, memory: "Memory", owner: Owner, agent: str) -> "tuple[Summary, ...]":
+    """Have an agent's model sum up; raises RequestRefused where there is none, or it does not answer."""
+    from toolyard_runtime.engine.summarising import Summarising  # noqa: PLC0415 - as memory itself, when it is asked
+
+    bound = await admin.agents.reachable(agent)
+    if bound is None or bound.release.memory is None:
+        raise not_found("agent", agent, param="summarise")
+    try:
+        return await Summarising(memory, bound.release, bound.route).propose(owner)
+    except ModelError as error:
+        raise RequestRefused(
+            f"summarise: the model of {quote(agent)} did not answer ({error.fault}); nothing was changed.",
+            param="summarise",
+            code="model_failed",
+            status=502,
+        ) from error
 
 
 ROUTES = (show_graph, show_stats, export_memory, rebuild_memory, consolidate_memory)
