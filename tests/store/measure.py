@@ -1,21 +1,24 @@
-"""What the store costs, in CPU microseconds: `python -m tests.store.measure`; prints, and judges nothing."""
+"""What the store costs this process, in CPU microseconds; prints, and judges nothing.
+
+python -m tests.store.measure                          SQLite
+python -m tests.store.measure postgresql://HOST/NAME   an empty database there
+"""
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
 import uvloop
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.journal import SqlJournal, beginning
 from toolyard_runtime.store.keys import Keys
-from toolyard_runtime.store.opening import open_sqlite
+from toolyard_runtime.store.opening import OwnedDatabase, open_database
 from toolyard_runtime.store.runs import RunRow, Runs
-from toolyard_runtime.store.sqlite import SqliteDatabase
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_sdk.events import Content, ModelReplied
 from toolyard_sdk.ids import uuid7
@@ -36,7 +39,7 @@ async def cheapest(name: str, count: int, work: Callable[[], Awaitable[None]]) -
     return best
 
 
-async def commits(database: SqliteDatabase, clients: int, rows: int) -> None:
+async def commits(database: OwnedDatabase, clients: int, rows: int) -> None:
     """Commit transactions of so many rows (half events, half payloads) from so many runs at once."""
     journal = SqlJournal(database)
 
@@ -54,9 +57,9 @@ async def commits(database: SqliteDatabase, clients: int, rows: int) -> None:
     await asyncio.gather(*(one() for _ in range(clients)))
 
 
-async def measure(folder: Path) -> None:
+async def measure(url: str) -> None:
     """Measure everything on one database."""
-    database = await open_sqlite(folder / "data.db")
+    database = await open_database(url)
     journal, tail = SqlJournal(database), beginning(uuid7())
 
     async def append() -> None:
@@ -100,4 +103,4 @@ async def measure(folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        uvloop.run(measure(Path(temporary)))
+        uvloop.run(measure(sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{temporary}/data.db"))
