@@ -14,10 +14,11 @@ from toolyard_runtime.secrets.keyring import KeyRing
 from toolyard_runtime.secrets.safe import Safe
 from toolyard_runtime.secrets.shelves import MemoryShelf, Shelf, Shelves
 from toolyard_runtime.secrets.table import TableShelf
-from toolyard_runtime.store.opening import open_database
 from toolyard_sdk.egress import NO_SECRETS
 from toolyard_sdk.ids import uuid7
 from toolyard_sdk.ports import Secrets
+
+from tests.conformance.adapters import ADAPTERS
 
 Held = dict[tuple[str, str | None, str], str]
 """What is kept: tenant, owner (None: the tenant itself) and name to value."""
@@ -35,7 +36,7 @@ OWN: Held = {
     ("acme", "../default", "weather_key"): "a strange name's",
 }
 
-Opening = Callable[[Path, Held], AbstractAsyncContextManager[Shelf]]
+Opening = Callable[[Path, Held, pytest.FixtureRequest], AbstractAsyncContextManager[Shelf]]
 
 
 class Place(Struct, frozen=True):
@@ -46,18 +47,18 @@ class Place(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def memory(_folder: Path, held: Held) -> AsyncIterator[Shelf]:
+async def memory(_folder: Path, held: Held, _request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
     yield MemoryShelf(held)
 
 
 @asynccontextmanager
-async def environment(_folder: Path, held: Held) -> AsyncIterator[Shelf]:
+async def environment(_folder: Path, held: Held, _request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
     variables = {f"{tenant}/{name}": f"{tenant}_{name}" for tenant, _, name in held}
     yield EnvironmentShelf(variables, {f"{tenant}_{name}": value for (tenant, _, name), value in held.items()})
 
 
 @asynccontextmanager
-async def directory(folder: Path, held: Held) -> AsyncIterator[Shelf]:
+async def directory(folder: Path, held: Held, _request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
     root = folder / "secrets"
     root.mkdir(0o700)
     for (tenant, _, name), value in held.items():
@@ -69,22 +70,24 @@ async def directory(folder: Path, held: Held) -> AsyncIterator[Shelf]:
     yield DirectoryShelf(root)
 
 
-@asynccontextmanager
-async def table(folder: Path, held: Held) -> AsyncIterator[Shelf]:
-    database = await open_database(f"sqlite:///{folder}/data.db")
-    keys = KeyRing(folder / "secrets.key", (), os.urandom)
-    shelf = TableShelf(database, SystemClock(), uuid7, os.urandom, keys)
-    for (tenant, end_user, name), value in held.items():
-        await Safe(database, shelf, ()).set(tenant, end_user, name, value, "key_1")
-    yield shelf
-    await database.close()
+def table(adapter: str) -> Opening:
+    @asynccontextmanager
+    async def opening(folder: Path, held: Held, request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
+        async with ADAPTERS[adapter](folder, request) as opened:
+            keys = KeyRing(folder / "secrets.key", (), os.urandom)
+            shelf = TableShelf(opened.database, SystemClock(), uuid7, os.urandom, keys)
+            for (tenant, end_user, name), value in held.items():
+                await Safe(opened.database, shelf, ()).set(tenant, end_user, name, value, "key_1")
+            yield shelf
+
+    return opening
 
 
 PLACES = {
     "memory": Place(memory, end_users=True),
     "environment": Place(environment, end_users=False),
     "directory": Place(directory, end_users=False),
-    "table": Place(table, end_users=True),
+    **{f"table-{name}": Place(table(name), end_users=True) for name in ("sqlite-file", "postgres")},
 }
 
 
@@ -94,8 +97,8 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 @pytest.fixture
-async def shelf(place: Place, tmp_path: Path) -> AsyncIterator[Shelf]:
-    async with place.opening(tmp_path, HELD | OWN if place.end_users else HELD) as opened:
+async def shelf(place: Place, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
+    async with place.opening(tmp_path, HELD | OWN if place.end_users else HELD, request) as opened:
         yield opened
 
 
