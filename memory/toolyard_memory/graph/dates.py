@@ -42,7 +42,7 @@ _WRITTEN: Final = re.compile(
     |(?P<turned>(?i:(?P<which>last|past|next|coming|this|on)\ (?P<what>{_DAY}|weekend|week|month|year|{_MONTH})))\b
     |(?P<simple>(?i:today|tonight|this\ (?:morning|afternoon|evening)|yesterday|last\ night|tomorrow))\b
     |(?P<ago>(?i:(?P<many>{_MANY})\ (?P<unit>day|week|month|year)s?\ ago))\b
-    |(?P<alone>(?i:in|since|until|during|by)\ (?=[A-Z])(?i:(?P<bare>{_MONTH})))
+    |(?P<alone>(?i:in|since|until|during|by)\ (?=[A-Z])(?i:(?P<bare>{_MONTH}))(?!,?\ \d))
     |(?P<only_year>(?:19|20)\d\d)\b(?!-)
     )""",
     re.VERBOSE,

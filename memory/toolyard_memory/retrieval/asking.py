@@ -13,7 +13,7 @@ from msgspec import Struct
 from toolyard_memory.graph.dates import dates_in
 from toolyard_memory.graph.words import fold, stem
 
-MOST_WORDS: Final = 16
+MOST_WORDS: Final = 12
 """Words of a question that are looked for, the longest ones first: what is beyond is a text and no question."""
 
 LOOKED_AT: Final = 4_000

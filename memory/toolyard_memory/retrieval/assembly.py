@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from toolyard_memory.moments import show_moment
 from toolyard_memory.records import UNTRUSTED, Passage
-from toolyard_memory.retrieval.asking import plain, words_of
+from toolyard_memory.retrieval.asking import Roots, plain, words_of
 
 LETTERS: Final = {"message": "m", "fact": "f", "chunk": "d", "summary": "s"}
 
@@ -84,38 +84,41 @@ def about(passage: Passage, place: Place | None) -> str:
     return f"{who}{label}, {show_moment(passage.at)}"
 
 
-def excerpt(text: str, words: frozenset[str], most: int) -> str:
-    """Return at most `most` bytes of a text, from where most of the words are: all of it where it is short enough."""
+def excerpt(text: str, roots: Roots, most: int) -> str:
+    """Return at most `most` bytes of a text, around most of the stems: all of it where it is short enough."""
     if len(text.encode()) <= most:
         return text
     pieces = text.split(" ")
     sizes = [len(piece.encode()) + 1 for piece in pieces]
-    hits = [not words.isdisjoint(words_of(plain(piece))) for piece in pieces]
+    hits = [bool(roots.count(words_of(plain(piece)))) for piece in pieces]
     room = most - 2 * len("\u2026 ".encode())
-    best, start, size, count = (-1, 0, 0), 0, 0, 0
+    longest: dict[int, int] = {}
+    best = start = size = count = 0
     for stop, piece_size in enumerate(sizes):
         size += piece_size
         count += hits[stop]
-        while size > room and start < stop:
+        while size > room and start <= stop:
             size -= sizes[start]
             count -= hits[start]
             start += 1
-        if count > best[0] and size <= room:
-            best = (count, start, stop + 1)
-    _, start, stop = best
-    if stop == 0:  # one word that is longer than all there is room for
+        if start <= stop and count >= best:
+            longest = longest if count == best else {}
+            longest[start] = stop + 1
+            best = count
+    if not longest:  # no word has room
         return text.encode()[: max(room, 0)].decode(errors="ignore") + "\u2026"
+    starts = list(longest)
+    start = starts[len(starts) // 2] if best else starts[0]
+    stop = longest[start]
     before, after = "\u2026 " if start else "", " \u2026" if stop < len(pieces) else ""
     return before + " ".join(pieces[start:stop]) + after
 
 
-def assemble(
-    passages: Sequence[Passage], budget: int, places: Mapping[bytes, Place], words: frozenset[str] = frozenset()
-) -> Assembled:
+def assemble(passages: Sequence[Passage], budget: int, places: Mapping[bytes, Place], roots: Roots) -> Assembled:
     """Put passages, the best first, into a text of at most `budget` tokens by `tokens_of`; the rest is left out.
 
-    `words` are those of the question, folded: of a long passage the part that has them is shown. What comes from tools
-    and documents stands in a block of its own that says so.
+    `roots` are the question's: of a long passage the part that has them is shown. What comes from tools and documents
+    stands in a block of its own that says so.
     """
     trusted: list[str] = []
     untrusted: list[str] = []
@@ -130,7 +133,7 @@ def assemble(
         head = f"{citation} {about(passage, places.get(passage.id))}: "
         room = left - (frame if into is untrusted and not untrusted else 0)
         most = max(budget // LARGEST_SHARE * 4 - len(head.encode()), 0)
-        line = head + excerpt(shown(passage.text), words, most)
+        line = head + excerpt(shown(passage.text), roots, most)
         cost = tokens_of(line)
         if cost > room:
             continue

@@ -8,7 +8,7 @@ person types never is syntax: on SQLite a word is letters and digits between quo
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
@@ -28,7 +28,7 @@ from toolyard_memory.tables.passages import PASSAGE
 
 Dialect = Literal["sqlite", "postgresql"]
 
-EACH: Final = 1_000
+EACH: Final = 400
 """Passages that are looked up for one word."""
 
 
@@ -52,6 +52,9 @@ POSTINGS: Final[dict[Dialect, tuple[Any, ...]]] = {
 """By the number of words: (which word, key of a passage that has it)."""
 
 
+ROWS = select(*OF_PASSAGE, DOCUMENT.c.agents, DOCUMENT.c.name).select_from(SEEN_FROM).where(VISIBLE)
+BY_ID = ROWS.where(PASSAGE.c.id.in_(bindparam("ids", expanding=True)))
+
 _NEAR, _CENTRE = PASSAGE.alias("near"), PASSAGE.alias("centre")
 _CLOSE = _NEAR.c.position.between(_CENTRE.c.position - SPAN, _CENTRE.c.position + SPAN)
 
@@ -66,7 +69,6 @@ def _statements(dialect: Dialect) -> tuple[Any, ...]:
     else:
         listed = func.jsonb_array_elements_text(cast(bindparam("keys"), JSONB)).column_valued("listed")
         keys = select(cast(listed, BigInteger))
-    rows = select(*OF_PASSAGE, DOCUMENT.c.agents, DOCUMENT.c.name).select_from(SEEN_FROM)
     spoken = _NEAR.join(_CENTRE, and_(_NEAR.c.session == _CENTRE.c.session, _CLOSE))
     written = _NEAR.join(_CENTRE, and_(_NEAR.c.source == _CENTRE.c.source, _CLOSE))
     before_and_after = (
@@ -75,7 +77,7 @@ def _statements(dialect: Dialect) -> tuple[Any, ...]:
         .where(_CENTRE.c.key.in_(keys), _CENTRE.c.kind == kind, _NEAR.c.kind == kind)
         for place, kind in ((spoken, "message"), (written, "chunk"))
     )
-    by_key, *around = (rows.where(PASSAGE.c.key.in_(which), VISIBLE) for which in (keys, *before_and_after))
+    by_key, *around = (ROWS.where(PASSAGE.c.key.in_(which)) for which in (keys, *before_and_after))
     return by_key, *around
 
 
@@ -129,7 +131,7 @@ class Looked(Struct, frozen=True):
 
 
 def rarity_of(count: int) -> float:
-    """Return the weight of a word that `count` passages of the owner have: 0.69 for one that all have, 6.9 for one.
+    """Return the weight of a word that `count` passages of the owner have: 0.69 for `EACH`, 6.0 for one.
 
     An inverse document frequency against `EACH` in place of the number of passages: what is more common than that does
     not tell passages apart, and the number need not be known.
@@ -185,11 +187,13 @@ class FullText:
                 found |= await self._read(statements, sought, keys)
         return found
 
-    async def load(self, sought: Sought, ids: Iterable[bytes]) -> dict[bytes, Passage]:
+    async def load(self, sought: Sought, ids: Collection[bytes]) -> dict[bytes, Passage]:
         """Return those of the passages with these ids that may be recalled: whatever index named them."""
-        loaded = await self._passages.load(sought.reader, ids, sought.as_of)
-        keys = [passage.key for passage in loaded.values()]
-        return await self.read(sought, keys) if keys else {}
+        if not ids:
+            return {}
+        seen = sight(sought.reader, sought.as_of, self._passages.now)
+        rows = await self._database.read(BY_ID, {**seen, "ids": list(ids)})
+        return {row[0]: passage_of(row) for row in rows if _admitted(row, sought)}
 
     async def _read(self, statements: Mapping[str, Any], sought: Sought, keys: Iterable[int]) -> dict[bytes, Passage]:
         seen = sight(sought.reader, sought.as_of, self._passages.now)

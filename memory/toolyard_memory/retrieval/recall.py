@@ -32,10 +32,10 @@ from toolyard_memory.retrieval.ranking import (
     without_repetition,
 )
 
-SHORTLIST: Final = 200
+SHORTLIST: Final = 150
 """Passages that are read because of their words, and asked of a vector index."""
 
-CENTRES: Final = 80
+CENTRES: Final = 60
 """The best of them, which are read with what stands around them."""
 
 SEEDS: Final = 12
@@ -43,6 +43,9 @@ SEEDS: Final = 12
 
 ASKED: Final = 0.2
 """What something that a question speaks of counts as a beginning of the walk, where a passage counts 1."""
+
+WALKED: Final = 150
+"""Passages that such a walk may come by."""
 
 REACHED: Final = 40
 """Passages that the walk may add."""
@@ -149,7 +152,7 @@ class Recall:
     async def _reached(self, graph: Graph, sought: Sought, query: Query, seeds: list[bytes]) -> dict[bytes, float]:
         """Return how near passages are in the graph to some, and to what the question speaks of."""
         names = [entity.name for entity in entities_in(query.text)]
-        around = await graph.neighbourhood(sought.reader, seeds, names, as_of=query.as_of)
+        around = await graph.neighbourhood(sought.reader, seeds, names, most=WALKED, as_of=query.as_of)
         asked = {entity_id(sought.reader.owner.scope, name): ASKED for name in names}
         return spread(around, {**dict.fromkeys(seeds, 1.0), **asked})
 
@@ -159,7 +162,7 @@ class Recall:
         pieces = [one.passage.id for one in ranked if one.passage.kind == "chunk"]
         places = await self._fulltext.places(sought.reader.owner.tenant, pieces)
         passages = [one.passage for one in ranked]
-        told = assemble(passages, query.budget_tokens, places, frozenset(question.words))
+        told = assemble(passages, query.budget_tokens, places, Roots(question.roots))
         return Recalled(tuple(_hit(one, told.citations.get(one.passage.id, "")) for one in ranked), told.text, degraded)
 
 
