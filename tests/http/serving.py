@@ -144,11 +144,12 @@ def serving(
     state: Path | None = None,
     environment: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
+    rehearsal: bool | None = None,
 ) -> Iterator[Server]:
     """Serve a copy of the repository beside this file from a thread of its own; `settings` are added to its own.
 
-    `files` are added to it, by path. Settings that name providers of models are served with these; else there is the
-    rehearsal model.
+    `files` are added to it, by path. Settings that name providers of models are served with these, unless `rehearsal`
+    says otherwise; else there is the rehearsal model.
     """
     root = folder / "repository"
     shutil.copytree(REPOSITORY, root)
@@ -157,7 +158,9 @@ def serving(
     for path, text in (files or {}).items():
         (root / path).write_text(text)
     options = ServeOptions(
-        repository=root, state_dir=state or folder / "state", rehearsal="[providers." not in settings
+        repository=root,
+        state_dir=state or folder / "state",
+        rehearsal="[providers." not in settings if rehearsal is None else rehearsal,
     )
     ready: list[Server | BaseException] = []
     up, over = threading.Event(), threading.Event()

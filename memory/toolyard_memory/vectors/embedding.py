@@ -1,7 +1,9 @@
 """Texts to vectors for the indexer: checked, in one dimension, and with a refused text left out; stores nothing."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Final
 
 from toolyard_sdk.errors import EmbedderError
 from toolyard_sdk.ports import Database, Embedder
@@ -9,6 +11,12 @@ from toolyard_sdk.ports import Database, Embedder
 from toolyard_memory.vectors.statements import DIMENSION
 
 LOG = logging.getLogger("toolyard.memory")
+
+PATIENCE: Final = 1.5
+"""Seconds that a question waits for its vector: somebody waits for the answer, and words alone find much."""
+
+RESTS: Final = 5.0
+"""Seconds for which an embedder that has let a question wait in vain is asked no other one."""
 
 
 class Embedding:
@@ -18,6 +26,7 @@ class Embedding:
         self.embedder = embedder
         self._database = database
         self._sizes: dict[str, int] = {}
+        self._rests_until = 0.0
 
     async def of_texts(self, tenant: str, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
         """Return the vectors of passages' texts, without those of texts that the embedder refuses.
@@ -32,14 +41,23 @@ class Embedding:
             if not error.refused:
                 raise
             vectors = await self._one_by_one(texts)
+        self._rests_until = 0.0
         found = {id_: vector for id_, vector in zip(texts, vectors, strict=True) if vector}
         for vector in found.values():
             await self._check(tenant, vector)
         return found
 
     async def of_query(self, tenant: str, text: str) -> bytes:
-        """Return the vector of a question; raises EmbedderError."""
-        vectors = await self.embedder.embed([text], query=True)
+        """Return the vector of a question; raises EmbedderError, also when that takes longer than is waited."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._rests_until:
+            raise EmbedderError(f"{self.embedder.id} has not answered in {PATIENCE:g} s, and is asked again soon")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                vectors = await self.embedder.embed([text], query=True)
+        except TimeoutError as error:
+            self._rests_until = loop.time() + RESTS
+            raise EmbedderError(f"{self.embedder.id} does not answer in {PATIENCE:g} s") from error
         if len(vectors) != 1:
             raise EmbedderError(f"{self.embedder.id}: {len(vectors)} vectors came for one text")
         await self._check(tenant, vectors[0])
