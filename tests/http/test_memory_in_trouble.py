@@ -1,11 +1,13 @@
-"""Memory when what it stands on is away, wrong or asked for the impossible: an answer all the same, or a clear refusal."""
+"""Memory when what it stands on is away or wrong, or it is asked for the impossible: an answer, or a clear refusal."""
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toolyard_sdk.errors import ConfigError
 
 from tests.http.serving import Client, Server, eventually, serving
 
@@ -57,3 +59,49 @@ def test_an_embedder_that_is_silent_costs_meaning_and_not_memory(app: Client) ->
     found = app.get("/api/v1/memory/search?words=bees")
     assert "without vectors" in found["degraded"]
     assert found["data"]
+
+
+@pytest.mark.parametrize("settings", ['embedder = "nonsense/x"', 'embedder = "onnx:nowhere"', 'former = "nonsense/x"'])
+def test_a_server_does_not_start_on_settings_that_name_what_is_not_there(tmp_path: Path, settings: str) -> None:
+    with pytest.raises(ConfigError, match=r"toolyard.toml: \[memory\]"), serving(tmp_path, f"[memory]\n{settings}\n"):
+        pass
+
+
+def test_numbers_that_no_column_holds_are_refused(app: Client) -> None:
+    for item in (-1, 1 << 63, 10**30):
+        message = {"run": "run_" + "0" * 32, "item": item}
+        refused = app.ask("POST", "/api/v1/memory/facts", {"text": "Alice.", "message": message})
+        assert refused.status == 400, refused
+        assert "item" in refused.body["detail"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31", "9999-12-31T23:59:59-23:59"])
+def test_days_at_the_ends_of_the_calendar_are_refused(app: Client, day: str) -> None:
+    refused = app.ask("POST", "/api/v1/memory/facts", {"text": "Alice.", "because": "x", "since": day})
+    assert (refused.status, refused.body["param"]) == (400, "since")
+
+
+def test_a_day_without_a_zone_is_read_back_as_it_was_given(app: Client) -> None:
+    fact = app.post("/api/v1/memory/facts", {"text": "Alice was born.", "because": "x", "since": "1970-01-01"})["fact"]
+    assert fact["valid_from"] == 0
+
+
+def test_people_whose_facts_are_put_down_at_once_do_not_get_in_each_others_way(server: Server) -> None:
+    tenant = server.tenant()
+    app = server.client(tenant, "frontend", "user")
+
+    def put_down(number: int) -> int:
+        body = {"text": f"Person {number} lives in Oslo.", "because": "x"}
+        return app.speaking_for(f"person-{number}").ask("POST", "/api/v1/memory/facts", body).status
+
+    with ThreadPoolExecutor(8) as people:
+        assert list(people.map(put_down, range(24))) == [201] * 24
+
+
+def test_an_end_user_is_the_same_in_a_header_and_in_a_body(server: Server) -> None:
+    app, zoe = server.client(server.tenant(), "frontend", "user"), "zoë@example.com"
+    body = {"model": "friend", "input": "say I keep goats", "safety_identifier": zoe}
+    app.post("/v1/responses", body)
+    name = zoe.encode().decode("latin-1")  # http.client writes a header in latin-1: so these are its UTF-8 bytes
+    hits = app.ask("GET", "/api/v1/memory/search?words=goats", x_toolyard_end_user=name).body["data"]
+    assert hits

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.progress import Progress
+from toolyard_memory.moments import show_exactly
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
@@ -347,7 +348,8 @@ def _print_fact(fact: dict[str, Any]) -> None:
 
 
 def _day(at: int | None) -> str:
-    return "" if at is None else day_and_clock(at).partition(" ")[0]
+    """Write a day as it was given: days without a zone are UTC's."""
+    return "" if at is None else show_exactly(at).partition("T")[0]
 
 
 def _count(number: int, noun: str) -> str:

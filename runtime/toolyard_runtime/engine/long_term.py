@@ -5,7 +5,6 @@ A server whose agents remember nobody loads none of it.
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Embedder
 
 from toolyard_runtime.config import FILE, MemoryTable
+from toolyard_runtime.engine.memory_settings import HASHING, ONNX, has_chroma, trouble_with
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.mind import Mind
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # loaded when an agent that remembers is first met
 
 FOLDER = "vectors"
 """Below the state folder."""
-
-ONNX = "onnx:"
-HASHING = "hashing"
 
 
 class Rebuilding(Struct):
@@ -81,6 +78,12 @@ class LongTerm:
     def in_use(self) -> bool:
         """Whether memory is open, or there is an index of it: whether anything but SQL may hold what was said."""
         return self._memory is not None or self.folder.exists()
+
+    def check(self) -> None:
+        """Raise ConfigError for settings that name what is not there: at the start, not when somebody first asks."""
+        trouble = trouble_with(self._settings, self._routes.providers, self._repository)
+        if trouble:
+            raise ConfigError(trouble, path=FILE)
 
     def memory(self) -> "Memory":
         """Return the memory, opened now if it was not; raises ConfigError for settings that cannot be used."""
@@ -146,13 +149,8 @@ class LongTerm:
         wanted = self._settings.vectors
         if self._settings.chroma_url and wanted in ("auto", "chroma"):
             return self._server()
-        there = importlib.util.find_spec("chromadb") is not None
-        if wanted == "exact" or (wanted == "auto" and not there):
+        if wanted == "exact" or (wanted == "auto" and not has_chroma()):
             return None
-        if not there:
-            raise ConfigError(
-                "[memory] vectors = \"chroma\" needs it installed: pip install 'toolyard[chroma]'", path=FILE
-            )
         from toolyard_memory.vectors.chroma import ChromaIndex  # noqa: PLC0415 - as above
 
         return ChromaIndex(self.folder)
@@ -181,7 +179,11 @@ class LongTerm:
 
 @contextlib.asynccontextmanager
 async def long_term_memory(long_term: LongTerm, agents: Iterable[AgentRelease]) -> AsyncIterator[LongTerm]:
-    """Hand out memory until the server stops; opened at once where one of the agents remembers."""
+    """Hand out memory until the server stops; opened at once where one of the agents remembers.
+
+    Raises ConfigError for settings that cannot be used, whoever remembers.
+    """
+    long_term.check()
     try:
         if any(release.memory is not None for release in agents):
             long_term.memory()

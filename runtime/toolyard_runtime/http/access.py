@@ -89,7 +89,12 @@ def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) 
         return None
     headers = dict(connection.scope["headers"])
     named = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
-    return named.decode("latin-1") if named else None
+    if not named:
+        return None
+    try:
+        return named.decode()  # as the same name in a body
+    except UnicodeDecodeError:
+        return named.decode("latin-1")
 
 
 def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:

@@ -63,8 +63,10 @@ def told(error: Exception, doing: str) -> RequestRefused:
             words = "A newer version of this server wrote the run; it goes on once that version is back."
         case RunUnavailable() if error.__cause__ is None:
             words = str(error)
-        case RunUnavailable() | ConfigError():
+        case RunUnavailable():
             words = "The agent's model is not set up here; the server's log tells its operator what is missing."
+        case ConfigError():
+            words = "A setting of this server cannot be used; the server's log tells its operator which one."
         case _:
             _log.exception("%s failed", doing, exc_info=error)
             words = "The server failed; its log says why. Nothing that was acknowledged is lost."

@@ -5,12 +5,12 @@ the house name one in the query or the body. Nobody's memory is anybody else's, 
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
-from msgspec import Struct
+from msgspec import Meta, Struct
 from toolyard_memory.moments import read_moment
 from toolyard_memory.records import AsOf, Evidence, Fact, MemoryRefused, NewFact, NoSuchMemory, Owner, Trust, Written
 from toolyard_memory.records import Reader as MemoryReader
@@ -21,7 +21,7 @@ from toolyard_sdk.ports import Transaction
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import Admin, admin_of
-from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.http.api.reading import LARGEST, Query, answer, listed, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.wire.errors import RequestRefused
@@ -38,6 +38,9 @@ FOUND = 10
 """Passages that a search gives where nobody says how many."""
 
 _log = logging.getLogger("toolyard.memory")
+
+
+Ordinal = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
 class EvidenceObject(Struct, frozen=True):
@@ -117,9 +120,9 @@ class MessageNamed(Struct, frozen=True, forbid_unknown_fields=True):
     """A message that says so: its run, its ordinal there, and where only a part says it, characters [start, stop)."""
 
     run: str
-    item: int
-    start: int = 0
-    stop: int = 0
+    item: Ordinal
+    start: Ordinal = 0
+    stop: Ordinal = 0
 
 
 class AddFact(Struct, frozen=True, forbid_unknown_fields=True):
@@ -359,7 +362,7 @@ async def _done(
         old = show("fact", written.superseded[0]) if written.superseded else ""
         new = show("fact", fact.id)
         entry = AuditRecord(fact.recorded_at, owner.tenant, caller.key, action, new, old=old, new=new)
-        await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
+        audit.record_first(tx, f"fact:{owner.tenant}:{new}", entry)
     await memory.database.commit(tx)
     memory.stir()
     added = FactAdded(fact_object(fact), written.known, tuple(show("fact", one) for one in written.superseded))
