@@ -127,7 +127,7 @@ class Looked(Struct, frozen=True):
             rarity = rarity_of(count)
             for key in keys:
                 sums[key] = sums.get(key, 0.0) + rarity
-        return heapq.nlargest(most, sums, key=lambda key: (sums[key], key))
+        return [key for _, key in heapq.nlargest(most, ((total, key) for key, total in sums.items()))]
 
 
 def rarity_of(count: int) -> float:

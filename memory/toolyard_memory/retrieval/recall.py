@@ -33,7 +33,10 @@ from toolyard_memory.retrieval.ranking import (
 )
 
 SHORTLIST: Final = 150
-"""Passages that are read because of their words, and asked of a vector index."""
+"""Passages that are read because of their words."""
+
+NEAREST: Final = 60
+"""Passages that a vector index is asked for."""
 
 CENTRES: Final = 60
 """The best of them, which are read with what stands around them."""
@@ -143,7 +146,7 @@ class Recall:
         if self._vectors is None:
             return Meant()
         try:
-            near = await self._vectors.search(reader, text, SHORTLIST)
+            near = await self._vectors.search(reader, text, NEAREST)
         except EmbedderError as error:
             return Meant(degraded=f"searched by words only, without vectors: {error}")
         state = await self._vectors.state(reader.owner.tenant)
