@@ -259,8 +259,10 @@ class Acts:
         elif isinstance(tool, FindTools):
             tool = tool.without(frozenset(self._turns.withheld()))
         elif log.agent.release.memory is not None:
-            self._gathered[call.call] = Gathered()
-            tool = log.services.mind().within(tool, log, self._gathered[call.call])
+            gathered = Gathered()
+            inner = log.services.mind().within(tool, log, gathered)
+            if inner is not tool:  # what any other tool says it has added is its own affair, and no memory of ours
+                tool, self._gathered[call.call] = inner, gathered
         origin = log.agent.origins.get(call.name, "")
         way = log.services.way_out(origin, log.identity.tenant, log.identity.end_user)
         return await execute(

@@ -19,6 +19,7 @@ from toolyard_sdk.messages import Message, TextPart
 from toolyard_sdk.ports import Tool
 
 from toolyard_runtime.models.encoder import decode_message
+from toolyard_runtime.run.hearsay import heard_from
 from toolyard_runtime.run.mind import Gathered
 from toolyard_runtime.run.remembering import MemoryTool, Scene, changed_by, tools_of
 from toolyard_runtime.run.runlog import RunIdentity, RunLog
@@ -32,8 +33,8 @@ LONGEST = 2_000
 PIECE = 4_000
 """Characters of a message in one passage: longer ones are several."""
 
-TOLD = {"user": "user", "assistant": "agent"}
-"""Whose word a message is, by its role."""
+TOLD = frozenset({"user", "assistant"})
+"""Roles whose messages are heard."""
 
 
 def reader_of(identity: RunIdentity) -> Reader:
@@ -138,9 +139,10 @@ def passages_of(log: RunLog, items: list[Item]) -> Iterator[Passage]:
     if identity.end_user is None:
         return
     settings = log.agent.release.memory
+    heard = heard_from(log) if any(item.kind == "assistant" for item in items) else "user"
+    own: Trust = "agent" if heard == "user" else heard  # what a page says is no better when the agent says it again
     for item in items:
-        trust = TOLD.get(item.kind)
-        if trust is None:
+        if item.kind not in TOLD:
             continue
         text = words_of(decode_message(log.contents[item.ref.n])).strip()
         for piece in pieces_of(text):
@@ -152,7 +154,7 @@ def passages_of(log: RunLog, items: list[Item]) -> Iterator[Passage]:
                 log.now(),
                 agent=identity.agent if settings is not None and settings.private else "",
                 speaker=item.kind,
-                trust="user" if trust == "user" else "agent",
+                trust="user" if item.kind == "user" else own,
                 session=identity.session,
                 position=item.position,
                 source=identity.run,
@@ -176,14 +178,3 @@ def words_of(message: Message) -> str:
     if isinstance(message.content, tuple):
         return " ".join(part.text for part in message.content if isinstance(part, TextPart))
     return message.content or ""
-
-
-def heard_from(log: RunLog) -> Trust:
-    """Return whose word the run has heard so far: the least trusted of it is the trust of what it puts down.
-
-    What came to mind may hold pages, and a tool that reaches outside may give anything.
-    """
-    if log.recalled is not None and any(one.id.startswith("chunk_") and one.used for one in log.recalled.recalled):
-        return "page"
-    outside = {tool.digest for tool in log.agent.release.tools if tool.spec.annotations.open_world}
-    return "user" if outside.isdisjoint(log.called_releases) else "tool"
