@@ -55,7 +55,7 @@ def test_an_embedder_that_is_silent_costs_meaning_and_not_memory(app: Client) ->
     again = app.start("say where are my bees", agent="friend")
     app.finished(again)
     (line,) = told(app, again, "recalled")
-    assert "2 memories came to mind" in line["text"], line
+    assert line["text"] == "Turn 1: 2 messages came to mind (searched by words, without all vectors)"
     found = app.get("/api/v1/memory/search?words=bees")
     assert "without vectors" in found["degraded"]
     assert found["data"]
@@ -105,3 +105,30 @@ def test_an_end_user_is_the_same_in_a_header_and_in_a_body(server: Server) -> No
     name = zoe.encode().decode("latin-1")  # http.client writes a header in latin-1: so these are its UTF-8 bytes
     hits = app.ask("GET", "/api/v1/memory/search?words=goats", x_toolyard_end_user=name).body["data"]
     assert hits
+
+
+def test_every_id_of_a_runs_journal_can_be_looked_up_by_whoever_may(server: Server, app: Client) -> None:
+    first = app.start('call remember {"text": "I keep owls."}', agent="friend")
+    app.finished(first)
+    second = app.start("say do you know my owls", agent="friend")
+    app.finished(second)
+    (line,) = told(app, second, "recalled")
+    ids = [memory.split()[0] for memory in line["detail"]["memories"]]
+    assert {id_.partition("_")[0] for id_ in ids} == {"fact", "msg"}
+    bob, stranger = app.speaking_for("bob"), server.client(server.tenant(), "frontend").speaking_for("alice")
+    for id_ in ids:
+        shown = app.get(f"/api/v1/memory/passages/{id_}")
+        assert "owls" in shown["text"] or "fact_" in shown["text"]
+        assert (shown["run"] is not None) == id_.startswith("msg_")
+        for other in (bob, stranger):
+            assert other.ask("GET", f"/api/v1/memory/passages/{id_}").status == 404
+    for wrong in ("msg_" + "0" * 32, ids[0].replace("fact_", "sum_").replace("msg_", "sum_"), "nonsense", "msg_"):
+        assert app.ask("GET", f"/api/v1/memory/passages/{wrong}").status == 404
+
+
+def test_a_fact_that_was_replaced_can_still_be_shown(app: Client) -> None:
+    old = app.post("/api/v1/memory/facts", {"text": "Alice lives in Oslo.", "because": "x"})["fact"]["id"]
+    app.post(f"/api/v1/memory/facts/{old}/correct", {"text": "Alice lives in Bergen.", "because": "x"})
+    shown = app.get(f"/api/v1/memory/facts/{old}")
+    assert shown["text"] == "Alice lives in Oslo."
+    assert shown["superseded_by"]

@@ -147,6 +147,14 @@ class Facts:
             raise NoSuchMemory(f"there is no fact {show('fact', id_)}")
         return (await self._whole(rows))[0]
 
+    async def kept(self, reader: Reader, id_: bytes) -> Fact:
+        """Return a fact whether it is believed or was once; raises NoSuchMemory."""
+        seen = sight(reader, PRESENT, self._passages.now)
+        rows = await self._database.read(sql.KNOWN, {**seen, "ids": [id_]})
+        if not rows:
+            raise NoSuchMemory(f"there is no fact {show('fact', id_)}")
+        return (await self._whole(rows))[0]
+
     async def listed(
         self,
         reader: Reader,

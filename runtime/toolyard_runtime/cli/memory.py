@@ -14,6 +14,7 @@ from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line, print_json, print_table
 
 _ROUTE = "/api/v1/memory"
+_PASSAGES = ("msg_", "chunk_", "sum_")
 _PAGE = 100
 _WIDTH = 90
 _POLL_SECONDS = 0.2
@@ -72,20 +73,27 @@ def search(
 
 
 @memory.command("show")
-@click.argument("fact", required=False)
+@click.argument("named", metavar="[ID]", required=False)
 @user_option
 @click.option("--about", metavar="NAME", help="Only facts about this.")
 @click.option("--as-of", metavar="DATE", help="As it was believed then.")
 @json_option
 @connected
 def show(
-    server: Connection, fact: str | None, end_user: str, about: str | None, as_of: str | None, as_json: bool
+    server: Connection, named: str | None, end_user: str, about: str | None, as_of: str | None, as_json: bool
 ) -> None:
-    """Show a fact with its evidence, or list all facts."""
-    if fact is not None:
-        shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user, as_of=as_of)
+    """Show a fact with its evidence, or list all facts.
+
+    Also shows what else has an id in `toolyard why --detail`: messages, pieces of documents and summaries.
+    """
+    if named is not None:
+        is_passage = named.startswith(_PASSAGES)
+        where = f"{_ROUTE}/{'passages' if is_passage else 'facts'}/{part(named)}"
+        shown = server.get(where, end_user=end_user, as_of=None if is_passage else as_of)
         if as_json:
             print_json(shown)
+        elif is_passage:
+            _print_passage(shown)
         else:
             _print_fact(shown)
         return
@@ -326,6 +334,16 @@ def _tell_added(added: dict[str, Any], as_json: bool) -> None:
     else:
         took = f", in place of {', '.join(added['superseded'])}" if added["superseded"] else ""
         click.echo(f"Put down as {added['fact']['id']}{took}.")
+
+
+def _print_passage(passage: dict[str, Any]) -> None:
+    click.echo(clean(passage["text"]))
+    page = f", page {passage['page']}" if passage["page"] else ""
+    where = f"{clean(passage['document'])} v{passage['version']}{page}" if passage["document"] else passage["kind"]
+    if passage["run"]:
+        where = f"message {passage['item']} of {passage['run']}"
+    click.echo(f"{where}; said by {clean(passage['said_by'] or passage['trust'])}, {day_and_clock(passage['at'])}")
+    click.echo(f"trust {passage['trust']}" + (f"; for the agent {clean(passage['agent'])}" if passage["agent"] else ""))
 
 
 def _print_fact(fact: dict[str, Any]) -> None:

@@ -184,6 +184,7 @@ TABLE: dict[str, Described] = {
         ),
     ),
     "GET /api/v1/memory/facts/{fact}": Described(memory.FactObject, query=(_WHOSE, *_AS_OF)),
+    "GET /api/v1/memory/passages/{passage}": Described(memory.PassageObject, query=(_WHOSE,)),
     "GET /api/v1/memory/timeline": Described(
         Page(memory.FactObject),
         query=(

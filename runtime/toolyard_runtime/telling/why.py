@@ -18,6 +18,7 @@ from toolyard_sdk.messages import Message, TextPart
 
 from toolyard_runtime.models.encoder import decode_message
 from toolyard_runtime.run.transcript import ERASED, Lookup
+from toolyard_runtime.telling import remembering
 from toolyard_runtime.telling.wording import (
     DECIDED,
     DOUBTED,
@@ -213,14 +214,7 @@ class _Teller:
         return ERASED if data is None else ", ".join(tool["name"] for tool in msgspec.json.decode(data))
 
     def recalled(self, event: e.MemoryRecalled) -> Told:
-        used = [memory for memory in event.recalled if memory.used]
-        left = len(event.recalled) - len(used)
-        text = f"Turn {event.turn}: {len(used)} memories came to mind" + (f", {left} were left out" if left else "")
-        return text, {
-            "memories": [
-                f"{memory.id} ({memory.provenance}){'' if memory.used else ', left out'}" for memory in event.recalled
-            ]
-        }
+        return remembering.recalled(event, brief(self._words(event.text), LONG))
 
     def offered(self, event: e.ToolsOffered) -> Told:
         shown = [one.name for one in event.candidates if not one.left_out]
@@ -407,9 +401,7 @@ class _Teller:
         return f"{event.by} wants it to end: {event.reason.replace('_', ' ')}", {}
 
     def remembered(self, event: e.MemoryWritten) -> Told:
-        parts = (("added", event.added), ("superseded", event.superseded), ("forgotten", event.forgotten))
-        told = [f"{len(ids)} {what}" for what, ids in parts if ids]
-        return f"Memory: {', '.join(told) or 'nothing'}", {what: list(ids) for what, ids in parts}
+        return remembering.written(event)
 
     def finished(self, event: e.RunFinished) -> Told:
         if event.answer is not None:

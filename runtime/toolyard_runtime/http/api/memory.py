@@ -12,10 +12,21 @@ from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
 from toolyard_memory.moments import read_moment
-from toolyard_memory.records import AsOf, Evidence, Fact, MemoryRefused, NewFact, NoSuchMemory, Owner, Trust, Written
+from toolyard_memory.records import (
+    AsOf,
+    Evidence,
+    Fact,
+    MemoryRefused,
+    NewFact,
+    NoSuchMemory,
+    Owner,
+    Passage,
+    Trust,
+    Written,
+)
 from toolyard_memory.records import Reader as MemoryReader
 from toolyard_sdk.audit import AuditRecord
-from toolyard_sdk.ids import read, show
+from toolyard_sdk.ids import PREFIX, read, show
 from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.engine.sight import sees_all
@@ -28,11 +39,15 @@ from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
+    from toolyard_memory.documents.versions import Citation
     from toolyard_memory.memory import Memory
     from toolyard_memory.retrieval.query import Hit
 
 LOOKERS = only("frontend", "operator", "auditor")
 WRITERS = only("frontend", "operator")
+
+PASSAGES = ("message", "chunk", "summary", "fact")
+"""Kinds of passages, as their ids begin."""
 
 FOUND = 10
 """Passages that a search gives where nobody says how many."""
@@ -106,6 +121,23 @@ class FactsForgotten(Struct, frozen=True):
     facts: tuple[str, ...]
     messages: int
     log_emptied: bool
+
+
+class PassageObject(Struct, frozen=True):
+    """A text that can come to mind: a message names its run and ordinal, a piece its document and page, if any."""
+
+    id: str
+    kind: str
+    text: str
+    said_by: str
+    trust: str
+    at: int
+    agent: str
+    run: str | None
+    item: int | None
+    document: str
+    version: int | None
+    page: int
 
 
 class FactAdded(Struct, frozen=True):
@@ -264,13 +296,30 @@ async def list_facts(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/api/v1/memory/facts/{fact:str}", opt=LOOKERS, summary="Show a fact with its evidence")
 async def show_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
-    """Return a fact that is believed, or was at `as_of`."""
+    """Return a fact, believed or not; with `as_of` or `valid_at` only if it was believed, or held, then."""
     query = Query(request, "end_user", "as_of", "valid_at")
     reader = MemoryReader(owner_of(request, query.text("end_user")), "")
+    facts, as_of = memory_of(request).facts, as_of_of(query)
     try:
-        return answer(fact_object(await memory_of(request).facts.find(reader, fact_id(fact), as_of_of(query))))
+        found = await (
+            facts.kept(reader, fact_id(fact)) if as_of == AsOf() else facts.find(reader, fact_id(fact), as_of)
+        )
     except NoSuchMemory as error:
         raise not_found("fact", fact) from error
+    return answer(fact_object(found))
+
+
+@get("/api/v1/memory/passages/{passage:str}", opt=LOOKERS, summary="Show a passage that came to mind")
+async def show_passage(request: Request[Any, Any, Any], passage: FromPath[str]) -> Response[bytes]:
+    """Return what an id of a run's journal stands for: a message, a piece of a document, a summary or a fact."""
+    query, memory = Query(request, "end_user"), memory_of(request)
+    reader = MemoryReader(owner_of(request, query.text("end_user")), "")
+    id_ = next((raw for raw in (read(kind, passage) for kind in PASSAGES) if raw is not None), None)
+    found = await memory.passages.load(reader, [id_]) if id_ is not None else {}
+    if id_ is None or id_ not in found or not passage.startswith(PREFIX[found[id_].kind]):
+        raise not_found("passage", passage)
+    piece = (await memory.documents.cited(reader, [id_])).get(id_) if found[id_].kind == "chunk" else None
+    return answer(_passage(found[id_], piece))
 
 
 @get("/api/v1/memory/timeline", opt=LOOKERS, summary="Show what was believed, and when")
@@ -396,6 +445,24 @@ def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
     )
 
 
+def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
+    said = passage.kind == "message" and passage.source is not None
+    return PassageObject(
+        id=show(passage.kind, passage.id),
+        kind=passage.kind,
+        text=passage.text,
+        said_by=passage.speaker,
+        trust=passage.trust,
+        at=passage.at,
+        agent=passage.agent,
+        run=show("run", passage.source) if said and passage.source is not None else None,
+        item=passage.n if said else None,
+        document=piece.name if piece is not None else "",
+        version=piece.version if piece is not None else None,
+        page=piece.page if piece is not None else 0,
+    )
+
+
 def _hit(hit: "Hit") -> HitObject:
     passage = hit.passage
     said = passage.kind == "message" and passage.source is not None
@@ -434,6 +501,7 @@ ROUTES = (
     search_memory,
     list_facts,
     show_fact,
+    show_passage,
     show_timeline,
     add_fact,
     correct_fact,
