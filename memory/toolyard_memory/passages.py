@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_, select, text
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_memory.records import AsOf, Owner, Passage, Reader
@@ -53,6 +53,15 @@ DROP_ENTITIES = delete(ENTITY).where(ENTITY.c.id.in_(select(MENTION.c.entity).wh
 DROP_EDGES = delete(EDGE).where(EDGE.c.passage == _ID)
 DROP_MENTIONS = delete(MENTION).where(MENTION.c.passage == _ID)
 DROP_VECTORS = delete(EMBEDDING).where(EMBEDDING.c.passage == _ID)
+
+SOILED = text(
+    'INSERT INTO index_state (tenant, "index", position, generation, state, updated_at) '
+    "VALUES (:of_tenant, 'text', 0, 0, 'soiled', :at) "
+    'ON CONFLICT (tenant, "index") DO UPDATE SET updated_at = excluded.updated_at'
+).execution_options(row=("of_tenant", "at"))
+"""Notes that something of a tenant's was dropped, and when: `erasure.words` goes by it.
+
+Both dialects write it so; SQLAlchemy has a construct for each of them and none for both."""
 
 OF_PASSAGE = (
     PASSAGE.c.id,
@@ -193,7 +202,10 @@ class Passages:
             tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
 
     def drop(self, tx: Transaction, passages: Iterable[Passage]) -> None:
-        """Drop passages with their vectors, mentions, edges, and the names that nothing else speaks of."""
+        """Drop passages with their vectors, mentions, edges, and the names that nothing else speaks of.
+
+        What is left of them in indexes is noted, for `erasure.words` and `Vectors.forget`.
+        """
         gone = [(passage.owner.tenant, passage.id) for passage in passages]
         for row in gone:
             tx.write(DROP, row)
@@ -202,6 +214,8 @@ class Passages:
                 tx.write(statement, (id_,))
             if self._followed:
                 tx.write(FOLLOW, (tenant, id_, "dropped"))
+        for tenant in {tenant for tenant, _ in gone}:
+            tx.write(SOILED, (tenant, self.now))
 
     async def load(self, reader: Reader, ids: Iterable[bytes], as_of: AsOf = PRESENT) -> dict[bytes, Passage]:
         """Return those of the passages that the reader may see from that moment, by id; the others are left out."""

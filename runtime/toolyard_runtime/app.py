@@ -15,7 +15,6 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 from toolyard_memory.erasure.subjects import Subjects
 from toolyard_memory.sessions.store import Sessions
-from toolyard_memory.tables import METADATA as MEMORY_TABLES
 from toolyard_registry.agents.repository import Loader
 from toolyard_registry.environments.building import Index
 from toolyard_registry.environments.running import Limits
@@ -33,12 +32,14 @@ from toolyard_runtime.config import Config, check_kinds
 from toolyard_runtime.contributions import Contributions
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
+from toolyard_runtime.engine.cleaning import Cleaning
 from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
-from toolyard_runtime.engine.erasing import Erasing
+from toolyard_runtime.engine.erasing import erasing_with
 from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
 from toolyard_runtime.engine.memory_rounds import MemoryRounds, memory_rounds
 from toolyard_runtime.engine.others import other_releases
+from toolyard_runtime.engine.proving import Proving
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
@@ -69,7 +70,7 @@ from toolyard_runtime.store.journal import SqlJournal
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.opening import located, open_database
 from toolyard_runtime.store.runs import Runs
-from toolyard_runtime.store.tables import METADATA as RUNTIME_TABLES
+from toolyard_runtime.store.schema import PACKAGES
 from toolyard_runtime.store.tenants import Tenants
 from toolyard_runtime.usage.replay import Replaying
 from toolyard_runtime.usage.requests import recent_requests
@@ -235,12 +236,13 @@ async def composed(
         engine = Engine(services, agents, max_runs=config.server.max_runs, record_first=config.store.record_first)
         approving = Approving(engine)
         front = Front(Desk(engine, approving), engine, public_url)
-        erasing = Erasing(
-            engine,
-            Eraser(database, clock, os.urandom, (RUNTIME_TABLES, MEMORY_TABLES, *added.tables)),
-            Subjects(database, uuid7, os.urandom),
-            long_term,
-            database.scrub,
+        erasing = await opened.enter_async_context(
+            erasing_with(
+                engine,
+                Eraser(database, clock, os.urandom, (*PACKAGES, *added.tables)),
+                Subjects(database, uuid7, os.urandom),
+                Cleaning(database, long_term),
+            )
         )
         admin = Admin(
             engine,
@@ -255,7 +257,8 @@ async def composed(
             sources,
             others,
             long_term,
-            database.scrub,
+            erasing.cleaning,
+            Proving(database, erasing.eraser, erasing.subjects, long_term, options.state_dir),
             database.copies,
         )
         app = Litestar(
@@ -289,7 +292,7 @@ async def composed(
             logging_config=None,
         )
         await opened.enter_async_context(
-            memory_rounds(MemoryRounds(long_term, agents, routes, services.runs, tenants, clock))
+            memory_rounds(MemoryRounds(long_term, agents, routes, services.runs, tenants, clock, erasing.cleaning))
         )
         upkeep = Upkeep(engine)
         opened.push_async_callback(routes.close)

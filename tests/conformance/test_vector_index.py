@@ -112,6 +112,17 @@ async def test_what_is_dropped_is_neither_held_nor_found_and_dropping_again_is_n
         assert not {id_ for id_, _ in await index.nearest(SHELF, rows[0][1], 40)} & set(gone)
 
 
+async def test_all_ids_that_lie_on_a_shelf_can_be_asked_for(index: VectorIndex) -> None:
+    rows = some(1_100)
+    await index.make(SHELF)
+    assert await index.ids(SHELF) == []
+    await index.put(SHELF, rows)
+    await index.drop(SHELF, [rows[0][0]])
+    assert sorted(await index.ids(SHELF)) == sorted(id_ for id_, _ in rows[1:])
+    with pytest.raises(ShelfLost):
+        await index.ids(OTHERS[0])
+
+
 async def test_an_empty_shelf_finds_nothing(index: VectorIndex) -> None:
     await index.make(SHELF)
     assert await index.nearest(SHELF, vector(1, 0), 5) == []

@@ -7,19 +7,21 @@ are looked for one by one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 BLOCK: Final = 1 << 20
 """Bytes that are looked at together; a multiple of every word."""
 
-_WORDS: Final = ((8, "Q", 2), (8, "Q", 1), (4, "I", 1))
+Code = Literal["Q", "I"]
+
+_WORDS: Final[tuple[tuple[int, Code, int], ...]] = ((8, "Q", 2), (8, "Q", 1), (4, "I", 1))
 """Bytes of a word, how it is read, and by how many of them a needle is known."""
 
 
 class _Table:
     """Needles by the words that they are known by: for each, which needle, its bytes, and where in it they stand."""
 
-    def __init__(self, size: int, code: str, count: int, needles: Iterable[tuple[int, bytes]]) -> None:
+    def __init__(self, size: int, code: Code, count: int, needles: Iterable[tuple[int, bytes]]) -> None:
         self._size = size
         self._code = code
         self._count = count

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from sqlalchemy import Delete, and_, bindparam, delete, func, insert, literal_column, or_, select, text
+from sqlalchemy import Delete, Text, and_, bindparam, delete, func, insert, literal_column, or_, select
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.facts.tombstones import Stones, Tombstones, found_in
+from toolyard_memory.passages import SOILED
 from toolyard_memory.records import Owner
 from toolyard_memory.tables.facts import EVIDENCE, EXTRACTION, FACT
 from toolyard_memory.tables.passages import EDGE, ENTITY, MENTION, PASSAGE
-from toolyard_memory.tables.vectors import EMBEDDING, OUTBOX
+from toolyard_memory.tables.vectors import EMBEDDING, INDEX_STATE, OUTBOX
 
 ROW: Final = ("of_tenant", "of_owner")
 
@@ -62,10 +63,6 @@ ERASE: Final = tuple(
 )
 """In this order: what leans on a passage, and the passages last."""
 
-FORGET_WORDS: Final = text("INSERT INTO passage_text (passage_text) VALUES ('optimize')")
-"""Has SQLite's full-text index write itself anew, without the words of rows that are gone: deleting only marks them."""
-
-
 LEFT: Final = {
     "passage": select(func.count()).select_from(_PASSAGES.subquery()),
     "fact": select(func.count()).select_from(_FACTS.subquery()),
@@ -73,6 +70,11 @@ LEFT: Final = {
     "extraction": select(func.count())
     .select_from(EXTRACTION)
     .where(EXTRACTION.c.tenant == bindparam("of_tenant"), EXTRACTION.c.owner == bindparam("of_owner")),
+    "index_state": select(func.count())
+    .select_from(INDEX_STATE)
+    .where(
+        INDEX_STATE.c.tenant == bindparam("of_tenant"), INDEX_STATE.c.index.contains(bindparam("scope", type_=Text()))
+    ),
 }
 ORPHANS: Final = {
     "embedding": select(func.count()).where(EMBEDDING.c.passage.not_in(select(PASSAGE.c.id))),
@@ -106,24 +108,26 @@ class Subjects:
     def erase(self, tx: Transaction, owner: Owner, actor: str, at: int, *, bury: bool = True) -> None:
         """Delete every row of an owner, and leave a tombstone of them.
 
-        Commit with `full` durability (a thread does it: many rows are looked at); then have the indexes follow
-        (`Vectors.forget`) and the database emptied of its log (`scrub`).
+        Commit with `full` durability (a thread does it: many rows are looked at); then have the words merged
+        (`erasure.words`), the indexes follow (`Vectors.forget`) and the database emptied of its log (`scrub`).
         """
         row = (owner.tenant, owner.end_user)
         tx.write(DROPPED, row)
         for statement in ERASE:
             tx.write(statement, row)
-        if self._database.dialect == "sqlite":
-            tx.write(FORGET_WORDS, ())
+        tx.write(SOILED, (owner.tenant, at))
         if bury:
             self._tombstones.bury(tx, owner.tenant, [subject_name(owner)], actor, at)
 
     async def left(self, owner: Owner) -> dict[str, int]:
         """Return how many rows are left of an owner by table, and how many of nobody's that lean on nothing."""
-        of = {"of_tenant": owner.tenant, "of_owner": owner.end_user}
+        of = {"of_tenant": owner.tenant, "of_owner": owner.end_user, "scope": owner.scope}
         found = {name: int((await self._database.scan(statement, of))[0][0]) for name, statement in LEFT.items()}
-        for name, statement in ORPHANS.items():
-            found[name] = int((await self._database.scan(statement))[0][0])
+        return {name: count for name, count in found.items() if count} | await self.orphans()
+
+    async def orphans(self) -> dict[str, int]:
+        """Return how many rows lean on nothing, by table."""
+        found = {name: int((await self._database.scan(statement))[0][0]) for name, statement in ORPHANS.items()}
         return {name: count for name, count in found.items() if count}
 
     async def returned(self, tenant: str, stones: Stones) -> list[Owner]:

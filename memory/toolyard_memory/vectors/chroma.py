@@ -59,6 +59,13 @@ class ChromaIndex:
         """Return how many vectors lie there; raises ShelfLost, IndexDown."""
         return await self._run(self._count, shelf)
 
+    async def ids(self, shelf: Shelf) -> list[bytes]:
+        """Return the ids of all vectors that lie there; raises ShelfLost, IndexDown."""
+        found: list[bytes] = []
+        while page := await self._run(self._ids, shelf, len(found)):
+            found += page
+        return found
+
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other shelves; raises IndexDown."""
         await self._run(self._place.keep_only, tenant, frozenset(shelves))
@@ -106,3 +113,7 @@ class ChromaIndex:
     def _count(self, shelf: Shelf) -> int:
         with self._place.using(shelf) as collection:
             return int(collection.count())
+
+    def _ids(self, shelf: Shelf, offset: int) -> list[bytes]:
+        with self._place.using(shelf) as collection:
+            return [bytes.fromhex(id_) for id_ in collection.get(limit=AT_ONCE, offset=offset, include=[])["ids"]]

@@ -114,6 +114,15 @@ class ChromaServerIndex:
         count: int = await self._of(shelf, "count", None, int)
         return count
 
+    async def ids(self, shelf: Shelf) -> list[bytes]:
+        """Return the ids of all vectors that lie there; raises ShelfLost, IndexDown."""
+        found: list[str] = []
+        while page := await self._of(shelf, "get", {"limit": AT_ONCE, "offset": len(found), "include": []}, _Ids):
+            found += page.ids
+            if len(page.ids) < AT_ONCE:
+                break
+        return [bytes.fromhex(id_) for id_ in found]
+
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other shelves; raises IndexDown."""
         kept = {_name(shelf) for shelf in shelves}

@@ -71,6 +71,10 @@ class VectorIndex(Protocol):
         """Return how many vectors lie there; raises ShelfLost."""
         ...
 
+    async def ids(self, shelf: Shelf) -> list[bytes]:
+        """Return the ids of all vectors that lie there; raises ShelfLost."""
+        ...
+
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove every byte of whatever else lies there for the tenant, also what a crash has left."""
         ...
@@ -111,6 +115,10 @@ class MemoryIndex:
     async def count(self, shelf: Shelf) -> int:
         """Return how many vectors lie there; raises ShelfLost."""
         return len(self._rows(shelf))
+
+    async def ids(self, shelf: Shelf) -> list[bytes]:
+        """Return all ids; raises ShelfLost."""
+        return list(self._rows(shelf))
 
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other shelves."""

@@ -21,6 +21,7 @@ from toolyard_memory.vectors.statements import (
     HOW_MANY,
     HOW_MANY_VECTORS,
     LARGE,
+    LIVING,
     OF_OWNER,
     PAGE,
     STATE,
@@ -221,6 +222,21 @@ class Shelves:
             return {}
         rows = await self._database.scan(LARGE, {"of_tenant": tenant, "more_than": self._flat})
         return {row[0]: row[1] for row in rows}
+
+    async def strays(self, tenant: str) -> tuple[int, int]:
+        """Return how many vectors lie on a tenant's shelves, and how many of no passage there is; raises IndexDown."""
+        held = strays = 0
+        if self._index is None:
+            return held, strays
+        for _, shelf in shelves_of(await self.states(tenant), tenant):
+            with contextlib.suppress(ShelfLost):  # a shelf that is not there holds nothing
+                ids = await self._index.ids(shelf)
+                held += len(ids)
+                for start in range(0, len(ids), _AT_ONCE):
+                    part = ids[start : start + _AT_ONCE]
+                    known = await self._database.scan(LIVING, {"of_scope": shelf.scope, "ids": part})
+                    strays += len(part) - len(known)
+        return held, strays
 
     async def close(self) -> None:
         """Put down what waits, as far as that can be done, and let go of the index."""

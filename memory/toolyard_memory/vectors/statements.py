@@ -84,6 +84,9 @@ HOW_MANY = select(func.count()).select_from(
     select(PASSAGE.c.key).where(PASSAGE.c.scope == _SCOPE).limit(bindparam("most")).subquery()
 )
 HOW_MANY_VECTORS = select(func.count()).select_from(PASSAGE.join(EMBEDDING, _BY_IT)).where(PASSAGE.c.scope == _SCOPE)
+LIVING = select(PASSAGE.c.id).where(PASSAGE.c.scope == _SCOPE, PASSAGE.c.id.in_(bindparam("ids", expanding=True)))
+"""Which of these are passages of an owner."""
+
 LARGE = (
     select(PASSAGE.c.scope, func.count())
     .where(PASSAGE.c.tenant == _TENANT)

@@ -121,6 +121,10 @@ class Vectors:
         """
         await self._indexer.forget(tenant, progress)
 
+    async def strays(self, tenant: str) -> tuple[int, int]:
+        """Return how many vectors the index has of a tenant, and how many of no passage there is; raises IndexDown."""
+        return await self._shelves.strays(tenant)
+
     async def close(self) -> None:
         """End what is being built, and let go of the index and the embedders."""
         await self._indexer.close()

@@ -56,9 +56,9 @@ class Connection:
         """Return the decoded answer of a GET; a query value of None is left out."""
         return self._exchange("GET", path + _query(query), None)
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """Return the decoded answer of a POST with a JSON body."""
-        return self._exchange("POST", path, body)
+    def post(self, path: str, body: Any = None, *, seconds: float = 0.0) -> Any:
+        """Return the decoded answer of a POST with a JSON body, which may take that many seconds."""
+        return self._decoded(path, self._body("POST", path, body, seconds=seconds))
 
     def put(self, path: str, body: Any, **query: str | None) -> Any:
         """Return the decoded answer of a PUT with a JSON body; a query value of None is left out."""

@@ -11,6 +11,7 @@ from toolyard_memory.moments import show_exactly
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.proof import SECONDS, tell_proof
 from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line, print_json, print_table
 
 _ROUTE = "/api/v1/memory"
@@ -218,22 +219,45 @@ def correct(server: Connection, fact: str, text: str, end_user: str, because: st
 @click.argument("facts", metavar="FACT...", nargs=-1, required=True)
 @user_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--verify", is_flag=True, help="Search every file for what they said, and fail if any of it is left.")
 @json_option
 @connected
-def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool, as_json: bool) -> None:
+def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool, verify: bool, as_json: bool) -> None:
     """Forget facts for good, with what was derived from them and the messages they rest on."""
     if not yes:
         for fact in facts:
             shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user)
             click.echo(f"{fact}  {one_line(shown['text'], _WIDTH)}")
         click.confirm("Forget this, what was derived from it, and the messages it rests on?", abort=True)
-    gone = server.post(f"{_ROUTE}/forget", {"facts": list(facts), "end_user": end_user})
+    body = {"facts": list(facts), "end_user": end_user, **({"verify": True} if verify else {})}
+    gone = server.post(f"{_ROUTE}/forget", body, seconds=SECONDS if verify else 0.0)
     if as_json:
         print_json(gone)
         return
     click.echo(f"Forgot {_count(len(gone['facts']), 'fact')} and {_count(gone['messages'], 'message')}.")
     if not gone["log_emptied"]:
         click.echo("! The database's log still holds some of it; it goes with the next checkpoint.", err=True)
+    if not gone["index_emptied"]:
+        click.echo("! The index of vectors is being built anew without it; until then its vectors lie there.", err=True)
+    if verify:
+        tell_proof(gone["proof"])
+
+
+@memory.command("verify-erasure")
+@click.argument("subject")
+@click.option("--words", multiple=True, metavar="TEXT", help="Search every file for this too; can be repeated.")
+@click.option("--tenant", help="The end user's tenant, where it is not the key's own.")
+@json_option
+@connected
+def verify_erasure(server: Connection, subject: str, words: tuple[str, ...], tenant: str | None, as_json: bool) -> None:
+    """Show what is left of an end user in every table, index and file; fail if anything is."""
+    body = {"subject": subject, "words": list(words), **({"tenant": tenant} if tenant is not None else {})}
+    proof = server.post(f"{_ROUTE}/verify-erasure", body, seconds=SECONDS)
+    if as_json:
+        print_json(proof)
+    if as_json and proof["clean"]:
+        return
+    tell_proof(proof)
 
 
 @memory.command("export")

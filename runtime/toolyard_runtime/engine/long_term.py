@@ -17,7 +17,8 @@ from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Embedder
 
 from toolyard_runtime.config import FILE, MemoryTable
-from toolyard_runtime.engine.memory_settings import HASHING, ONNX, has_chroma, trouble_with
+from toolyard_runtime.engine.embedding import embedder_named
+from toolyard_runtime.engine.memory_settings import has_chroma, trouble_with
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.mind import Mind
 
@@ -66,6 +67,8 @@ class LongTerm:
         self._mind: Mind | None = None
         self._following: asyncio.Task[None] | None = None
         self._builds: dict[str, asyncio.Task[None]] = {}
+        self.embedded = False
+        """Whether an index lies in the folder."""
         self.rebuilding: dict[str, Rebuilding] = {}
         """By tenant, how far a rebuild is, or how the last one ended."""
 
@@ -75,9 +78,14 @@ class LongTerm:
         return self._state_dir / FOLDER
 
     @property
+    def is_open(self) -> bool:
+        """Whether somebody has asked for the memory."""
+        return self._memory is not None
+
+    @property
     def in_use(self) -> bool:
         """Whether memory is open, or there is an index of it: whether anything but SQL may hold what was said."""
-        return self._memory is not None or self.folder.exists()
+        return self._memory is not None or self.folder.exists() or bool(self._settings.chroma_url)
 
     def check(self) -> None:
         """Raise ConfigError for settings that name what is not there: at the start, not when somebody first asks."""
@@ -153,6 +161,7 @@ class LongTerm:
             return None
         from toolyard_memory.vectors.chroma import ChromaIndex  # noqa: PLC0415 - as above
 
+        self.embedded = True
         return ChromaIndex(self.folder)
 
     def _server(self) -> "VectorIndex":
@@ -166,15 +175,7 @@ class LongTerm:
             raise ConfigError(f"[memory] chroma_url: {error}", path=FILE) from error
 
     def _embedder(self, named: str) -> Embedder:
-        if named == HASHING:
-            from toolyard_memory.embedders.hashing import HashingEmbedder  # noqa: PLC0415 - as above
-
-            return HashingEmbedder()
-        if named.startswith(ONNX):
-            from toolyard_memory.embedders.onnx import OnnxEmbedder  # noqa: PLC0415 - as above
-
-            return OnnxEmbedder(self._repository / named.removeprefix(ONNX))
-        return self._routes.embedder(named, self._settings, self._clock)
+        return embedder_named(named, self._settings, self._routes, self._repository, self._clock)
 
 
 @contextlib.asynccontextmanager

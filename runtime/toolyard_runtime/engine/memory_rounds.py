@@ -1,4 +1,4 @@
-"""What the server does for long-term memory between runs: has messages read for facts, for agents that want it."""
+"""What the server does for long-term memory between runs: has messages read for facts, and what is gone cleaned up."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.ports import Clock
 
 from toolyard_runtime.engine.agents import Agents
+from toolyard_runtime.engine.cleaning import Cleaning
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.store.runs import Runs
@@ -21,6 +22,10 @@ if TYPE_CHECKING:  # loaded when an agent wants messages read
 EVERY = 5.0
 """Seconds between two looks for messages that nobody has read."""
 
+CLEAN_EVERY = 60.0
+"""Seconds between two looks for what agents have forgotten and what a crash has left: cleaning up costs a second for
+every 100,000 passages there are."""
+
 PAGE = 100
 
 
@@ -28,7 +33,14 @@ class MemoryRounds:
     """Goes its rounds for as long as the server runs."""
 
     def __init__(
-        self, long_term: LongTerm, agents: Agents, routes: Routes, runs: Runs, tenants: Tenants, clock: Clock
+        self,
+        long_term: LongTerm,
+        agents: Agents,
+        routes: Routes,
+        runs: Runs,
+        tenants: Tenants,
+        clock: Clock,
+        cleaning: Cleaning,
     ) -> None:
         self._long_term = long_term
         self._agents = agents
@@ -36,6 +48,8 @@ class MemoryRounds:
         self._runs = runs
         self._tenants = tenants
         self._clock = clock
+        self._cleaning = cleaning
+        self._cleaned_at = 0
         self._extracting: Extracting | None = None
         self._log = logging.getLogger("toolyard.memory")
 
@@ -43,12 +57,23 @@ class MemoryRounds:
         """Go round for ever; what fails is logged and tried again in the next round."""
         while True:
             await self._clock.sleep(EVERY)
+            await self._clean()
             if not _wanted(self._agents.repository.agents.values()):
                 continue
             try:
                 await self.round()
             except Exception:  # noqa: BLE001 - a database or a model that fails for a moment must not end these rounds
                 self._log.exception("messages could not be read for facts: they are read later")
+
+    async def _clean(self) -> None:
+        now = self._clock.now()
+        if self._cleaned_at and (not self._long_term.is_open or now - self._cleaned_at < CLEAN_EVERY * 1e6):
+            return
+        self._cleaned_at = now
+        try:
+            await self._cleaning.round()
+        except Exception:  # noqa: BLE001 - as below; what is not cleaned now is at the next look
+            self._log.exception("what was forgotten could not be cleaned up: it is later")
 
     async def round(self) -> None:
         """Have the unread messages of every tenant read, until there are no more or a model or a budget gives out."""

@@ -8,12 +8,14 @@ from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import PREFIX
 
 from toolyard_runtime.engine.long_term import Rebuilding
+from toolyard_runtime.engine.proving import Proof
 from toolyard_runtime.http import shapes
 from toolyard_runtime.http.api import (
     approvals,
     doubts,
     environments,
     erasures,
+    forgetting,
     inputs,
     keys,
     knowledge,
@@ -197,8 +199,9 @@ TABLE: dict[str, Described] = {
     ),
     "POST /api/v1/memory/facts": Described(memory.FactAdded, memory.AddFact, status=(200, 201), also=(404,)),
     "POST /api/v1/memory/facts/{fact}/correct": Described(memory.FactAdded, memory.AddFact, status=(200, 201)),
-    "POST /api/v1/memory/forget": Described(memory.FactsForgotten, memory.ForgetFacts, also=(404,)),
-    "DELETE /api/v1/memory/facts/{fact}": Described(memory.FactsForgotten, query=(_WHOSE,)),
+    "POST /api/v1/memory/forget": Described(forgetting.FactsForgotten, forgetting.ForgetFacts, also=(404,)),
+    "DELETE /api/v1/memory/facts/{fact}": Described(forgetting.FactsForgotten, query=(_WHOSE,)),
+    "POST /api/v1/memory/verify-erasure": Described(Proof, forgetting.VerifyErasure, also=(404,)),
     "GET /api/v1/memory/graph": Described(
         memory_whole.GraphObject,
         query=(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from toolyard_sdk.events import DoubtReason, FinishReason, Outcome
 
+from toolyard_runtime.engine.proving import Proof
 from toolyard_runtime.store.approvals import ApprovalStatus
 from toolyard_runtime.store.runs import RunStatus
 
@@ -212,6 +213,7 @@ class ErasureDone(Struct):
     log_emptied: bool
     index_emptied: bool
     backups: list[str]
+    proof: Proof | UnsetType = UNSET
 
 
 class AgentTool(Struct):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import MetaData, Select, Table, Update, bindparam, delete, exists, null, select, tuple_, update
+from sqlalchemy import MetaData, Select, Table, Update, bindparam, delete, exists, func, null, select, tuple_, update
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ports import Clock, Database, Transaction
 
@@ -64,6 +64,11 @@ def _of_subject(table: Table) -> Update:
     )
 
 
+def _naming(table: Table, by: str) -> Select[Any]:
+    """Count the rows of a table that name the subject."""
+    return select(func.count()).where(table.c.tenant == bindparam("of_tenant"), table.c[by] == bindparam("subject"))
+
+
 def _summaries(tables: Mapping[str, Table]) -> Select[tuple[Any, ...]]:
     """Select the summaries of a session that rest on what the subject's runs said, whosever run made them."""
     made, item = tables["compaction"], tables["item"]
@@ -82,7 +87,11 @@ class Eraser:
         self._clock = clock
         self._entropy = entropy
         tables = {table.name: table for one in metadata for table in one.sorted_tables}
-        self._named = [_of_subject(table) for table in tables.values() if {"tenant", "end_user"} <= set(table.c.keys())]
+        self.tables: tuple[Table, ...] = tuple(tables.values())
+        naming = [table for table in tables.values() if {"tenant", "end_user"} <= set(table.c.keys())]
+        self._named = [_of_subject(table) for table in naming]
+        self._naming = {table.name: _naming(table, "end_user") for table in naming}
+        self._naming[SECRET.name] = _naming(SECRET, "owner")
         continuation = tables.get("continuation")
         self._forget = (
             delete(continuation).where(continuation.c.session == bindparam("of_session"))
@@ -131,6 +140,12 @@ class Eraser:
         entry = AuditRecord(self._clock.now(), tenant, actor, "subject.erase", pseudonym, detail=detail)
         await audit.record(self._database, tx, f"erasure:{tenant}", entry)
         return Erasure(tuple(run for run, _, _ in rows), pseudonym, secrets)
+
+    async def left(self, tenant: str, subject: str) -> dict[str, int]:
+        """Return how many rows name a subject, by table: after an erasure, none."""
+        of = {"of_tenant": tenant, "subject": subject}
+        found = {name: int((await self._database.scan(one, of))[0][0]) for name, one in self._naming.items()}
+        return {name: count for name, count in found.items() if count}
 
     async def verify_erased(self, tenant: str, pseudonym: str) -> bool:
         """Tell whether no payload is left of any run that now stands under this pseudonym, nor a summary of one."""

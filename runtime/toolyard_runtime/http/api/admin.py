@@ -1,6 +1,6 @@
 """What Toolyard's own routes stand on, and who of its callers sees what; knows no single route."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,10 +11,12 @@ from toolyard_sdk.ids import read
 
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving, may_decide
+from toolyard_runtime.engine.cleaning import Cleaning
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.erasing import Erasing
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.others import Others
+from toolyard_runtime.engine.proving import Proving
 from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.sight import may_look
 from toolyard_runtime.engine.sources import Sources
@@ -37,7 +39,7 @@ WATCHERS = only("operator", "auditor")
 class Admin(Struct, frozen=True):
     """The parts of the server that these routes use.
 
-    `scrub` empties the database's log of deleted content; `copies` names the copies that upgrades left beside it.
+    `copies` names the copies that upgrades have left beside the database.
     """
 
     engine: Engine
@@ -52,7 +54,8 @@ class Admin(Struct, frozen=True):
     sources: Sources
     others: Others
     long_term: LongTerm
-    scrub: Callable[[], Awaitable[None]]
+    cleaning: Cleaning
+    proving: Proving
     copies: Callable[[], tuple[str, ...]]
     tool_search: ToolSearch = msgspec.field(default_factory=ToolSearch)
 

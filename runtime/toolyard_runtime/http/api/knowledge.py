@@ -1,6 +1,5 @@
 """`/api/v1/knowledge`: documents to ground answers on, one file a request; what a file holds is read elsewhere."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, delete, get, put
@@ -16,7 +15,6 @@ from toolyard_runtime.http.api.admin import admin_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
-from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.wire.errors import RequestRefused
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
@@ -30,8 +28,6 @@ FILES = ("text/plain", "text/markdown", "text/html", "application/pdf", "applica
 
 FOUND = 10
 """Passages that a search gives where nobody says how many."""
-
-_log = logging.getLogger("toolyard.knowledge")
 
 
 class DocumentObject(Struct, frozen=True):
@@ -152,10 +148,7 @@ async def remove_document(request: Request[Any, Any, Any], name: FromPath[str]) 
     await database.commit(tx, "full")
     memory.stir()
     if erase:
-        try:
-            await admin.scrub()
-        except StorageError:
-            _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
+        await admin.cleaning.clean_soon(caller.tenant)
 
 
 @get("/api/v1/knowledge-search", opt=READERS, summary="Search the documents as an agent would")

@@ -1,13 +1,12 @@
-"""`/api/v1/memory`: what is remembered of end users: searched, shown, put down, put right and forgotten.
+"""`/api/v1/memory`: what is remembered of end users: searched, shown, put down and put right.
 
 Whose memory it is comes from the request: a frontend names its end user as with every request (the header), people of
 the house name one in the query or the body. Nobody's memory is anybody else's, and asking for it finds nothing.
 """
 
-import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
-from litestar import Request, delete, get, post
+from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
@@ -31,10 +30,9 @@ from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
-from toolyard_runtime.http.api.admin import Admin, admin_of
+from toolyard_runtime.http.api.admin import admin_of
 from toolyard_runtime.http.api.reading import LARGEST, Query, answer, listed, not_found
 from toolyard_runtime.store import audit
-from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader, quote
 
@@ -51,8 +49,6 @@ PASSAGES = ("message", "chunk", "summary", "fact")
 
 FOUND = 10
 """Passages that a search gives where nobody says how many."""
-
-_log = logging.getLogger("toolyard.memory")
 
 
 Ordinal = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -115,14 +111,6 @@ class Found(Struct, frozen=True):
     degraded: str
 
 
-class FactsForgotten(Struct, frozen=True):
-    """What is gone: facts by id, and how many messages; `log_emptied`: the database's log has none of it."""
-
-    facts: tuple[str, ...]
-    messages: int
-    log_emptied: bool
-
-
 class PassageObject(Struct, frozen=True):
     """A text that can come to mind: a message names its run and ordinal, a piece its document and page, if any."""
 
@@ -171,16 +159,7 @@ class AddFact(Struct, frozen=True, forbid_unknown_fields=True):
     agent: str = ""
 
 
-class ForgetFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Facts to be forgotten, by id."""
-
-    facts: tuple[str, ...]
-    end_user: str | None = None
-
-
-_FIXES = {"text": "send the statement as text", "facts": "send a list of ids: fact_..."}
-_read_fact = Reader(AddFact, frozenset(), _FIXES)
-_read_forget = Reader(ForgetFacts, frozenset(), _FIXES)
+_read_fact = Reader(AddFact, frozenset(), {"text": "send the statement as text"})
 
 
 def memory_of(request: Request[Any, Any, Any]) -> "Memory":
@@ -367,40 +346,6 @@ async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> 
     return await _done(request, tx, owner, written, "fact.correct")
 
 
-@post("/api/v1/memory/forget", opt=WRITERS, status_code=200, summary="Forget facts")
-async def forget_facts(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Forget facts with what was derived from them and the messages they rest on; return what is gone."""
-    wanted, _ = _read_forget.read(await request.body())
-    return await _forget(request, owner_of(request, wanted.end_user), wanted.facts)
-
-
-@delete("/api/v1/memory/facts/{fact:str}", opt=WRITERS, status_code=200, summary="Forget one fact")
-async def forget_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
-    """Forget a fact as `POST /api/v1/memory/forget` does."""
-    query = Query(request, "end_user")
-    return await _forget(request, owner_of(request, query.text("end_user")), (fact,))
-
-
-async def _forget(request: Request[Any, Any, Any], owner: Owner, names: tuple[str, ...]) -> Response[bytes]:
-    admin, caller, memory = admin_of(request), caller_of(request), memory_of(request)
-    now, tx = admin.services.clock.now(), memory.database.begin()
-    if not names:
-        raise RequestRefused("facts: name at least one.", param="facts")
-    try:
-        gone = await memory.facts.forget(tx, owner, [fact_id(name) for name in names], f"key:{caller.key}", now)
-    except MemoryRefused as error:
-        raise refusal(error) from error
-    except NoSuchMemory as error:
-        raise not_found("fact", names[0] if len(names) == 1 else "among these") from error
-    counts: dict[str, str | int | float | bool] = {"facts": len(gone.facts), "passages": len(gone.passages)}
-    entry = AuditRecord(now, owner.tenant, caller.key, "fact.forget", show("fact", gone.facts[0]), detail=counts)
-    await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
-    await memory.database.commit(tx, "full")
-    memory.stir()
-    facts = tuple(show("fact", one) for one in gone.facts)
-    return answer(FactsForgotten(facts, len(gone.passages), await scrubbed(admin)))
-
-
 async def _done(
     request: Request[Any, Any, Any], tx: Transaction, owner: Owner, written: Written, action: str
 ) -> Response[bytes]:
@@ -487,16 +432,6 @@ def _evidence(one: Evidence) -> EvidenceObject:
     return EvidenceObject(one.kind, source, one.item, one.start, one.stop, one.words, one.extractor, one.prompt)
 
 
-async def scrubbed(admin: Admin) -> bool:
-    """Empty the database's log of what was deleted; False where that has to wait."""
-    try:
-        await admin.scrub()
-    except StorageError:
-        _log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
-        return False
-    return True
-
-
 ROUTES = (
     search_memory,
     list_facts,
@@ -505,6 +440,4 @@ ROUTES = (
     show_timeline,
     add_fact,
     correct_fact,
-    forget_facts,
-    forget_fact,
 )
