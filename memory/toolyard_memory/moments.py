@@ -32,8 +32,3 @@ def show_moment(at: int) -> str:
     """Write UTC microseconds as a person reads them: `3 May 2026`."""
     moment = datetime.fromtimestamp(at / 1e6, UTC)
     return f"{moment.day} {moment:%B %Y}"
-
-
-def show_exactly(at: int) -> str:
-    """Write UTC microseconds as RFC 3339 with seconds."""
-    return datetime.fromtimestamp(at // 1_000_000, UTC).isoformat().replace("+00:00", "Z")

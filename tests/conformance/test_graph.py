@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 from toolyard_memory.graph.entities import entity_id
 from toolyard_memory.graph.neighbourhood import HUB
 from toolyard_memory.graph.ranking import spread
@@ -26,8 +26,8 @@ def world(adapter: Adapter) -> World:
     return World(adapter.database)
 
 
-async def count(world: World, table: object) -> int:
-    rows = await world.database.read(select(func.count()).select_from(table))  # type: ignore[arg-type]
+async def count(world: World, table: Table) -> int:
+    rows = await world.database.read(select(func.count()).select_from(table))
     return int(rows[0][0])
 
 

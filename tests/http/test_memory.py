@@ -48,7 +48,7 @@ def operator(server: Server, tenant: str) -> Client:
 def add(client: Client, text: str, **more: Any) -> dict[str, Any]:
     """Put a fact down."""
     body = {"text": text, "because": "she said so", **more}
-    return client.post("/api/v1/memory/facts", body)["fact"]  # type: ignore[no-any-return]
+    return client.post("/api/v1/memory/facts", body)["fact"]  # type: ignore[no-any-return]  # JSON
 
 
 def texts(client: Client, query: str = "") -> list[str]:

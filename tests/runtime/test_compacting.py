@@ -322,7 +322,7 @@ async def test_what_is_erased_is_gone_from_summaries_that_others_made_of_it(tmp_
         (event, *_) = await compactions(shop, made)
         row = await shop.row(made[-1].run)
         (one, *_) = await shop.services.sessions.compactions(row.session)
-        kept = (await payloads.load(shop.database, one.run, [event.summary.n]))[event.summary.n]  # type: ignore[union-attr]
+        kept = (await payloads.load(shop.database, one.run, [event.summary.n]))[event.summary.n]  # type: ignore[union-attr]  # there is one
         assert isinstance(kept, payloads.Payload)
         assert b"old mill" in kept.data
         tx = shop.database.begin()

@@ -118,8 +118,9 @@ def test_an_excerpt_of_one_endless_word_is_its_beginning() -> None:
     ],
 )
 def test_no_text_breaks_out_of_its_place(attack: str) -> None:
-    for kind, speaker in (("fact", ""), ("message", attack)):
-        told = assemble([passage(1, attack, kind, "page", speaker)], 1000, {}, NONE)  # type: ignore[arg-type]
+    cases: tuple[tuple[PassageKind, str], ...] = (("fact", ""), ("message", attack))
+    for kind, speaker in cases:
+        told = assemble([passage(1, attack, kind, "page", speaker)], 1000, {}, NONE)
         assert len(re.findall(r"<\W*untrusted", told.text, re.IGNORECASE)) == 2
         assert len(re.findall(r"^\[", told.text, re.MULTILINE)) == 1
         assert told.text.isprintable() or set(told.text) - {"\n"} == {one for one in told.text if one.isprintable()}
