@@ -63,7 +63,7 @@ from toolyard_runtime.run.successes import Successes
 from toolyard_runtime.run.ways_back import WaysBack
 from toolyard_runtime.secrets.opening import open_secrets
 from toolyard_runtime.secrets.tokens import SourceSecrets
-from toolyard_runtime.serving import NoModel, ServeOptions, ServerAddress
+from toolyard_runtime.serving import LOCAL_KEY, NoModel, ServeOptions, ServerAddress
 from toolyard_runtime.store.approvals import Approvals
 from toolyard_runtime.store.erasure import Eraser
 from toolyard_runtime.store.journal import SqlJournal
@@ -77,7 +77,6 @@ from toolyard_runtime.usage.requests import recent_requests
 from toolyard_runtime.usage.worked import lately_worked
 from toolyard_runtime.wire.chat.answer import closing_text, visible_text
 
-LOCAL_KEY = "local"
 BOOTSTRAP_KEY = "TOOLYARD_BOOTSTRAP_KEY"
 """An environment variable that provisions the first key of a server that is set up by a machine."""
 

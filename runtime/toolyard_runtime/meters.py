@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 MODEL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 TOOL_SECONDS = (0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
+RECALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 
 KEPT = 1_000
 """Observations that are noted before the histograms get them."""
@@ -35,6 +36,18 @@ class Meters:
             ("tool",),
             buckets=TOOL_SECONDS,
             registry=self.registry,
+        )
+        self.recalls = self._counter("toolyard_recalls", "Runs for which memory was searched, by outcome.", "outcome")
+        self.recall_seconds = Histogram(
+            "toolyard_recall_seconds",
+            "How long a run waited for what came to mind.",
+            buckets=RECALL_SECONDS,
+            registry=self.registry,
+        )
+        self.facts_changed = self._counter("toolyard_facts_changed", "Facts that runs changed.", "change")
+        self.facts = Gauge("toolyard_facts", "Facts that are believed.", registry=self.registry)
+        self.passages_waiting = Gauge(
+            "toolyard_passages_waiting", "Changes that the vectors have not followed yet.", registry=self.registry
         )
         self.doubts = self._counter(
             "toolyard_calls_in_doubt", "Calls of which nobody knows whether they happened.", "tool"

@@ -5,6 +5,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+LOCAL_KEY = "local"
+"""The name of the key that is made at the first start, for commands on this machine."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 

@@ -132,3 +132,14 @@ def test_a_fact_that_was_replaced_can_still_be_shown(app: Client) -> None:
     shown = app.get(f"/api/v1/memory/facts/{old}")
     assert shown["text"] == "Alice lives in Oslo."
     assert shown["superseded_by"]
+
+
+def test_an_operator_of_memory_is_told_how_it_does(server: Server, app: Client) -> None:
+    app.finished(app.start('call remember {"text": "I keep a heron."}', agent="friend"))
+    told = server.house.ask("GET", "/metrics").body.decode()
+    counted = {line.partition(" ")[0]: float(line.rpartition(" ")[2]) for line in told.splitlines() if line[0] != "#"}
+    assert counted['toolyard_recalls_total{outcome="degraded"}'] >= 1
+    assert counted["toolyard_recall_seconds_count"] >= 1
+    assert counted['toolyard_facts_changed_total{change="added"}'] >= 1
+    assert counted["toolyard_facts"] >= 1
+    assert counted["toolyard_passages_waiting"] >= 1  # the embedder is silent

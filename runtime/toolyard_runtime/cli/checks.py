@@ -14,6 +14,7 @@ from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.database_checks import database
 from toolyard_runtime.cli.findings import Finding
+from toolyard_runtime.cli.memory_checks import memory
 from toolyard_runtime.cli.secret_checks import rights, secrets
 from toolyard_runtime.cli.service_checks import AsServed, disk, model_servers, server, told_by_server
 from toolyard_runtime.cli.surroundings import Surroundings
@@ -40,11 +41,13 @@ def of_repository(surroundings: Surroundings, repository: Path, state_dir: Path)
         config = read_config(repository)
     except ConfigError as error:
         return [Finding("broken", "toolyard.toml", str(error), "Correct the line; the other checks need the file.")]
+    of_files, remembering = _files(repository, config, told_by_server(state_dir))
     return [
-        *_files(repository, config, told_by_server(state_dir)),
+        *of_files,
         *model_servers(config, surroundings.environment),
         server(state_dir),
         database(config, repository, state_dir),
+        *memory(config, remembering, repository, state_dir, surroundings.environment),
         secrets(config, repository, state_dir, surroundings.environment),
         rights(repository),
         disk(state_dir),
@@ -82,8 +85,8 @@ def _uv(surroundings: Surroundings) -> Finding:
     return Finding("ok", "uv", program)
 
 
-def _files(repository: Path, config: Config, served: AsServed | None) -> list[Finding]:
-    """Load the repository as the server would, and tell every mistake in it.
+def _files(repository: Path, config: Config, served: AsServed | None) -> tuple[list[Finding], list[str]]:
+    """Load the repository as the server would, and tell every mistake in it, and which agents remember.
 
     What is published and what sources offer is known to a running server only: what agents name is judged by it.
     """
@@ -93,7 +96,7 @@ def _files(repository: Path, config: Config, served: AsServed | None) -> list[Fi
     try:
         check_kinds(repository, config, added.models)
     except ConfigError as error:
-        return [Finding("broken", "toolyard.toml", str(error), "Correct the line, or install the plugin it means.")]
+        return [Finding("broken", "toolyard.toml", str(error), "Correct the line, or install the plugin it means.")], []
     toolbox = open_toolbox(repository, settings=config.plugin_settings, plugins=plugins)
     found = load_repository(repository, toolbox)
     findings = [
@@ -116,7 +119,7 @@ def _files(repository: Path, config: Config, served: AsServed | None) -> list[Fi
     else:
         advice = "agents/NAME.toml makes one; `toolyard new NAME` shows how."
         findings.insert(0, Finding("broken", "Repository", told, advice))
-    return findings
+    return findings, sorted(name for name, release in found.agents.items() if release.memory is not None)
 
 
 def _mistake(problem: str) -> Finding:

@@ -5,11 +5,17 @@ from typing import Any
 from litestar import Request, get, route
 from litestar.enums import HttpMethod
 from litestar.response import Response
+from sqlalchemy import func, select
+from toolyard_memory.tables.facts import FACT
+from toolyard_memory.tables.vectors import OUTBOX
 from toolyard_registry.rights import HOUSE
 
 from toolyard_runtime.http.access import ANYBODY, caller_of, only
 from toolyard_runtime.http.openai_routes import front_of
 from toolyard_runtime.wire.errors import RequestRefused
+
+FACTS_BELIEVED = select(func.count()).select_from(FACT).where(FACT.c.retired_at.is_(None))
+CHANGES_WAITING = select(func.count()).select_from(OUTBOX)
 
 PROBED = (HttpMethod.GET, HttpMethod.HEAD)
 """Some balancers probe with HEAD; it is answered as GET is, without the body."""
@@ -43,7 +49,12 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
             code="missing_role",
             status=403,
         )
-    meters = front_of(request).engine.services.meters
+    services = front_of(request).engine.services
+    meters = services.meters
+    ((facts,),) = await services.database.scan(FACTS_BELIEVED, {})
+    ((waiting,),) = await services.database.scan(CHANGES_WAITING, {})
+    meters.facts.set(facts)
+    meters.passages_waiting.set(waiting)
     return Response(meters.exposition(), media_type="text/plain; version=0.0.4")
 
 

@@ -358,6 +358,11 @@ class Acts:
         written = self._log.services.mind().changed(self._log.now(), outcome.structured)
         if written is not None:
             self._add(written)
+            meters = self._log.services.meters
+            changes = {"added": written.added, "replaced": written.superseded, "forgotten": written.forgotten}
+            for change, facts in changes.items():
+                if facts:
+                    meters.count(meters.facts_changed, change, by=len(facts))
 
     def _label(self, call: e.CallHead) -> str:
         """Return a tool's name as a metric's label: what clients and models make up is one each."""

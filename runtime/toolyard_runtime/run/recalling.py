@@ -6,6 +6,7 @@ A run that cannot recall goes on without and says so; nothing here ends one.
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from time import perf_counter
 from typing import Any
 
 from toolyard_memory.memory import Memory
@@ -81,12 +82,16 @@ class Recalling:
             now=log.now(),
             documents=settings.knowledge,
         )
+        meters, began = log.services.meters, perf_counter()
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await self._memory.recall.search(reader_of(log.identity), query)
         except Exception:  # noqa: BLE001 - whatever went wrong, the run goes on
             self._log.exception("nothing was recalled for run_%s", log.identity.run.hex())
+            meters.count(meters.recalls, "failed")
             return e.MemoryRecalled(log.now(), turn, (), degraded="failed")
+        meters.count(meters.recalls, "degraded" if found.degraded else "ok")
+        meters.observe(meters.recall_seconds, perf_counter() - began)
         recalled = tuple(
             e.Recalled(
                 show(hit.passage.kind, hit.passage.id),
