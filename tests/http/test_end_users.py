@@ -85,3 +85,25 @@ def test_operators_and_auditors_see_every_end_users_runs(
             watcher.get(f"/api/v1/runs/{run}")
     assert operator.get(response_of(runs[0]))["status"] == "completed"
     assert auditor.ask("GET", response_of(runs[0])).status == 403
+
+
+@pytest.mark.parametrize("header", ["x-toolyard-end-user", "x-openwebui-user-id"])
+def test_a_name_in_a_header_is_as_long_as_one_in_a_body_may_be_and_no_longer(front: Client, header: str) -> None:
+    name, sent = "a" * 256, {"model": "clerk", "input": "hi"}
+    longest, longer = ({header.replace("-", "_"): one} for one in (name, name + "a"))
+    assert front.ask("POST", "/v1/responses", sent, **longest).status == 200
+    assert front.ask("POST", "/v1/responses", {**sent, "user": name + "a"}).status == 400
+    answered = front.ask("POST", "/v1/responses", sent, **longer)
+    assert (answered.status, answered.body["error"]["param"]) == (400, header)
+    assert front.get("/api/v1/runs", **longest)["data"]
+    refused(front.ask("GET", "/api/v1/runs", **longer), 400, header)
+    refused(front.ask("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"}, **longer), 400, header)
+
+
+def test_a_name_in_letters_of_any_script_is_one_person_on_every_route(front: Client) -> None:
+    sent = {"model": "clerk", "input": "hi"}
+    in_body = front.post("/v1/responses", {**sent, "user": "Zoë"})["id"]
+    zoe = front.speaking_for("Zoë".encode().decode("latin-1"))  # the bytes that clients send
+    in_header = zoe.post("/v1/responses", sent)["id"]
+    seen = {run["id"].removeprefix("run_") for run in zoe.get("/api/v1/runs")["data"]}
+    assert seen == {name.removeprefix("resp_").partition("_")[0] for name in (in_body, in_header)}

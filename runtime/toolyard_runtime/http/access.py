@@ -1,6 +1,6 @@
 """Who may call which route: the one place where keys are checked and roles are required."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -10,11 +10,15 @@ from toolyard_registry.rights import Role
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
 
 OPEN = "open"
 """`opt={"access": OPEN}` marks a route that needs no key; every other route names the roles that may call it."""
 
 CALLER = "toolyard.caller"
+END_USER_HEADERS = (b"x-openwebui-user-id", b"x-toolyard-end-user")
+"""Whom a request is for: the first that says anything counts."""
+
 METHODS = "OPTIONS"
 """Answered by a handler that litestar adds to every path: it names the path's methods and reads nothing."""
 
@@ -84,17 +88,23 @@ class Guard:
 
 
 def end_user_of(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> str | None:
-    """Return whom the request is for: trusted only from keys with the role `frontend`."""
-    if "frontend" not in caller.roles:
-        return None
-    headers = dict(connection.scope["headers"])
-    named = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
-    if not named:
+    """Return whom the request is for: trusted only from keys with the role `frontend`; raises RequestRefused."""
+    return named_in(dict(connection.scope["headers"])) if "frontend" in caller.roles else None
+
+
+def named_in(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the end user whom headers name, whoever sends them; raises RequestRefused where the name is too long."""
+    header = next((header for header in END_USER_HEADERS if headers.get(header)), None)
+    if header is None:
         return None
     try:
-        return named.decode()  # as the same name in a body
+        named = headers[header].decode()  # as the same name in a body
     except UnicodeDecodeError:
-        return named.decode("latin-1")
+        named = headers[header].decode("latin-1")
+    if len(named) > LONGEST_END_USER:
+        field = header.decode("ascii")
+        raise RequestRefused(f"{field}: {END_USER_FIX}, not {len(named)}.", param=field)
+    return named
 
 
 def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from toolyard_sdk.ids import show
 from toolyard_runtime.engine.desk import Asked, Desk, Served
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.sight import may_see
-from toolyard_runtime.http.access import caller_of, end_user_of, only
+from toolyard_runtime.http.access import caller_of, end_user_of, named_in, only
 from toolyard_runtime.http.bodies import body_of
 from toolyard_runtime.http.refusals import told
 from toolyard_runtime.http.whole import Whole
@@ -72,13 +72,12 @@ def _asked(headers: dict[bytes, bytes], path: bytes, body: bytes, echo: bytes | 
     digest = hashlib.sha256(path + b"\0" + (b"key\0" + key if key else body)).digest()
     retried = headers.get(b"x-stainless-retry-count", b"0") != b"0"
     chat = headers.get(b"x-openwebui-chat-id") or headers.get(b"x-toolyard-chat-id") or b""
-    end_user = headers.get(b"x-openwebui-user-id") or headers.get(b"x-toolyard-end-user")
     return Asked(
         digest=digest,
         retried=retried,
         idempotent=key is not None,
         chat=chat.decode("latin-1"),
-        end_user=end_user.decode("latin-1") if end_user else None,
+        end_user=named_in(headers),
         echo=echo,
     )
 

@@ -14,10 +14,11 @@ ToolName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}\Z")]
 Metadata = Annotated[
     dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)
 ]
-EndUser = Annotated[str, Meta(min_length=1, max_length=256)]
+LONGEST_END_USER = 256
+EndUser = Annotated[str, Meta(min_length=1, max_length=LONGEST_END_USER)]
 
 METADATA_FIX = "send at most 16 pairs of strings, keys up to 64 and values up to 512 characters"
-END_USER_FIX = "send 1 to 256 characters"
+END_USER_FIX = f"send 1 to {LONGEST_END_USER} characters"
 TOOL_NAME_FIX = "use 1 to 64 letters, digits, '_' or '-'"
 
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}

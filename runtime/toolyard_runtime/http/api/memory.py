@@ -34,6 +34,7 @@ from toolyard_runtime.http.api.admin import admin_of
 from toolyard_runtime.http.api.reading import LARGEST, Query, answer, listed, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.errors import RequestRefused
+from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
 from toolyard_runtime.wire.reading import Reader, quote
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
@@ -180,6 +181,8 @@ def owner_of(request: Request[Any, Any, Any], named: str | None) -> Owner:
             status=403,
         )
     end_user = named or spoken_for
+    if end_user and len(end_user) > LONGEST_END_USER:
+        raise RequestRefused(f"end_user: {END_USER_FIX}, not {len(end_user)}.", param="end_user")
     if not end_user:
         raise RequestRefused(
             "end_user: say whose memory: an id as the frontend sends it, in the query (end_user=...) or in the body.",
