@@ -28,7 +28,7 @@ class Memory:
     ) -> None:
         self.database = database
         self.clock = clock
-        self.passages = Passages(database, clock, followed=vectors is not None)
+        self.passages = Passages(database, clock)
         self.facts = Facts(database, self.passages, new_id, entropy)
         self.graph = Graph(database, clock)
         self.wholes = Wholes(database, clock)

@@ -182,13 +182,13 @@ def row_of(passage: Passage) -> tuple[Any, ...]:
 class Passages:
     """The store of passages; writes join a transaction, reads see what was committed.
 
-    Without `followed`, no index is told of what comes and goes: there is none.
+    What comes and goes waits in the outbox also where no index follows: one that is switched on later, or again, has
+    to learn of it.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, followed: bool = True) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._followed = followed
 
     @property
     def now(self) -> int:
@@ -198,8 +198,7 @@ class Passages:
     def add(self, tx: Transaction, passage: Passage) -> None:
         """Add a passage: it can be found by its words once committed, by its meaning when an index has followed."""
         tx.write(ADD, row_of(passage))
-        if self._followed:
-            tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
+        tx.write(FOLLOW, (passage.owner.tenant, passage.id, "added"))
 
     def drop(self, tx: Transaction, passages: Iterable[Passage]) -> None:
         """Drop passages with their vectors, mentions, edges, and the names that nothing else speaks of.
@@ -212,8 +211,7 @@ class Passages:
         for tenant, id_ in gone:
             for statement in (DROP_ENTITIES, DROP_EDGES, DROP_MENTIONS, DROP_VECTORS):
                 tx.write(statement, (id_,))
-            if self._followed:
-                tx.write(FOLLOW, (tenant, id_, "dropped"))
+            tx.write(FOLLOW, (tenant, id_, "dropped"))
         for tenant in {tenant for tenant, _ in gone}:
             tx.write(SOILED, (tenant, self.now))
 
