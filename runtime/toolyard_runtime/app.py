@@ -18,7 +18,7 @@ from toolyard_memory.sessions.store import Sessions
 from toolyard_registry.agents.repository import Loader
 from toolyard_registry.environments.building import Index
 from toolyard_registry.environments.running import Limits
-from toolyard_registry.plugins import load_plugins
+from toolyard_registry.plugins import Plugins, load_plugins
 from toolyard_registry.publishing.publishing import no_check
 from toolyard_registry.rights import HOUSE
 from toolyard_registry.toolbox.collecting import open_toolbox
@@ -34,6 +34,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.cleaning import Cleaning
 from toolyard_runtime.engine.desk import Desk
+from toolyard_runtime.engine.embedding import meanings
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.erasing import erasing_with
 from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
@@ -43,6 +44,7 @@ from toolyard_runtime.engine.proving import Proving
 from toolyard_runtime.engine.registry import open_registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
+from toolyard_runtime.engine.tool_search import ToolSearch
 from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.engine.waiting_links import waiting_links
 from toolyard_runtime.engine.ways_out import WaysOut, with_sources
@@ -107,10 +109,7 @@ async def composed(
     options: ServeOptions, config: Config, environment: Mapping[str, str], public_url: str, hosts: frozenset[str]
 ) -> AsyncIterator[Wiring]:
     """Open the stores, wire everything, take up what a former process left, and close it all again."""
-    plugins = load_plugins(config.plugins_off, replaced=plugin_names(options.packages))
-    added = Contributions(plugins)
-    added.take_models()
-    check_kinds(options.repository, config, added.models)
+    plugins, added = _contributed(options, config)
     routes = Routes(
         config,
         environment,
@@ -189,6 +188,10 @@ async def composed(
                 loader.current.agents.values(),
             )
         )
+        meters = Meters()
+        sense = await opened.enter_async_context(
+            meanings(config.search, loader.current.toolbox, routes, options.repository, clock, meters)
+        )
         agents = Agents(
             loader,
             routes,
@@ -198,6 +201,7 @@ async def composed(
             registry,
             others,
             long_term.mind,
+            sense,
         )
         registry.judge_by(
             installed=lambda: agents.repository.toolbox.releases,
@@ -220,7 +224,7 @@ async def composed(
             entropy=os.urandom,
             jitter=random.SystemRandom(),
             stops=stops,
-            meters=Meters(),
+            meters=meters,
             current_release=agents.granted,
             keep_release=registry.catalogue.put_agent,
             visible_text=visible,
@@ -259,6 +263,7 @@ async def composed(
             erasing.cleaning,
             Proving(database, erasing.eraser, erasing.subjects, long_term, options.state_dir),
             database.copies,
+            ToolSearch(sense),
         )
         app = Litestar(
             [*OWN_ROUTES, *added.routes],
@@ -298,6 +303,15 @@ async def composed(
         await upkeep.recover()
         opened.push_async_callback(upkeep.close, config.server.drain_seconds)
         yield Wiring(app, engine, keys, tenants, agents, routes)
+
+
+def _contributed(options: ServeOptions, config: Config) -> tuple[Plugins, Contributions]:
+    """Return the plugins and what they add, their kinds of models taken; raises ConfigError for a kind nobody has."""
+    plugins = load_plugins(config.plugins_off, replaced=plugin_names(options.packages))
+    added = Contributions(plugins)
+    added.take_models()
+    check_kinds(options.repository, config, added.models)
+    return plugins, added
 
 
 def _cors(config: Config) -> CORSConfig | None:

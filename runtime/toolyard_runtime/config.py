@@ -84,21 +84,38 @@ class EnvironmentsTable(Struct, frozen=True, forbid_unknown_fields=True):
     most_running: Annotated[int, Meta(ge=1)] = 16
 
 
-class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[memory]`: what turns texts into vectors, and where these are searched; agents' files say who remembers.
+class EmbedderTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What turns texts into vectors: `"hashing"`, `"onnx:FOLDER"` (relative to the repository) or `"provider/model"`.
 
-    `embedder` is `"hashing"`, `"onnx:FOLDER"` (relative to the repository) or `"provider/model"`. `vectors` `"auto"` is
-    Chroma where it is installed, and an exact search otherwise; `"none"` leaves vectors out. `former` is the embedder
-    whose vectors serve until `embedder` has made its own. `revision` tells a server's model from another one that had
-    its name, `dimensions` asks it for shorter vectors, and the prefixes are what it wants before texts and questions.
+    `revision` tells a server's model from another one that had its name, `dimensions` asks it for shorter vectors, and
+    the prefixes are what it wants before texts and questions.
     """
 
-    embedder: str = "hashing"
-    former: str = ""
+    embedder: str = ""
     revision: str = ""
     dimensions: Annotated[int, Meta(ge=8)] | None = None
     text_prefix: str = ""
     query_prefix: str = ""
+
+
+class SearchTable(EmbedderTable, frozen=True, forbid_unknown_fields=True):
+    """`[search]`: whether vectors help to find tools, and what they count beside words, which count 1.
+
+    Without an `embedder` tools are found by words alone; without a `weight` it is what fits the kind of embedder.
+    """
+
+    weight: Annotated[float, Meta(ge=0, le=10)] | None = None
+
+
+class MemoryTable(EmbedderTable, frozen=True, forbid_unknown_fields=True):
+    """`[memory]`: what turns texts into vectors, and where these are searched; agents' files say who remembers.
+
+    `vectors` `"auto"` is Chroma where it is installed, and an exact search otherwise; `"none"` leaves vectors out.
+    `former` is the embedder whose vectors serve until `embedder` has made its own.
+    """
+
+    embedder: str = "hashing"
+    former: str = ""
     vectors: Literal["auto", "chroma", "exact", "none"] = "auto"
     chroma_url: str = ""
 
@@ -116,6 +133,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     secrets: SecretsTable = SecretsTable()
     environments: EnvironmentsTable = EnvironmentsTable()
     memory: MemoryTable = MemoryTable()
+    search: SearchTable = SearchTable()
 
     @property
     def plugins_off(self) -> tuple[str, ...]:

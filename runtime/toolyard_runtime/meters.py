@@ -53,6 +53,9 @@ class Meters:
             "toolyard_calls_in_doubt", "Calls of which nobody knows whether they happened.", "tool"
         )
         self.decisions = self._counter("toolyard_policy_decisions", "What the policy decided.", "decision")
+        self.vector_searches = self._counter(
+            "toolyard_vector_searches", "Searches among tools by vectors, by outcome.", "outcome"
+        )
         self._counted: dict[tuple[Counter, tuple[str, ...]], float] = {}
         self._observed: list[tuple[Histogram, tuple[str, ...], float]] = []
 

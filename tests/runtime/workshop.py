@@ -31,6 +31,7 @@ from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.meters import Meters
 from toolyard_runtime.run.drive import Driver
+from toolyard_runtime.run.meanings import Meanings
 from toolyard_runtime.run.recalling import Recalling
 from toolyard_runtime.run.segments import Ask, Segment
 from toolyard_runtime.run.services import Services
@@ -161,6 +162,7 @@ class Workshop:
         *,
         record_first: bool = False,
         source: str = "workshop",
+        meanings: Meanings | None = None,
     ) -> None:
         self.root = root
         self.source = source
@@ -181,7 +183,7 @@ class Workshop:
         self.loader = Loader(root, self._toolbox)
         self.catalogue = Catalogue(database, clock, record)
         self._mind: Recalling | None = None
-        self.agents = Agents(self.loader, self.routes, self.catalogue, database, {}, mind=self.mind)
+        self.agents = Agents(self.loader, self.routes, self.catalogue, database, {}, mind=self.mind, meanings=meanings)
         self.services = Services(
             database=database,
             journal=SqlJournal(database),
@@ -327,15 +329,16 @@ async def workshop(
     recover: bool = True,
     record_first: bool = False,
     source: str = "workshop",
+    meanings: Meanings | None = None,
 ) -> AsyncIterator[Workshop]:
     """Open the engine on `root`, whose database may already hold runs, and close it as a stopping server does.
 
-    `source` is where the tools come from.
+    `source` is where the tools come from; `meanings` makes vectors of them.
     """
     write_agent(root, tools, more, policy)
     database = await open_sqlite(root / "data.db")
     try:
-        made = Workshop(root, database, tools, max_runs, record_first=record_first, source=source)
+        made = Workshop(root, database, tools, max_runs, record_first=record_first, source=source, meanings=meanings)
         assert not made.loader.current.problems, made.loader.current.problems
         if recover:
             await made.upkeep.recover()

@@ -13,13 +13,11 @@ from msgspec import Struct
 from toolyard_sdk.events import Because
 
 from toolyard_registry.search.fusion import fused, ranked
+from toolyard_registry.search.meaning import NOTHING_NEAR, Near
 from toolyard_registry.search.searching import Search
 
 EARLIER = 0.3
 """What a request before the present one counts, and each one before that of the one after it."""
-
-VECTORS = 1.0
-"""What vectors count beside words, both brought to 0..1."""
 
 WORKED = 0.1
 """What having worked often counts, beside words at 1: enough to decide between equals."""
@@ -42,15 +40,16 @@ def shortlist(
     always: Collection[str] = (),
     called: Iterable[str] = (),
     worked: Mapping[str, int] | None = None,
-    vectors: Mapping[str, float] | None = None,
+    near: Sequence[Near] = (),
     hidden: Collection[str] = (),
 ) -> tuple[Choice, ...]:
     """Return the `budget` tools of `search` that are offered, then others by score, together at most `most`.
 
     `texts` are what was asked, newest first; `called` are tools called before, newest first, which get at most half of
-    the places that `always` leaves; `worked` counts calls that lately gave a result. What is `hidden` is not there.
+    the places that `always` leaves; `worked` counts calls that lately gave a result; `near` is what vectors say of each
+    of the texts. What is `hidden` is not there.
     """
-    scores = rank(search, texts, worked=worked, vectors=vectors)
+    scores = rank(search, texts, worked=worked, near=near)
     by_rank = [(name, score) for name, score in ranked(scores) if name in search and name not in hidden]
     chosen: dict[str, Because] = {name: "always" for name in sorted(always) if name in search and name not in hidden}
     places = len(chosen) + (budget - len(chosen) + 1) // 2
@@ -71,19 +70,35 @@ def rank(
     texts: Sequence[str],
     *,
     worked: Mapping[str, int] | None = None,
-    vectors: Mapping[str, float] | None = None,
+    near: Sequence[Near] = (),
 ) -> dict[str, float]:
-    """Return the scores of the tools that have any: words 0..1, vectors 0..1 beside them, and a little for success."""
-    said: dict[str, float] = {}
-    for age, text in enumerate(texts):
-        for name, score in search.scores(text).items():
-            said[name] = said.get(name, 0.0) + EARLIER**age * score
+    """Return the scores of the tools that have any: words 0..1, vectors beside them, and a little for success."""
+    said = _faded([search.scores(text) for text in texts])
     most = max(said.values(), default=1.0)
     scores = {name: score / most for name, score in said.items()}
-    if vectors:
-        scores = fused(((said, 1.0), (vectors, VECTORS)))
+    if any(each.scores for each in near):
+        scores = _both(said, Near(_faded([each.scores for each in near]), near[0].share))
     if worked:
         largest = math.log1p(max(worked.values()))
         for name, count in worked.items():
             scores[name] = scores.get(name, 0.0) + WORKED * math.log1p(count) / largest
     return scores
+
+
+def scores_of(search: Search, text: str, near: Near = NOTHING_NEAR) -> dict[str, float]:
+    """Return the scores of the tools that fit a text; where vectors say nothing, they are those of its words."""
+    said = search.scores(text)
+    return _both(said, near) if near.scores else said
+
+
+def _both(said: Mapping[str, float], near: Near) -> dict[str, float]:
+    return fused(((said, 1.0), (near.scores, near.share)))
+
+
+def _faded(newest_first: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the sum of scores, those of earlier texts counting less."""
+    total: dict[str, float] = {}
+    for age, scores in enumerate(newest_first):
+        for name, score in scores.items():
+            total[name] = total.get(name, 0.0) + EARLIER**age * score
+    return total

@@ -16,6 +16,7 @@ from toolyard_runtime.engine.registry import Registry
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.within_reach import WithinReach
 from toolyard_runtime.run.binding import BoundAgent, absent_agent
+from toolyard_runtime.run.meanings import Meanings
 from toolyard_runtime.run.mind import Mind, no_mind
 
 KEPT_RELEASES = 32
@@ -34,13 +35,15 @@ class Agents:
         registry: Registry | None = None,
         others: Others | None = None,
         mind: Callable[[], Mind] = no_mind,
+        meanings: Meanings | None = None,
     ) -> None:
         """Take `settings` as the `[plugins.NAME]` tables by plugin: what a tool's context holds of them.
 
         `registry` is told which definitions the files and sources present; `others` serves releases that are published
-        and not installed; `mind` opens the memory of those that have one.
+        and not installed; `mind` opens the memory of those that have one; `meanings` helps to choose among many tools.
         """
         self._mind = mind
+        self._meanings = meanings
         self._others = others
         self._registry = registry
         self._loader = loader
@@ -135,6 +138,7 @@ class Agents:
                 {name: self._settings.get(origins.get(name, ""), {}) for name in tools},
                 origins,
                 about=box.about,
+                meanings=self._meanings,
             )
         return bound
 

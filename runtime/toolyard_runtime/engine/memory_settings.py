@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from toolyard_runtime.config import MemoryTable
+from toolyard_runtime.engine.embedding import unusable
 
-HASHING: Final = "hashing"
-ONNX: Final = "onnx:"
 CHROMA: Final = "chromadb"
 
 
@@ -22,22 +21,9 @@ def trouble_with(settings: MemoryTable, providers: Collection[str], repository: 
     for key, named in (("embedder", settings.embedder), ("former", settings.former)):
         if key == "former" and not named:
             continue
-        trouble = _of_embedder(named, providers, repository)
+        trouble = unusable(named, providers, repository)
         if trouble:
             return f'[memory] {key} = "{named}": {trouble}'
     if settings.vectors == "chroma" and not settings.chroma_url and not has_chroma():
         return "[memory] vectors = \"chroma\" needs it installed: pip install 'toolyard[chroma]'"
     return ""
-
-
-def _of_embedder(named: str, providers: Collection[str], repository: Path) -> str:
-    if named == HASHING:
-        return ""
-    if named.startswith(ONNX):
-        folder = repository / named.removeprefix(ONNX)
-        return "" if folder.is_dir() else f"there is no directory {folder}"
-    provider, _, model = named.partition("/")
-    if provider in providers and model:
-        return ""
-    known = ", ".join(f'"{name}/MODEL"' for name in sorted(providers)) or "none, as there are no [providers]"
-    return f'no embedder has this name; there are "{HASHING}", "{ONNX}FOLDER", and of servers: {known}'

@@ -7,7 +7,7 @@ from toolyard_registry.plugins import told
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Clock, Embedder, Model
 
-from toolyard_runtime.config import Config, MemoryTable, ProviderTable
+from toolyard_runtime.config import Config, EmbedderTable, ProviderTable
 from toolyard_runtime.engine import direct
 from toolyard_runtime.models.chat_client import ThinModel
 from toolyard_runtime.models.connection import LineError
@@ -92,7 +92,7 @@ class Routes:
         profile = PROFILES[table.profile or "generic"]
         return ModelRoute(f"{provider}/{model}", model, self._client(provider, table), profile, self._counter(provider))
 
-    def embedder(self, wanted: str, settings: MemoryTable, clock: Clock) -> Embedder:
+    def embedder(self, wanted: str, settings: EmbedderTable, clock: Clock) -> Embedder:
         """Return a provider's embedding model, `provider/model`; raises ConfigError when there is none."""
         from toolyard_runtime.models.embedding import OpenAIEmbedder  # noqa: PLC0415 - only who asks for it pays for it
 

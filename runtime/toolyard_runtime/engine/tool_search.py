@@ -8,9 +8,13 @@ from msgspec import Struct
 from toolyard_registry.published.shelf import Entry, Shelf
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.search.fusion import ranked
+from toolyard_registry.search.meaning import NOTHING_NEAR
 from toolyard_registry.search.searching import Search
-from toolyard_registry.search.tools import index_of
+from toolyard_registry.search.shortlist import scores_of
+from toolyard_registry.search.tools import documents_of, index_of
 from toolyard_registry.toolbox.collecting import Toolbox
+
+from toolyard_runtime.run.meanings import Meanings, Sense
 
 LONGEST = 8_000
 """Characters of a question that are searched with."""
@@ -34,12 +38,14 @@ class _Index(Struct, frozen=True):
     serial: int
     published: Mapping[str, Entry]
     search: Search
+    sense: Sense | None = None
 
 
 class ToolSearch:
     """Keeps indexes of the tools it was last asked about, and makes another when there are others."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanings: Meanings | None = None) -> None:
+        self._meanings = meanings
         self._kept: dict[str, _Index] = {}
         self._making = asyncio.Lock()
 
@@ -57,7 +63,9 @@ class ToolSearch:
         installed is found by its newest release.
         """
         index = await self._of_now(box, *shelf)
-        scores = index.search.scores(text[:LONGEST])
+        text = text[:LONGEST]
+        (near,) = (await index.sense.near([text]) if index.sense is not None else ()) or (NOTHING_NEAR,)
+        scores = scores_of(index.search, text, near)
         found = []
         for name, score in ranked({name: score for name, score in scores.items() if sees(name)}, limit):
             entry = index.published.get(name)
@@ -84,12 +92,12 @@ class ToolSearch:
             self._kept = {name: one for name, one in self._kept.items() if one.of is releases}
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
-            search = await asyncio.to_thread(_indexed, box, published)
-            made = self._kept[tenant] = _Index(releases, serial, published, search)
+            search, sense = await asyncio.to_thread(self._indexed, box, published)
+            made = self._kept[tenant] = _Index(releases, serial, published, search, sense)
             return made
 
-
-def _indexed(box: Toolbox, published: Mapping[str, Entry]) -> Search:
-    """Return an index; what is published is decoded for it and forgotten again."""
-    decoded = {name: msgspec.json.decode(entry.body, type=ToolRelease) for name, entry in published.items()}
-    return index_of({**box.releases, **decoded}, box.about)
+    def _indexed(self, box: Toolbox, published: Mapping[str, Entry]) -> tuple[Search, Sense | None]:
+        """Return an index and what is in it means; what is published is decoded for it and forgotten again."""
+        decoded = {name: msgspec.json.decode(entry.body, type=ToolRelease) for name, entry in published.items()}
+        documents = documents_of({**box.releases, **decoded}, box.about)
+        return index_of(documents), self._meanings.sense(documents) if self._meanings is not None else None

@@ -15,6 +15,7 @@ from toolyard_sdk.ports import Model, Tool
 
 from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
 from toolyard_runtime.models.tokenizing import Counter
+from toolyard_runtime.run.meanings import Meanings
 from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder, with_reader
 from toolyard_runtime.run.rest import ReadResult
 from toolyard_runtime.run.segments import Sampling
@@ -80,12 +81,13 @@ class BoundAgent:
         origins: Mapping[str, str] | None = None,
         absent: str = "",
         about: Mapping[str, str] | None = None,
+        meanings: Meanings | None = None,
     ) -> None:
         self.absent = absent
         self.settings = settings or {}
         self.origins = origins or {}
         self.release = release
-        self.shortlists = shortlists_of(release, about or {})
+        self.shortlists = shortlists_of(release, about or {}, meanings)
         self.tools = with_reader(release, with_finder(tools, self.shortlists))
         self.route = route
         self._offers: dict[frozenset[tuple[str, str]], Offer] = {}

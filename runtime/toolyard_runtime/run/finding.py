@@ -1,6 +1,6 @@
 """`find_tools`, the server's own tool: searches what an agent may call; that the next turn offers it is the run's."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from toolyard_sdk.messages import ToolResult, ToolSpec
 SHOWN = 300
 """Characters of a description in a result: enough to choose by, and the offer holds the whole of it."""
 
-Find = Callable[[str, Collection[str]], tuple[tuple[str, str], ...]]
+Find = Callable[[str, Collection[str]], Awaitable[tuple[tuple[str, str], ...]]]
 """Returns (name, description) of what fits a query best, less what is hidden."""
 
 
@@ -42,7 +42,7 @@ class FindTools:
     async def call(self, arguments: bytes, context: ToolContext) -> ToolResult:
         """Return the names and descriptions of what was found, best first."""
         del context
-        found = self._find(_read(arguments).query, self._hidden)
+        found = await self._find(_read(arguments).query, self._hidden)
         if not found:
             return ToolResult("No tool was found. Try other words, or go on without one.", structured={"tools": []})
         tools = [{"name": name, "description": _short(description)} for name, description in found]

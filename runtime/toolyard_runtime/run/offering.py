@@ -12,9 +12,10 @@ import msgspec
 from toolyard_registry.names import FIND_TOOLS, READ_RESULT
 from toolyard_registry.releases import AgentRelease
 from toolyard_registry.search.fusion import ranked
+from toolyard_registry.search.meaning import NOTHING_NEAR, Near
 from toolyard_registry.search.searching import Search
-from toolyard_registry.search.shortlist import shortlist
-from toolyard_registry.search.tools import index_of
+from toolyard_registry.search.shortlist import scores_of, shortlist
+from toolyard_registry.search.tools import documents_of, index_of
 from toolyard_registry.toolbox.rest import reader_release
 from toolyard_sdk.events import Candidate
 from toolyard_sdk.messages import TextPart
@@ -22,6 +23,7 @@ from toolyard_sdk.ports import Tool
 
 from toolyard_runtime.models.encoder import calls_of, decode_message
 from toolyard_runtime.run.finding import FindTools
+from toolyard_runtime.run.meanings import Meanings, Sense
 from toolyard_runtime.run.rest import ReadResult
 
 LISTED = 1_000
@@ -51,12 +53,14 @@ class Conversed(NamedTuple):
 class Shortlists:
     """Chooses from the tools of one release: from all of them but `find_tools`, which is always offered."""
 
-    def __init__(self, release: AgentRelease, about: Mapping[str, str]) -> None:
+    def __init__(self, release: AgentRelease, about: Mapping[str, str], meanings: Meanings | None = None) -> None:
+        self._meanings = meanings
         self._release = release
         self._about = about
         self._of = {tool.spec.name: tool for tool in release.tools if tool.spec.name != FIND_TOOLS}
         self._name_of = {tool.digest: name for name, tool in self._of.items()}
         self._search: Search | None = None
+        self._sense: Sense | None = None
         self._making = asyncio.Lock()
 
     async def ready(self) -> None:
@@ -64,19 +68,28 @@ class Shortlists:
         if self._search is None:
             async with self._making:
                 if self._search is None:
-                    self._search = await asyncio.to_thread(index_of, self._of, self._about)
+                    self._search, self._sense = await asyncio.to_thread(self._made)
+
+    def _made(self) -> tuple[Search, Sense | None]:
+        documents = documents_of(self._of, self._about)
+        return index_of(documents), self._meanings.sense(documents) if self._meanings is not None else None
 
     def _searched(self) -> Search:
         if self._search is None:
-            self._search = index_of(self._of, self._about)
+            self._search, self._sense = self._made()
         return self._search
 
+    async def near(self, texts: Sequence[str]) -> tuple[Near, ...]:
+        """Return what vectors say of each text; nothing where there are none in time."""
+        await self.ready()
+        return await self._sense.near(texts) if self._sense is not None else ()
+
     def first(
-        self, conversed: Conversed, withheld: Withheld, worked: Mapping[str, int]
+        self, conversed: Conversed, withheld: Withheld, worked: Mapping[str, int], near: Sequence[Near] = ()
     ) -> tuple[tuple[Candidate, ...], int]:
         """Return what a run is offered at its beginning, and how many tools are not even listed.
 
-        `worked` counts by release the calls that lately gave a result.
+        `worked` counts by release the calls that lately gave a result, `near` is what vectors say of each text.
         """
         of = self._of
         choices = shortlist(
@@ -87,6 +100,7 @@ class Shortlists:
             hidden=withheld,
             always=self._release.always,
             called=conversed.called,
+            near=near,
             worked={self._name_of[digest]: count for digest, count in worked.items() if digest in self._name_of},
         )
         finder = next(tool for tool in self._release.tools if tool.spec.name == FIND_TOOLS)
@@ -110,19 +124,22 @@ class Shortlists:
             for one in (*candidates, *others)
         )
 
-    def find(self, query: str, hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
+    async def find(self, query: str, hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
         """Return (name, description) of the tools that fit a query best, without those that are hidden."""
-        scores = self._searched().scores(query)
+        (near,) = await self.near([query]) or (NOTHING_NEAR,)
+        scores = scores_of(self._searched(), query, near)
         best = ranked({name: score for name, score in scores.items() if name not in hidden}, FOUND)
         return tuple((name, self._of[name].spec.description) for name, _ in best)
 
 
-def shortlists_of(release: AgentRelease, about: Mapping[str, str]) -> Shortlists | None:
+def shortlists_of(
+    release: AgentRelease, about: Mapping[str, str], meanings: Meanings | None = None
+) -> Shortlists | None:
     """Return what chooses the tools of a release; None for one whose tools all fit into a turn.
 
-    `about` is what their sources say of themselves.
+    `about` is what their sources say of themselves; with `meanings`, vectors help to choose.
     """
-    return Shortlists(release, about) if len(release.tools) > release.tools_per_turn else None
+    return Shortlists(release, about, meanings) if len(release.tools) > release.tools_per_turn else None
 
 
 def with_finder(tools: Mapping[str, Tool], shortlists: Shortlists | None) -> Mapping[str, Tool]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from toolyard_registry.names import READ_RESULT
 from toolyard_registry.rights import Rights
+from toolyard_registry.search.meaning import Near
 from toolyard_sdk import events as e
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Message, ToolCall
@@ -52,6 +53,7 @@ class Turns:
         self._journal = logging.getLogger("toolyard.model")
         self._offer: Offer | None = None
         self._offered_in: tuple[int, Rights, tuple[str, ...]] | None = None
+        self._near: tuple[Near, ...] | None = None
         self._first_delta_at = 0
 
     def offered(self) -> Offer:
@@ -83,11 +85,20 @@ class Turns:
         log = self._log
         if log.offered is None:
             worked = log.services.successes.of(log.identity.tenant)
-            candidates, unlisted = shortlists.first(conversed(log.conversation.window.fragments), withheld, worked)
+            asked = conversed(log.conversation.window.fragments)
+            candidates, unlisted = shortlists.first(asked, withheld, worked, self._near or ())
         else:
             candidates = shortlists.widened(log.offered.candidates, log.found, withheld)
             unlisted = log.offered.unlisted
         return log.agent.offer_of(candidates, self._context.client_tools, unlisted)
+
+    async def _looked_up(self, shortlists: Shortlists) -> None:
+        """Have at hand what a shortlist is made from; what vectors say of the request is asked once in a run."""
+        log = self._log
+        await shortlists.ready()
+        await log.services.successes.ready(log.identity.tenant)
+        if log.offered is None and self._near is None:
+            self._near = await shortlists.near(conversed(log.conversation.window.fragments).texts)
 
     async def think(self, effect: loop.Think) -> None:
         """Call the model once and journal what came of it; raises what the stores raise."""
@@ -99,8 +110,7 @@ class Turns:
                 self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
                 return
         if log.agent.shortlists is not None:
-            await log.agent.shortlists.ready()
-            await log.services.successes.ready(log.identity.tenant)
+            await self._looked_up(log.agent.shortlists)
         window = log.conversation.window
         if window.tokens > window.limit:
             reader = log.agent.reads_on and READ_RESULT in self.offered().server

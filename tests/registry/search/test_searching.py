@@ -6,7 +6,7 @@ from toolyard_registry.releases import tool_release
 from toolyard_registry.search.documents import document
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.searching import Search, Weights
-from toolyard_registry.search.tools import index_of
+from toolyard_registry.search.tools import documents_of, index_of
 from toolyard_sdk.messages import ToolSpec
 
 
@@ -131,6 +131,6 @@ def test_a_tool_is_found_by_what_its_source_says_of_itself() -> None:
         )
     }
     about = {"mcp:stars": "The observatory: planets and comets", "mcp:ferries": "Timetables of ships"}
-    assert not index_of(releases, {}).scores("which comets are there")
-    found = index_of(releases, about).scores("which comets are there")
+    assert not index_of(documents_of(releases, {})).scores("which comets are there")
+    found = index_of(documents_of(releases, about)).scores("which comets are there")
     assert max(found, key=lambda name: found[name]) == "a_list"

@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from toolyard_registry.search.documents import document
+from toolyard_registry.search.meaning import Near
 from toolyard_registry.search.searching import Search
-from toolyard_registry.search.shortlist import Choice, shortlist
+from toolyard_registry.search.shortlist import Choice, scores_of, shortlist
 from toolyard_sdk.messages import ToolSpec
 
 PLACES = ("harbour", "library", "museum", "station", "theatre")
@@ -60,11 +61,29 @@ def test_what_has_worked_decides_between_equals_and_does_not_beat_words() -> Non
 
 
 def test_vectors_are_fused_with_words() -> None:
-    found = chosen("the museum", budget=2, vectors={"count_theatre": 0.8, "open_museum": 0.9, "close_library": 0.1})
-    assert found[0].name == "open_museum"
-    assert (
-        chosen("nothing that is there", budget=1, vectors={"count_theatre": 0.8, "x": 0.1})[0].name == "count_theatre"
-    )
+    near = Near({"count_theatre": 0.8, "open_museum": 0.9, "close_library": 0.1})
+    found = chosen("the museum", budget=2, near=[near])
+    assert found[0] == Choice("open_museum", 2.0, "ranked")
+    assert names(chosen("nothing that is there", budget=1, near=[Near({"count_theatre": 0.8, "x": 0.1})])) == [
+        "count_theatre"
+    ]
+
+
+def test_what_vectors_count_is_given_with_them() -> None:
+    scores = {"count_theatre": 0.8, "close_library": 0.1}
+    assert names(chosen("paint the museum", budget=1, near=[Near(scores, 0.1)])) == ["paint_museum"]
+    assert names(chosen("paint the museum", budget=1, near=[Near(scores, 5.0)])) == ["count_theatre"]
+    assert scores_of(SEARCH, "paint the museum", Near(scores, 5.0))["count_theatre"] > 5.0
+
+
+def test_vectors_of_an_earlier_request_count_less_than_those_of_the_present_one() -> None:
+    near = [Near({"count_theatre": 0.5, "x": 0.1}), Near({"open_station": 0.9, "x": 0.1})]
+    assert names(chosen("hello", "hello", budget=2, near=near)) == ["count_theatre", "open_station"]
+
+
+def test_without_vectors_scores_are_those_of_words() -> None:
+    assert scores_of(SEARCH, "paint the museum") == SEARCH.scores("paint the museum")
+    assert chosen("the museum", near=[Near({})]) == chosen("the museum")
 
 
 def test_what_has_nothing_to_do_with_the_request_takes_no_place() -> None:
@@ -80,7 +99,7 @@ def test_what_is_hidden_is_not_there_however_it_would_come_on_the_list() -> None
 
 
 def test_names_that_are_no_tools_are_passed_over() -> None:
-    found = shortlist(SEARCH, [], 4, most=100, always=["x"], called=["y"], worked={"z": 3}, vectors={"v": 1.0})
+    found = shortlist(SEARCH, [], 4, most=100, always=["x"], called=["y"], worked={"z": 3}, near=[Near({"v": 1.0})])
     assert sorted(one.name for one in found) == sorted(NAMES)
 
 
