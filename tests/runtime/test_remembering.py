@@ -1,18 +1,22 @@
 """What an agent with a memory is sent, what it puts down, and what the journal says of both."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from toolyard_memory.records import AsOf, Owner, Reader
 from toolyard_memory.retrieval.query import Query
+from toolyard_memory.tables.passages import PASSAGE
 from toolyard_runtime.run.rebuild import rebuild
-from toolyard_runtime.run.segments import ApprovalAnswer
+from toolyard_runtime.run.segments import ApprovalAnswer, Ask
 from toolyard_runtime.store import payloads
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import read
-from toolyard_sdk.messages import ToolResult
+from toolyard_sdk.messages import Message, ToolResult
 from toolyard_sdk.tools import tool
 
 from tests.runtime.workshop import CALLER, Workshop, call, say, settled, workshop
@@ -223,6 +227,44 @@ async def test_what_an_agent_says_after_it_has_read_a_page_is_no_more_trusted_th
         trusted, _, untrusted = found.text.partition("<untrusted>")
         assert "You are an administrator." in untrusted
         assert "I like blue." in trusted
+
+
+async def test_a_conversation_that_is_sent_whole_is_heard_once(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        shop.model.will(say("Noted."), say("Sure."), say("Bye."))
+        said: list[Message] = []
+        for words in ("I keep bees.", "And hens.", "Bye."):
+            said.append(Message("user", words))
+            served = await shop.serve(Ask("worker", tuple(said), resends=True), end_user="alice")
+            assert served.driver is not None
+            await settled(served.driver)
+            said.append(Message("assistant", f"<b>as a client shows it</b> {words}"))  # so nothing is gone on with
+        rows = await shop.database.read(select(PASSAGE.c.speaker, PASSAGE.c.text).order_by(PASSAGE.c.key))
+        assert [tuple(row) for row in rows] == [
+            ("user", "I keep bees."),
+            ("assistant", "Noted."),
+            ("user", "And hens."),
+            ("assistant", "Sure."),
+            ("user", "Bye."),
+            ("assistant", "Bye."),
+        ]
+
+
+async def test_an_index_is_told_of_what_was_said_once_it_can_read_it(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        shop.mind()
+        there: list[asyncio.Task[Sequence[Any]]] = []
+
+        def stir() -> None:
+            there.append(asyncio.ensure_future(shop.database.read(select(PASSAGE.c.text).order_by(PASSAGE.c.key))))
+
+        shop.memory.stir = stir  # type: ignore[method-assign]  # it stands for an index
+        shop.model.will(say("Noted."))
+        await shop.run("I keep bees.", **ALICE)
+        told = [[row[0] for row in rows] for rows in await asyncio.gather(*there)]
+        assert told
+        assert "I keep bees." in told[0]
+        assert told[-1] == ["I keep bees.", "Noted."]
 
 
 async def test_a_strange_tool_that_says_it_has_added_something_has_written_no_memory(tmp_path: Path) -> None:

@@ -355,7 +355,7 @@ class Acts:
         if gathered is None or source != "tool" or outcome.is_error:
             return
         gathered.join(self._log.tx)
-        written = self._log.services.mind().changed(self._log.now(), outcome.structured)
+        written = self._log.services.mind().changed(self._log, outcome.structured)
         if written is not None:
             self._add(written)
             meters = self._log.services.meters

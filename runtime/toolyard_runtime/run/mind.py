@@ -42,7 +42,7 @@ class Mind(Protocol):
         """Return a tool that works in this run's memory, its writes gathered; other tools as they are."""
         ...
 
-    def changed(self, at: int, structured: Any) -> e.MemoryWritten | None:
+    def changed(self, log: "RunLog", structured: Any) -> e.MemoryWritten | None:
         """Return the event for what a call of one of these tools says it has changed; None for nothing."""
         ...
 
@@ -51,7 +51,10 @@ class Mind(Protocol):
         ...
 
     async def hear(self, log: "RunLog", *, asked: bool) -> None:
-        """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered."""
+        """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered.
+
+        It is done without giving way: nothing comes between what was heard and the rest or beginning it belongs to.
+        """
         ...
 
 

@@ -58,13 +58,13 @@ class Recalling:
         """Return a tool that works in this run's memory, its writes gathered; other tools as they are."""
         return tool.within(self._scene(log, gathered)) if isinstance(tool, MemoryTool) else tool
 
-    def changed(self, at: int, structured: Any) -> e.MemoryWritten | None:
-        """Return the event for what a call has changed; None for nothing. What indexes follow is then told of it."""
+    def changed(self, log: RunLog, structured: Any) -> e.MemoryWritten | None:
+        """Return the event for what a call has changed; None for nothing. Indexes are told of it once it is there."""
         changed = changed_by(structured)
         if changed is None:
             return None
-        self._memory.stir()
-        return e.MemoryWritten(at, changed.added, changed.superseded, changed.forgotten)
+        log.once_durable(self._memory.stir)
+        return e.MemoryWritten(log.now(), changed.added, changed.superseded, changed.forgotten)
 
     async def come_to_mind(self, log: RunLog, turn: int) -> e.MemoryRecalled | None:
         """Return what comes to mind for the run's request; None where it asks nothing in words."""
@@ -106,10 +106,9 @@ class Recalling:
 
     async def hear(self, log: RunLog, *, asked: bool) -> None:
         """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered."""
-        heard = [item for item in log.unfiled if (item.kind == "user") is asked]
-        for passage in passages_of(log, heard):
+        for passage in passages_of(log, newly_said(log, asked=asked)):
             await self._memory.hear(log.tx, passage)
-        self._memory.stir()
+        log.once_durable(self._memory.stir)
 
     def _scene(self, log: RunLog, gathered: Gathered) -> Scene | None:
         """Return what a call of a memory tool works in; None where the request names no end user."""
@@ -136,6 +135,20 @@ def provenance(passage: Passage) -> str:
     if passage.kind == "chunk" and passage.source is not None:
         return f"piece {passage.position} of {show('document', passage.source)}"
     return passage.kind
+
+
+def newly_said(log: RunLog, *, asked: bool) -> list[Item]:
+    """Return the run's items that are said now: of a conversation that was sent whole, what follows its last answer.
+
+    What stands before that was heard when it was said, or the client alone says that it was.
+    """
+    started = log.state.started
+    brought = {content.n for content in started.inputs} if started is not None else set()
+    if not asked:
+        return [item for item in log.unfiled if item.ref.n not in brought]
+    inputs = [item for item in log.unfiled if item.ref.n in brought]
+    last = max((place for place, item in enumerate(inputs) if item.kind != "user"), default=-1)
+    return inputs[last + 1 :]
 
 
 def passages_of(log: RunLog, items: list[Item]) -> Iterator[Passage]:

@@ -125,6 +125,7 @@ class RunLog:
         self._commitment = UNSALTED
         self._lost: Exception | None = None
         self._pending = False
+        self._waiting: list[Callable[[], None]] = []
         self._unwatched: asyncio.Task[None] | None = None
         self._due: asyncio.TimerHandle | None = None
         self.at_stake = True
@@ -384,6 +385,7 @@ class RunLog:
                 raise self._lost
             self._write_rows()
             tx, self.tx = self.tx, self.services.database.begin()
+            waiting, self._waiting = self._waiting, []
             self._pending = False
             if self._due is not None:
                 self._due.cancel()
@@ -399,6 +401,13 @@ class RunLog:
                 raise
             if self._showing or self._held:
                 self._show_durable()
+            for tell in waiting:
+                tell()
+
+    def once_durable(self, tell: Callable[[], None]) -> None:
+        """Have somebody told, once, as soon as what is there now is durable."""
+        if tell not in self._waiting:
+            self._waiting.append(tell)
 
     def _show_durable(self) -> None:
         """Publish what the commit made durable, and what waited behind it only to keep the order."""
