@@ -1,6 +1,7 @@
 """Long-term memory as one thing: its stores put together, and what has to be done in more than one of them."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 
 from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Clock, Database, Transaction
@@ -40,6 +41,12 @@ class Memory:
         """Let a message be recalled by its words, and by what it speaks of."""
         self.passages.add(tx, passage)
         await self.graph.note(tx, passage)
+
+    async def link(self, tx: Transaction, pieces: Iterable[Passage]) -> None:
+        """Let new pieces of a document be reached by what they speak of; others go on between them."""
+        for piece in pieces:
+            await self.graph.note(tx, piece)
+            await asyncio.sleep(0)
 
     async def put_down(self, tx: Transaction, owner: Owner, new: NewFact, at: int) -> Written:
         """Put a fact down, in the place of what it contradicts; raises MemoryRefused."""

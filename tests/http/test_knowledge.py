@@ -53,6 +53,21 @@ def test_a_file_is_added_shown_and_found(author: Client) -> None:
     assert shown["text"][best["start"] : best["stop"]] == best["text"]
 
 
+def test_a_piece_is_reached_by_what_it_speaks_of_until_it_is_gone(server: Server, tenant: str, author: Client) -> None:
+    put(author, "machines.md", b"# Pumps\n\nZorblax Industries makes the pump in Kristiansand.\n")
+    ann = server.client(tenant, "frontend").speaking_for("ann")
+    stranger = server.client(server.tenant(), "frontend").speaking_for("ann")
+
+    def near(client: Client) -> list[str]:
+        around = client.get(f"/api/v1/memory/graph?about={quote('Zorblax Industries')}")
+        return [one["kind"] for one in around["passages"]]
+
+    assert near(ann) == ["chunk"]
+    assert near(stranger) == []
+    put(author, "machines.md", b"# Pumps\n\nNobody makes the pump any more.\n")
+    assert near(ann) == []
+
+
 def test_the_same_file_again_changes_nothing(author: Client, auditor: Client) -> None:
     put(author, "a.md")
     again = put(author, "a.md")

@@ -106,6 +106,7 @@ async def put_document(request: Request[Any, Any, Any], name: FromPath[str]) -> 
     except MemoryRefused as error:
         raise _refusal(error) from error
     if added.outcome != "unchanged":
+        await memory.link(tx, added.passages)
         await audit.record(services.database, tx, _stream(added.version), _added(added, caller, now))
         await services.database.commit(tx, "full")  # by a thread: a long document is many rows
         memory.stir()
