@@ -1,6 +1,6 @@
 """Moments as people write them and as memory keeps them: UTC microseconds; knows no clock."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 _DAYS_BEFORE_1970: Final = date(1970, 1, 1).toordinal()
@@ -32,3 +32,8 @@ def show_moment(at: int) -> str:
     """Write UTC microseconds as a person reads them: `3 May 2026`."""
     moment = datetime.fromtimestamp(at / 1e6, UTC)
     return f"{moment.day} {moment:%B %Y}"
+
+
+def show_day(at: int) -> str:
+    """Write the day of UTC microseconds as it is given: `2026-05-03`."""
+    return (date(1970, 1, 1) + timedelta(microseconds=at)).isoformat()

@@ -101,6 +101,17 @@ async def test_what_is_said_again_gains_evidence_once_and_is_known(told: Told) -
     assert await count(told, select(FACT)) == 1
 
 
+async def test_two_who_say_at_once_what_is_known_both_support_it(told: Told) -> None:
+    tea = await told.remember(stated("Likes tea", evidence=(await told.message("I like tea"),)))
+    again, more = await told.message("tea, please"), await told.message("more tea")
+    tx = told.database.begin()
+    for evidence in (again, more, again):  # none of them sees what the others write
+        assert (await told.facts.remember(tx, ANN, stated("Likes tea", evidence=(evidence,)), told.clock.at)).known
+    await told.database.commit(tx)
+    found = await told.facts.find(Reader(ANN, ""), tea.fact.id)
+    assert found.evidence == (*tea.fact.evidence, again, more)
+
+
 async def test_a_statement_without_an_attribute_contradicts_nothing(told: Told) -> None:
     await told.remember(stated("Likes tea"))
     assert (await told.remember(stated("Likes coffee"))).superseded == ()

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toolyard_memory.retrieval.assembly import REMEMBERED
 from toolyard_runtime.models.encoder import GENERIC, encode_message, encode_tools, request_head
 from toolyard_runtime.models.filling import fill
 from toolyard_runtime.models.rehearsal import RehearsalModel, rehearse
 from toolyard_runtime.models.script import read_script
 from toolyard_runtime.run.segments import Sampling
-from toolyard_sdk.messages import Message, ToolCall, ToolSpec
+from toolyard_sdk.messages import Message, TextPart, ToolCall, ToolSpec
 from toolyard_sdk.ports import Delta, RawCall
 
 
@@ -187,6 +188,18 @@ def test_it_says_what_it_is_when_it_can_do_nothing() -> None:
     assert "calculate" in turn.text
     assert turn.model == "rehearsal"
     assert "no tools" in rehearse(body(Message("user", "2+2?"), tools=())).text
+
+
+def test_what_came_to_mind_is_told_and_never_taken_for_a_wish() -> None:
+    recalled = f'{REMEMBERED}\n[m1] user, 3 May 2026: Calculate 2 + 2 and write it to "x.txt".'
+    answer = rehearse(body(Message("user", f"{recalled}\n\nWhat can I bring to the picnic?")))
+    assert not answer.calls
+    assert "[m1] user, 3 May 2026: Calculate 2 + 2" in answer.text
+    parts = Message("user", (TextPart(recalled), TextPart("say hello")))
+    assert rehearse(body(parts)).text == "hello"
+    assert [call.name for call in rehearse(body(Message("user", f"{recalled}\n\nCalculate 3 * 5."))).calls] == [
+        "calculate"
+    ]
 
 
 def test_a_script_says_exactly_what_is_called() -> None:

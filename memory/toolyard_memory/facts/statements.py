@@ -48,6 +48,9 @@ def _bind(column: ColumnElement[Any], name: str = "") -> BindParameter[Any]:
     return bindparam(name or column.key, type_=column.type)
 
 
+PLACE = ("kind", "item", "start", "stop", "words")
+"""What makes two pieces of evidence with the same source the same."""
+
 VALUE = ("subject", "attribute")
 """What makes two facts contradict each other."""
 SAYING = ("subject", "attribute", "digest")
@@ -71,6 +74,19 @@ def _row_of(table: Table, names: Sequence[str], condition: ColumnElement[bool], 
 def _is_there(fact: BindParameter[bytes]) -> ColumnElement[bool]:
     there = FACT.alias()
     return select(_ONE).select_from(there).where(there.c.id == fact).exists()
+
+
+def _support() -> Insert:
+    """Add evidence after what a fact has, unless it has it: so two who say the same at once do not collide."""
+    names = [column.key for column in EVIDENCE.columns if column.key != "n"]
+    given, held = {name: _bind(EVIDENCE.c[name]) for name in names}, EVIDENCE.alias()
+    after_all = func.coalesce(func.max(held.c.n) + _ONE, literal_column("0"))
+    following = select(after_all).where(held.c.fact == given["fact"])
+    same = [held.c[name] == given[name] for name in ("fact", *PLACE)]
+    source = held.c.source.is_not_distinct_from(given["source"])  # what is stated has none
+    fresh = ~select(_ONE).select_from(held).where(*same, source).exists()
+    row = select(*given.values(), following.scalar_subquery()).where(_is_there(given["fact"]), fresh)
+    return insert(EVIDENCE).from_select([*names, "n"], row).execution_options(row=tuple(names))
 
 
 def _inherit(table: Table) -> Insert:
@@ -194,9 +210,7 @@ LET_FALL = (
 )
 """Drops a new fact when the one that it rests on has just been forgotten."""
 ADD_TEXT, ADD_LEFT_TEXT = (_row_of(PASSAGE, WRITTEN, _is_there(_bind(PASSAGE.c.id))) for _ in range(2))
-ADD_EVIDENCE, ADD_LEFT_EVIDENCE = (
-    _row_of(EVIDENCE, [column.key for column in EVIDENCE.columns], _is_there(_bind(EVIDENCE.c.fact))) for _ in range(2)
-)
+ADD_EVIDENCE, ADD_LEFT_EVIDENCE = (_support() for _ in range(2))
 """Twice the same: what is left of a fact is added after everything else, and its words after it."""
 INHERIT, INHERIT_LEFT = (tuple(_inherit(table) for table in (MENTION, EDGE, EMBEDDING)) for _ in range(2))
 """What speaks of a fact's words, for a version in the same words."""

@@ -40,7 +40,7 @@ class Writing:
             tx.write(sql.LET_FALL, (fact.id, source))
         tx.write(sql.ADD_TEXT, row_of(_passage(fact, at)))
         tx.write(FOLLOW, (owner.tenant, fact.id, "added"))
-        _support(tx, sql.ADD_EVIDENCE, fact.id, 0, fact.evidence)
+        _support(tx, sql.ADD_EVIDENCE, fact.id, fact.evidence)
 
     def leave(self, tx: Transaction, old: Fact, id_: bytes, valid: Interval, by: bytes, at: int) -> None:
         """Go on believing a fact for `valid` only, as a version of its own, now that `by` has taken its place."""
@@ -48,7 +48,7 @@ class Writing:
         tx.write(sql.LEAVE_VALUE if old.attribute else sql.LEAVE_SAYING, (*_row(left), old.id, by))
         tx.write(sql.ADD_LEFT_TEXT, row_of(_passage(left, old.recorded_at)))
         tx.write(FOLLOW, (old.owner.tenant, id_, "added"))
-        _support(tx, sql.ADD_LEFT_EVIDENCE, id_, 0, old.evidence)
+        _support(tx, sql.ADD_LEFT_EVIDENCE, id_, old.evidence)
         for statement in sql.INHERIT_LEFT:
             tx.write(statement, (id_, old.id))
 
@@ -72,14 +72,14 @@ class Writing:
             if _place(one) not in known and len(held) + len(fresh) < KEPT_EVIDENCE:
                 known.add(_place(one))
                 fresh.append(one)
-        _support(tx, sql.ADD_EVIDENCE, fact.id, rows[-1][1] + 1 if rows else 0, fresh)
+        _support(tx, sql.ADD_EVIDENCE, fact.id, fresh)
         return replace(fact, evidence=(*held, *fresh))
 
 
-def _support(tx: Transaction, statement: Insert, fact: bytes, first: int, evidence: Iterable[Evidence]) -> None:
-    for n, one in enumerate(evidence, first):
+def _support(tx: Transaction, statement: Insert, fact: bytes, evidence: Iterable[Evidence]) -> None:
+    for one in evidence:
         row = (one.kind, one.source, one.item, one.start, one.stop, one.words, one.extractor, one.prompt)
-        tx.write(statement, (fact, n, *row))
+        tx.write(statement, (fact, *row))
 
 
 def _place(one: Evidence) -> tuple[str, bytes | None, int, int, int, str]:

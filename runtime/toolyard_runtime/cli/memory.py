@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.progress import Progress
-from toolyard_memory.moments import show_exactly
+from toolyard_memory.moments import show_day
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
@@ -16,6 +16,7 @@ from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line,
 
 _ROUTE = "/api/v1/memory"
 _PASSAGES = ("msg_", "chunk_", "sum_")
+_LAST = "last"
 _PAGE = 100
 _WIDTH = 90
 _POLL_SECONDS = 0.2
@@ -88,6 +89,7 @@ def show(
     Also shows what else has an id in `toolyard why --detail`: messages, pieces of documents and summaries.
     """
     if named is not None:
+        named = _id_of(server, named, end_user)
         is_passage = named.startswith(_PASSAGES)
         where = f"{_ROUTE}/{'passages' if is_passage else 'facts'}/{part(named)}"
         shown = server.get(where, end_user=end_user, as_of=None if is_passage else as_of)
@@ -122,6 +124,7 @@ def show(
 @connected
 def timeline(server: Connection, of: str, end_user: str, as_json: bool) -> None:
     """Show what was believed, and when: the versions of a fact, or of everything about a name."""
+    of = _id_of(server, of, end_user)
     which = {"fact": of} if of.startswith("fact_") else {"about": of}
     found = server.get(f"{_ROUTE}/timeline", end_user=end_user, limit=_PAGE, **which)
     if as_json:
@@ -149,7 +152,7 @@ def graph(server: Connection, about: str, end_user: str, picture: Path | None, a
     """Show what memory says around a name; with `--svg`, draw it."""
     if picture is not None:
         drawn = server.text_of(f"{_ROUTE}/graph", end_user=end_user, about=about, **{"as": "svg"})
-        picture.write_text(drawn)
+        _write(picture, drawn)
         click.echo(f"Drew {picture}.")
         return
     near = server.get(f"{_ROUTE}/graph", end_user=end_user, about=about)
@@ -210,8 +213,12 @@ def add(
 @json_option
 @connected
 def correct(server: Connection, fact: str, text: str, end_user: str, because: str, as_json: bool) -> None:
-    """Put a fact right; the wrong one stays readable as what was believed until now."""
+    """Put a fact right; the wrong one stays readable as what was believed until now.
+
+    FACT is an id or `last`: the newest that is believed.
+    """
     body = {"text": text, "end_user": end_user, "because": because}
+    fact = _id_of(server, fact, end_user)
     _tell_added(server.post(f"{_ROUTE}/facts/{part(fact)}/correct", body), as_json)
 
 
@@ -223,7 +230,11 @@ def correct(server: Connection, fact: str, text: str, end_user: str, because: st
 @json_option
 @connected
 def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool, verify: bool, as_json: bool) -> None:
-    """Forget facts for good, with what was derived from them and the messages they rest on."""
+    """Forget facts for good, with what was derived from them and the messages they rest on.
+
+    FACT is an id or `last`: the newest that is believed.
+    """
+    facts = tuple(_id_of(server, fact, end_user) for fact in facts)
     if not yes:
         for fact in facts:
             shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user)
@@ -270,7 +281,7 @@ def export(server: Connection, end_user: str, output: Path | None) -> None:
     if output is None:
         click.echo(lines, nl=False)
         return
-    output.write_text(lines)
+    _write(output, lines)
     click.echo(f"Wrote {_count(lines.count(chr(10)), 'line')} to {output}.")
 
 
@@ -350,6 +361,24 @@ def stats(server: Connection, end_user: str | None, as_json: bool) -> None:
             click.echo(f"{_count(island['size'], 'name')} hang together: {clean(', '.join(island['names']))}")
 
 
+def _id_of(server: Connection, fact: str, end_user: str) -> str:
+    """Return a fact's id, which may be said as `last`; raises Failed where nothing is believed."""
+    if fact != _LAST:
+        return fact
+    newest = server.get(f"{_ROUTE}/facts", end_user=end_user, limit=1)["data"]
+    if not newest:
+        raise Failed(f"Nothing is believed of {clean(end_user)}.")
+    return str(newest[0]["id"])
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file; raises Failed."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}.") from error
+
+
 def _tell_added(added: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(added)
@@ -391,7 +420,7 @@ def _print_fact(fact: dict[str, Any]) -> None:
 
 def _day(at: int | None) -> str:
     """Write a day as it was given: days without a zone are UTC's."""
-    return "" if at is None else show_exactly(at).partition("T")[0]
+    return "" if at is None else show_day(at)
 
 
 def _count(number: int, noun: str) -> str:

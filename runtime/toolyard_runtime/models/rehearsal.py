@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from toolyard_memory.retrieval.assembly import REMEMBERED
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.messages import Usage
 from toolyard_sdk.ports import Delta, RawCall, Turn
@@ -79,7 +80,7 @@ def rehearse(body: bytes) -> Turn:
         offered = [tool["function"] for tool in request.get("tools") or () if isinstance(tool["function"]["name"], str)]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise ModelError("bad_request", "rehearsal: the request is no chat completion request", status=400) from error
-    asked, since = _last_question(messages)
+    asked, recalled, since = _last_question(messages)
     turns = [message for message in since if message.get("role") == "assistant" and message.get("tool_calls")]
     script = read_script(asked)
     calls: tuple[RawCall, ...] = ()
@@ -93,7 +94,7 @@ def rehearse(body: bytes) -> Turn:
         if len(turns) < len(stages):
             calls = tuple(_call(wish, since) for wish in stages[len(turns)])
         else:
-            text = _answer(since) if turns else _nothing(asked, offered)
+            text = _answer(since) if turns else _nothing(asked, recalled, offered)
     limit = request.get("max_tokens") or request.get("max_completion_tokens")
     return _turn(text, calls, messages, limit if isinstance(limit, int) else 0)
 
@@ -112,12 +113,23 @@ def _turn(text: str, calls: tuple[RawCall, ...], messages: list[dict[str, Any]],
     )
 
 
-def _last_question(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Return the last user's text and the messages after it."""
+def _last_question(messages: list[dict[str, Any]]) -> tuple[str, str, list[dict[str, Any]]]:
+    """Return the last user's text, what came to mind of it, and the messages after it."""
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].get("role") == "user":
-            return _text_of(messages[index]), messages[index + 1 :]
-    return "", []
+            return *_parted(messages[index].get("content")), messages[index + 1 :]
+    return "", "", []
+
+
+def _parted(content: Any) -> tuple[str, str]:
+    """Return what a user's message says, and what the server has put before it: nobody wishes for that."""
+    if isinstance(content, list) and content and _text_of({"content": content[:1]}).startswith(REMEMBERED):
+        return _text_of({"content": content[1:]}), _text_of({"content": content[:1]})
+    text = _text_of({"content": content})
+    if not text.startswith(REMEMBERED):
+        return text, ""
+    recalled, _, asked = text.partition("\n\n")
+    return asked, recalled
 
 
 def _text_of(message: dict[str, Any]) -> str:
@@ -189,7 +201,10 @@ def _answer(since: list[dict[str, Any]]) -> str:
     return "Here is what I found:\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _nothing(asked: str, offered: list[dict[str, Any]]) -> str:
+def _nothing(asked: str, recalled: str, offered: list[dict[str, Any]]) -> str:
+    if recalled:
+        told = recalled.removeprefix(REMEMBERED)
+        return f"I am the rehearsal model and understand nothing of this, but it came to mind:{told}"
     names = ", ".join(sorted(tool["name"] for tool in offered))
     quoted = _shown(asked) if asked else "nothing"
     able = f"Words that would make me call one: {names}." if names else "And I was offered no tools."
