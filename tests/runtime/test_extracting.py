@@ -124,3 +124,26 @@ async def test_an_agent_that_does_not_say_so_has_nothing_read(tmp_path: Path) ->
         await told(shop)
         assert await extracting(shop).read_on(CALLER.tenant) == 2
         assert len(shop.model.bodies) == 1
+
+
+async def test_a_long_message_is_read_whole_and_once(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        said = f"{'I walk a lot. ' * 400}I moved to Bergen. {'And I sing. ' * 10}".strip()
+        await told(shop, said)
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        assert len(shop.model.bodies) == 2
+        (fact,) = await shop.memory.facts.listed(ALICE)
+        (evidence,) = fact.evidence
+        assert said[evidence.start : evidence.stop] == "I moved to Bergen"
+
+
+async def test_what_was_said_to_one_agent_alone_stays_with_it_when_it_is_private_no_more(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS + "private = true\n") as shop:
+        await told(shop)
+    async with workshop(tmp_path, more=READS) as shop:
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        (fact,) = await shop.memory.facts.listed(ALICE)
+        assert fact.agent == "worker"
+        assert await shop.memory.facts.listed(Reader(ALICE.owner, "other")) == []

@@ -68,7 +68,8 @@ async def _ground(
         rows = await database.read(sql.MESSAGES, found)
         if not rows:
             raise MemoryRefused(field, "there is no such message of this end user: name one by its run and ordinal")
-        return _Ground(rows[0][8], rows[0][6], len(rows[0][4]))
+        length = sum(len(row[4]) for row in rows) + len(rows) - 1  # a long message is several passages
+        return _Ground(rows[0][8], rows[0][6], length)
     if evidence.kind == "document":
         rows = await database.read(sql.GROUNDING, {**of, "of_id": evidence.source})
         if not rows or rows[0][2] is not None:

@@ -21,9 +21,11 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import RawCall, Turn
 
 from toolyard_runtime.models.calls import normalise_arguments
-from toolyard_runtime.models.encoder import encode_message, encode_tools, request_head
+from toolyard_runtime.models.encoder import decode_message, encode_message, encode_tools, request_head
 from toolyard_runtime.run.binding import ModelRoute
+from toolyard_runtime.run.recalling import PIECE, words_of
 from toolyard_runtime.run.segments import Sampling
+from toolyard_runtime.store import payloads
 from toolyard_runtime.store.runs import Runs
 
 PATIENCE = 60.0
@@ -36,6 +38,9 @@ AT_ONCE = 20
 
 BEFORE = 500
 """Characters of what was said just before, which a short answer may need to be understood."""
+
+LONGEST = 32_000
+"""Characters of a message that are read."""
 
 PROMPT = """\
 You read one message of a conversation and note what is worth knowing about the person in later conversations: what \
@@ -115,11 +120,14 @@ class Extracting:
 
         A model that does not answer, or a budget that is used up, ends it; what is left is read another time.
         """
-        looked = 0
+        looked, read = 0, set[tuple[bytes | None, int]]()
         for passage in await self._ledger.unread(tenant, EXTRACTOR, self._after.get(tenant, 0), AT_ONCE):
-            settings, release = await self._wanted(passage)
-            if settings is not None and release is not None and not await self._read(passage, settings, release):
-                break
+            message = passage.source, passage.n
+            settings, release = await self._wanted(passage) if message not in read else (None, None)
+            if settings is not None and release is not None:
+                if not await self._read(passage, settings, release):
+                    break
+                read.add(message)  # a long one is several passages, and was read whole
             self._after[tenant] = passage.key
             looked += 1
         return looked
@@ -138,8 +146,9 @@ class Extracting:
         now = self._memory.clock.now()
         if await self._ledger.spent(passage.owner.tenant, now - DAY) >= settings.extract_tokens:
             return False
+        text = await self._said(passage)
         try:
-            turn = await self._ask(passage, release)
+            turn = await self._ask(passage, text, release)
         except ConfigError as error:
             self._log.warning("nobody reads messages for %s: %s", release.name, error)
             return False
@@ -149,13 +158,21 @@ class Extracting:
                 return False
             turn = Turn()
         noted = _noted(turn.calls)
-        await self._keep(passage, settings, release, noted, turn)
+        await self._keep(passage, text, settings, release, noted, turn)
         return True
 
-    async def _ask(self, passage: Passage, release: AgentRelease) -> Turn:
+    async def _said(self, passage: Passage) -> str:
+        """Return the message that a passage is, or is a piece of: its beginning, of a very long one."""
+        text = passage.text
+        if len(text) >= PIECE // 2 and passage.source is not None:
+            kept = (await payloads.load(self._memory.database, passage.source, [passage.n]))[passage.n]
+            text = words_of(decode_message(kept.data)).strip() if isinstance(kept, payloads.Payload) else text
+        return text[:LONGEST]
+
+    async def _ask(self, passage: Passage, text: str, release: AgentRelease) -> Turn:
         route = self._route(release.model)
-        before = await self._said_before(passage)
-        said = f"Message of {show_moment(passage.at)}:\n{passage.text}"
+        before = await self._said_before(passage, release)
+        said = f"Message of {show_moment(passage.at)}:\n{text}"
         messages = (
             Message("system", PROMPT),
             Message("user", f"Said just before, only to understand it:\n{before}\n\n{said}" if before else said),
@@ -172,16 +189,17 @@ class Extracting:
         body = head + b",".join(encode_message(message) for message in messages) + b"]}"
         return await route.port.reply(body, timeout=PATIENCE)
 
-    async def _said_before(self, passage: Passage) -> str:
+    async def _said_before(self, passage: Passage, release: AgentRelease) -> str:
         if passage.session is None or not passage.position:
             return ""
-        reader = Reader(passage.owner, passage.agent)
+        reader = Reader(passage.owner, release.name)
         earlier = await self._memory.passages.of_session(reader, passage.session, [passage.position - 1])
         return earlier[-1].text[-BEFORE:] if earlier else ""
 
     async def _keep(
         self,
         passage: Passage,
+        text: str,
         settings: MemorySettings,
         release: AgentRelease,
         noted: Sequence[_Found] | None,
@@ -192,7 +210,7 @@ class Extracting:
         tx = memory.database.begin()
         kept = 0
         for found in noted or ():
-            start = passage.text.find(found.quote)
+            start = text.find(found.quote)
             if start < 0 or passage.source is None:  # what the message does not say is the model's own
                 continue
             evidence = Evidence(
@@ -214,7 +232,7 @@ class Extracting:
                 writer=f"extractor:{EXTRACTOR}",
                 release=release.digest,
                 run=passage.source,
-                agent=release.name if settings.private else "",
+                agent=passage.agent or (release.name if settings.private else ""),
             )
             try:
                 written = await memory.put_down(tx, passage.owner, new, now)
@@ -229,7 +247,7 @@ class Extracting:
             (passage.source or b"", passage.n),
             EXTRACTOR,
             at=now,
-            tokens=turn.usage.total_tokens or len(passage.text) // 4,
+            tokens=turn.usage.total_tokens or len(text) // 4,
             facts=kept,
             outcome=outcome,
         )
