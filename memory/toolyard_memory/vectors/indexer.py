@@ -76,6 +76,10 @@ class Indexer:
                 LOG.warning("vectors are not followed for now: %s", error)
                 await self._clock.sleep(LOOK_EVERY)
                 continue
+            except Exception:  # a full disk or a defect of one adapter must not end this for good
+                LOG.exception("vectors are not followed for now: it is tried again")
+                await self._clock.sleep(LOOK_EVERY)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._woken.wait()

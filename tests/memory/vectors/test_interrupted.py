@@ -1,11 +1,13 @@
 """Following that is cut off at any step, and begun again by another process, ends where it would have ended."""
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from toolyard_memory.vectors import shelves
+from toolyard_memory.embedders.hashing import HashingEmbedder
+from toolyard_memory.vectors import indexer, shelves
 from toolyard_memory.vectors.index import IndexDown
 from toolyard_memory.vectors.store import Vectors
 from toolyard_sdk.errors import EmbedderError
@@ -115,3 +117,42 @@ async def test_cut_off_after_any_step_it_ends_the_same(
     gone = [passage.id for passage in said[:2]]
     assert await world.index.held(shelf, gone) == 0
     assert (await world.rows("SELECT generation FROM index_state WHERE generation > 0")) == [(shelf.generation,)]
+
+
+class FullDisk:
+    """A database whose first commit fails as when a disk is full."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.failed = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    async def commit(self, tx: Transaction, durability: Durability = "normal") -> None:
+        if not self.failed.is_set():
+            self.failed.set()
+            raise OSError("no space left on device")
+        await self._database.commit(tx, durability)
+
+
+async def test_a_disk_that_was_full_for_a_moment_does_not_end_the_following_for_good(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(indexer, "LOOK_EVERY", 0.01)
+    (said,) = await world.say(ADA, "I keep bees")
+    database: Any = FullDisk(world.database)
+    vectors = Vectors(database, HashingEmbedder(), None, world.clock)
+    following = asyncio.create_task(vectors.run())
+    try:
+        async with asyncio.timeout(10):
+            await database.failed.wait()
+            while (await vectors.state("acme")).waiting:
+                assert not following.done()
+                await asyncio.sleep(0.001)
+        assert await best(vectors, ADA, "bees") == [said.id]
+        assert "no space left on device" in caplog.text
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await vectors.close()
