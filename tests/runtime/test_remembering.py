@@ -16,7 +16,7 @@ from toolyard_runtime.run.segments import ApprovalAnswer, Ask
 from toolyard_runtime.store import payloads
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import read
-from toolyard_sdk.messages import Message, ToolResult
+from toolyard_sdk.messages import ImagePart, Message, ToolResult
 from toolyard_sdk.tools import tool
 
 from tests.runtime.workshop import CALLER, Workshop, call, say, settled, workshop
@@ -248,6 +248,18 @@ async def test_a_conversation_that_is_sent_whole_is_heard_once(tmp_path: Path) -
             ("user", "Bye."),
             ("assistant", "Bye."),
         ]
+
+
+async def test_what_rests_on_a_picture_or_on_nothing_said_now_is_the_agents_own_word(tmp_path: Path) -> None:
+    picture = Message("user", (ImagePart({"url": "https://shop.test/a.png"}),))
+    before = Message("user", "I keep bees."), Message("assistant", "Since when?")
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        for number, messages in enumerate(((picture,), before)):
+            shop.model.will(call(("remember", {"text": f"The user has hive number {number}."})), say("Noted."))
+            segment = await shop.run(messages=messages, **ALICE)
+            assert len(await shop.events(segment.run, e.MemoryWritten)) == 1
+        for fact in await shop.memory.facts.listed(Reader(Owner(CALLER.tenant, "alice"), "worker")):
+            assert (fact.trust, [one.kind for one in fact.evidence]) == ("agent", ["stated"])
 
 
 async def test_an_index_is_told_of_what_was_said_once_it_can_read_it(tmp_path: Path) -> None:

@@ -112,16 +112,17 @@ class Recalling:
 
     def _scene(self, log: RunLog, gathered: Gathered) -> Scene | None:
         """Return what a call of a memory tool works in; None where the request names no end user."""
-        identity, asked = log.identity, log.asked
+        identity = log.identity
         if identity.end_user is None:
             return None
+        said, heard = grounds_of(log), heard_from(log)
         return Scene(
             memory=self._memory,
             reader=reader_of(identity),
             tx=gathered,
             now=log.now(),
-            said=Evidence("message", identity.run, asked.n) if asked is not None else None,
-            trust=heard_from(log),
+            said=said,
+            trust="agent" if said is None and heard == "user" else heard,
             release=log.agent.release,
             run=identity.run,
             session=identity.session,
@@ -137,18 +138,34 @@ def provenance(passage: Passage) -> str:
     return passage.kind
 
 
-def newly_said(log: RunLog, *, asked: bool) -> list[Item]:
-    """Return the run's items that are said now: of a conversation that was sent whole, what follows its last answer.
+def asked_now(log: RunLog) -> frozenset[int]:
+    """Return the end user's messages that the run answers: of a conversation sent whole, those after its last answer.
 
     What stands before that was heard when it was said, or the client alone says that it was.
     """
-    started = log.state.started
-    brought = {content.n for content in started.inputs} if started is not None else set()
-    if not asked:
-        return [item for item in log.unfiled if item.ref.n not in brought]
-    inputs = [item for item in log.unfiled if item.ref.n in brought]
-    last = max((place for place, item in enumerate(inputs) if item.kind != "user"), default=-1)
-    return inputs[last + 1 :]
+    found = []
+    for content in reversed(log.state.started.inputs if log.state.started is not None else ()):
+        if decode_message(log.contents[content.n]).role != "user":
+            break
+        found.append(content.n)
+    return frozenset(found)
+
+
+def newly_said(log: RunLog, *, asked: bool) -> list[Item]:
+    """Return the run's items that are said now: what its user `asked`, or else what it has answered."""
+    if asked:
+        fresh = asked_now(log)
+        return [item for item in log.unfiled if item.ref.n in fresh]
+    brought = {content.n for content in log.state.started.inputs} if log.state.started is not None else set()
+    return [item for item in log.unfiled if item.ref.n not in brought]
+
+
+def grounds_of(log: RunLog) -> Evidence | None:
+    """Return the message that what the run puts down rests on; None where the end user has said nothing in words."""
+    asked = log.asked
+    if asked is None or asked.n not in asked_now(log) or not words_of(decode_message(log.contents[asked.n])).strip():
+        return None
+    return Evidence("message", asked.run, asked.n)
 
 
 def passages_of(log: RunLog, items: list[Item]) -> Iterator[Passage]:

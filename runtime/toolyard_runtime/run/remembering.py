@@ -27,8 +27,9 @@ NOBODY = (
 class Scene(Struct, frozen=True):
     """What a call of these tools works in: whose memory, on behalf of which agent, and what was said.
 
-    `said` is the end user's message that the run answers, `trust` whose word the run has heard: once something from
-    outside was read, what is put down is no longer the end user's word alone.
+    `said` is the end user's message that the run answers, None where it has no words: what is put down is the agent's
+    own then. `trust` is whose word the run has heard: once something from outside was read, what is put down is no
+    longer the end user's word alone.
     """
 
     memory: Memory
@@ -118,7 +119,7 @@ class MemoryTool:
 async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
     new = NewFact(
         asked.text,
-        _evidence(scene),
+        _evidence(scene, asked.text),
         subject=asked.about,
         attribute=asked.attribute,
         valid_from=_moment("since", asked.since),
@@ -142,7 +143,7 @@ async def _correct(scene: Scene, asked: _Correct) -> ToolResult:
     old = await scene.memory.facts.find(scene.reader, _fact(asked.fact), AsOf())
     new = NewFact(
         asked.text,
-        _evidence(scene),
+        _evidence(scene, asked.text),
         subject=old.subject,
         attribute=old.attribute,
         valid_from=_moment("since", asked.since),
@@ -217,8 +218,8 @@ def changed_by(structured: Any) -> Changed | None:
     return changed if changed != Changed() else None
 
 
-def _evidence(scene: Scene) -> tuple[Evidence, ...]:
-    return (scene.said,) if scene.said is not None else ()
+def _evidence(scene: Scene, text: str) -> tuple[Evidence, ...]:
+    return (scene.said if scene.said is not None else Evidence("stated", words=text),)
 
 
 def _private(scene: Scene) -> str:
