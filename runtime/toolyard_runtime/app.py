@@ -208,6 +208,7 @@ async def composed(
             replay=Replaying(database, clock),
             check=others.definitions if config.environments.check_published else no_check,
             requests=functools.partial(recent_requests, database),
+            meanings=sense,
         )
 
         def visible(segment: Segment) -> str:

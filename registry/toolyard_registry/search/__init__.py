@@ -1,1 +1,1 @@
-"""Search over tools: which of many fit what somebody asked for; by words, and vectors made elsewhere; no file, no network."""
+"""Search over tools: which of many fit what somebody asked for; pure, with no file and no network."""

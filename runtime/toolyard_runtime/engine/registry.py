@@ -15,17 +15,19 @@ from toolyard_registry.published.records import Standing as ReleaseStanding
 from toolyard_registry.published.records import State
 from toolyard_registry.published.shelf import Shelf
 from toolyard_registry.published.wheels import WheelStore
-from toolyard_registry.publishing.confusions import all_confusable
+from toolyard_registry.publishing.confusions import Nearness, all_confusable, own, said_by
 from toolyard_registry.publishing.publishing import Checking, Publishing, Replaying, no_check, no_replay
 from toolyard_registry.publishing.submissions import PublishedTool, Publisher, Submission
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import HOUSE, Rights
+from toolyard_registry.search.documents import document
 from toolyard_registry.toolbox.pins import Changed, Pins, Standing
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Clock, Database, Transaction
 
+from toolyard_runtime.run.meanings import Meanings
 from toolyard_runtime.run.sights import Sights
 from toolyard_runtime.store import audit
 
@@ -45,6 +47,15 @@ _log = logging.getLogger("toolyard.registry")
 async def no_requests(_tenant: str) -> tuple[str, ...]:
     """Know of none."""
     return ()
+
+
+async def _nearness(
+    meanings: Meanings, specs: Sequence[ToolSpec], others: Sequence[tuple[ToolSpec, str]], asked: Sequence[str]
+) -> Nearness:
+    """Return what vectors say is near new tools' words and people's requests, the new tools among the others."""
+    documents = {other.name: document(other, origin) for other, origin in others}
+    documents |= {own(spec.name): document(spec, "") for spec in specs}
+    return await meanings.among(documents, list(dict.fromkeys([*map(said_by, specs), *asked])))
 
 
 class Registry:
@@ -108,10 +119,12 @@ class Registry:
         replay: Replaying = no_replay,
         check: Checking = no_check,
         requests: Requests = no_requests,
+        meanings: Meanings | None = None,
     ) -> None:
         """Say what publishing looks at beside the catalogue: the tools that are there, recorded calls, the wheel.
 
-        `requests` returns what people of a tenant have asked for lately, the newest first.
+        `requests` returns what people of a tenant have asked for lately, the newest first; `meanings` has vectors tell
+        what is alike, too.
         """
 
         async def alike(tenant: str, specs: Sequence[ToolSpec]) -> Mapping[str, Sequence[str]]:
@@ -120,7 +133,8 @@ class Registry:
             there |= {release.spec.name: release for release in published}
             others = [(release.spec, release.source) for release in there.values()]
             asked = (await requests(tenant))[: max(TRIALS // max(len(specs), 1), 1)]
-            return await asyncio.to_thread(all_confusable, specs, "", others, asked)
+            near = await _nearness(meanings, specs, others, asked) if meanings is not None else {}
+            return await asyncio.to_thread(all_confusable, specs, "", others, asked, near)
 
         self._publishing = Publishing(
             self._database,

@@ -20,12 +20,15 @@ from toolyard_runtime.meters import Meters
 PATIENCE: Final = 0.3
 """Seconds that a search waits for what vectors say."""
 
+UNHURRIED: Final = 5.0
+"""Seconds that publishing waits for the vectors of tools, and then for those of requests."""
+
 FIRST_REST: Final = 1.0
 LONGEST_REST: Final = 30.0
 """Seconds for which an embedder that does not answer is left alone: twice as long each time."""
 
 KEPT: Final = 20_000
-"""Tools whose vectors are kept; of a set of more, the others are found by words alone."""
+"""Tools whose vectors are kept, the longest unused ones making room; of a set of more, the others have none."""
 
 BATCH: Final = 32
 
@@ -77,8 +80,9 @@ class Meanings:
         keys = {name: _key(text) for name, text in texts.items()}
         missing = {key: texts[name] for name, key in keys.items() if key not in self._vectors}
         if missing:
+            # What is there already is wanted as well: those that make room are others.
+            self._vectors |= {key: self._vectors.pop(key) for key in keys.values() if key in self._vectors}
             self._learn_texts(missing)
-            self._count("learning")
             return None
         return Meaning({name: self._vectors[key] for name, key in keys.items() if self._vectors[key]})
 
@@ -106,6 +110,23 @@ class Meanings:
         self._failures = 0
         self._count("used")
         return tuple(Near(scores, self._share) for scores in found)
+
+    async def among(self, documents: Mapping[str, Document], texts: Sequence[str]) -> dict[str, Near]:
+        """Return for each text what is near it among these tools, by name, waiting UNHURRIED for what is not there."""
+        try:
+            async with asyncio.timeout(UNHURRIED):
+                of_tools = {name: text_of(each) for name, each in documents.items()}
+                while (meaning := self.meaning(of_tools)) is None:
+                    await self.learned()
+        except TimeoutError:
+            self.too_early()
+            return {}
+        found = await self.near(meaning, texts, steps=False, patience=UNHURRIED)
+        return dict(zip(texts, found, strict=False))
+
+    def too_early(self) -> None:
+        """Count a search for which the vectors of its tools were not there yet."""
+        self._count("learning")
 
     async def close(self) -> None:
         """Stop learning and let go of the embedder."""
@@ -173,7 +194,8 @@ class Sense:
         """Return which tools are near each text; nothing where that is not known in time."""
         if self._meaning is None:
             self._meaning = self._meanings.meaning(self._texts)
-        if self._meaning is None or not texts:
+        if self._meaning is None:
+            self._meanings.too_early()
             return ()
         return await self._meanings.near(self._meaning, texts)
 

@@ -1,7 +1,8 @@
 """What hangs on something is found through whatever lies between, once; what agents confuse is found by search."""
 
 from toolyard_registry.catalogue.provenance import Edge, Reached, reached
-from toolyard_registry.publishing.confusions import all_confusable, confusable
+from toolyard_registry.publishing.confusions import all_confusable, confusable, own, said_by
+from toolyard_registry.search.meaning import Near
 
 from tests.registry.wheels import spec
 
@@ -63,3 +64,30 @@ def test_a_request_that_fits_both_makes_them_confusable() -> None:
     assert confusable(new, "x", others, ["bring this to the post"]) == ("parcel",)
     assert confusable(new, "x", others, ["write a letter on paper"]) == ()
     assert all_confusable([new], "x", others, ["bring this to the post"]) == {"letter": ("parcel",)}
+
+
+def test_tools_that_vectors_find_alike_are_confusable_though_few_of_their_words_are() -> None:
+    new = spec("reckon", "Work out an expression.")
+    near = {said_by(new): Near({own("reckon"): 0.6, "calculate": 0.55, "web_search": 0.05})}
+    assert all_confusable([new], "x", OTHERS) == {"reckon": ()}
+    assert all_confusable([new], "x", OTHERS, (), near) == {"reckon": ("calculate",)}
+
+
+def test_vectors_take_no_warning_away() -> None:
+    new = spec("find_pages", "Search for web pages about something.")
+    near = {said_by(new): Near({own("find_pages"): 0.6, "calculate": 0.1})}
+    assert all_confusable([new], "x", OTHERS, (), near) == {"find_pages": ("web_search",)}
+
+
+def test_a_request_that_means_both_makes_them_confusable() -> None:
+    new = spec("letter", "Write to somebody on paper and send it.")
+    others = ((spec("parcel", "Put goods into a box and ship it."), "acme"), *OTHERS)
+    request = "surprise grandmother"
+
+    def found(letter: float, parcel: float) -> tuple[str, ...]:
+        near = {request: Near({own("letter"): letter, "parcel": parcel, "not there": 0.9})}
+        return all_confusable([new], "x", others, [request], near)["letter"]
+
+    assert all_confusable([new], "x", others, [request]) == {"letter": ()}
+    assert found(0.48, 0.5) == found(0.5, 0.48) == ("parcel",)
+    assert found(0.4, 0.5) == found(0.5, 0.4) == ()

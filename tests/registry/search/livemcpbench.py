@@ -1,34 +1,42 @@
-"""Recall on LiveMCPBench's tasks: `python -m tests.registry.search.livemcpbench FOLDER` (or TOOLYARD_LIVEMCPBENCH).
+"""Recall on LiveMCPBench's tasks: `python -m tests.registry.search.livemcpbench FOLDER [--embedder NAME]`.
 
-FOLDER holds the project's `tools.json` and `tasks.json` (icip-cas/LiveMCPBench, Apache-2.0); nothing of them is part of
-this repository, and no weight was set on them. Some tools that the tasks name are not in the catalogue: nobody can
-find these. The figures are printed without them (what is to be found), and with them as misses.
+FOLDER (or TOOLYARD_LIVEMCPBENCH) holds the project's `tools.json` and `tasks.json` (icip-cas/LiveMCPBench,
+Apache-2.0); nothing of them is part of this repository, and no weight was set on them. Some tools that the tasks name
+are not in the catalogue: nobody can find these. The figures are printed without them (what is to be found), and with
+them as misses; and once more with vectors of NAME (`hashing`, which is also taken when none is named, or
+`onnx:FOLDER`), which count `--weight` (else what fits).
 """
 
+import argparse
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 from toolyard_sdk.messages import ToolSpec
 
-from tests.registry.search.recall import Listed, Task, recalls, search_over
+from tests.registry.search.recall import Listed, Task, embedder_of, meaning_of, recalls, search_over, with_vectors
 
 
 def main() -> None:
     """Print recall@10 and @50 with 95 % bootstrap intervals over the tasks."""
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("TOOLYARD_LIVEMCPBENCH", "")
-    if not given:
-        sys.exit("usage: python -m tests.registry.search.livemcpbench FOLDER, which holds tools.json and tasks.json")
-    tools, tasks = catalogue(Path(given)), annotated(Path(given))
-    search = search_over(tools)
+    reader = argparse.ArgumentParser(prog="python -m tests.registry.search.livemcpbench")
+    reader.add_argument("folder", nargs="?", default=os.environ.get("TOOLYARD_LIVEMCPBENCH"), help="has tools.json")
+    reader.add_argument("--embedder", default="hashing")
+    reader.add_argument("--weight", type=float)
+    given = reader.parse_args()
+    if not given.folder:
+        reader.error("name the FOLDER with tools.json and tasks.json")
+    tools, tasks = catalogue(Path(given.folder)), annotated(Path(given.folder))
+    search, embedder = search_over(tools), embedder_of(given.embedder)
+    both = with_vectors(search, meaning_of(tools, embedder), embedder, given.weight)
     names = {tool.spec.name for tool in tools}
     there = [Task(task.text, task.wanted & names) for task in tasks if task.wanted & names]
     missing = sum(len(task.wanted - names) for task in tasks)
     print(f"{len(tools)} tools, {len(tasks)} tasks; {missing} wanted tools are not in the catalogue")
-    print(f"what is to be found ({len(there)} tasks):", *recalls(search, there), sep="\n  ")
-    print(f"with what is not there as misses ({len(tasks)} tasks):", *recalls(search, tasks), sep="\n  ")
+    for title, found in (("words", search.scores), (f"words and vectors of {embedder.id}", both)):
+        print(f"\n{title}\nwhat is to be found ({len(there)} tasks):", *recalls(found, there), sep="\n  ")
+        print(f"with what is not there as misses ({len(tasks)} tasks):", *recalls(found, tasks), sep="\n  ")
 
 
 def catalogue(folder: Path) -> list[Listed]:

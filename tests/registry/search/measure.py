@@ -1,15 +1,19 @@
 """Prints what a catalogue of ten thousand tools costs to search: `python -m tests.registry.search.measure`.
 
+With `--embedder` it says what vectors cost, too.
+
 Times are CPU times of the thread, so that other work on the machine counts less. The tools are made up: words drawn as
 they are in real text (a few often, most seldom), in names, descriptions and parameters as long as those of real tools,
 of two hundred sources. Half of the requests are short, half are tasks of several steps.
 """
 
+import argparse
+import asyncio
 import random
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -17,9 +21,13 @@ from typing import Any
 
 from toolyard_registry.search.alike import GROUPS
 from toolyard_registry.search.documents import document
+from toolyard_registry.search.meaning import Meaning, parts_of, text_of
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.shortlist import shortlist
 from toolyard_sdk.messages import ToolSpec
+from toolyard_sdk.ports import Embedder
+
+from tests.registry.search.recall import embedder_of
 
 TOOLS = 10_000
 SOURCES = 200
@@ -61,6 +69,9 @@ class Author:
 
 def main() -> None:
     """Make the catalogue, search it, change it, and print the figures."""
+    reader = argparse.ArgumentParser(prog="python -m tests.registry.search.measure")
+    reader.add_argument("--embedder", help="hashing, or onnx:FOLDER: what vectors cost, too")
+    given = reader.parse_args()
     author = Author()
     tools = [author.tool(number) for number in range(TOOLS)]
     requests = [author.request(number) for number in range(REQUESTS)]
@@ -83,6 +94,23 @@ def main() -> None:
     _show("search, right after a change", first)
     _show("shortlist of 40", lists)
     _show("replace one tool", changes)
+    if given.embedder:
+        _measure_vectors(embedder_of(given.embedder), tools, requests)
+
+
+def _measure_vectors(embedder: Embedder, tools: Sequence[tuple[str, ToolSpec, str]], requests: Sequence[str]) -> None:
+    """Embed the catalogue and requests, and compare them; the event loop is this thread's."""
+    texts = {key: text_of(document(spec, source)) for key, spec, source in tools}
+    before, began = _resident(), time.process_time()
+    vectors = dict(zip(texts, asyncio.run(embedder.embed(list(texts.values()))), strict=True))
+    print(f"{embedder.id}: CPU seconds to embed all: {time.process_time() - began:.2f}")
+    some = requests[:40]
+    parts = [asyncio.run(embedder.embed(parts_of(request), query=True)) for request in some]
+    _show("embed a request", [_timed(lambda text: asyncio.run(embedder.embed(parts_of(text))), each) for each in some])
+    for title, by_hand in (("by numpy", False), ("without numpy", True)):
+        meaning = Meaning(vectors, by_hand=by_hand)
+        _show(f"what is near a request, {title}", [_timed(meaning.near, each) for each in parts])
+    print(f"resident memory: {(_resident() - before) / 1e6:.1f} MB more, with and without numpy")
 
 
 def _replace(search: Search, key: str, spec: ToolSpec, source: str) -> None:

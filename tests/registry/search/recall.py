@@ -1,13 +1,20 @@
 """Recall of a search over a set of tools and tasks, with a bootstrap interval; knows no data set."""
 
+import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
+from toolyard_memory.embedders.hashing import HashingEmbedder
+from toolyard_memory.embedders.onnx import OnnxEmbedder
 from toolyard_registry.search.documents import document
 from toolyard_registry.search.fusion import ranked
+from toolyard_registry.search.meaning import Meaning, Near, parts_of, share_of, text_of
 from toolyard_registry.search.searching import Search, Weights
+from toolyard_registry.search.shortlist import scores_of
 from toolyard_sdk.messages import ToolSpec
+from toolyard_sdk.ports import Embedder
 
 DRAWS = 2_000
 
@@ -47,9 +54,40 @@ def search_over(tools: Sequence[Listed], weights: Weights | None = None) -> Sear
     return search
 
 
-def recalls(search: Search, tasks: Sequence[Task], cuts: Sequence[int] = (10, 50)) -> tuple[Recall, ...]:
+Scores = Callable[[str], dict[str, float]]
+"""Returns the scores of tools for a text, by key."""
+
+
+def embedder_of(named: str) -> Embedder:
+    """Return the embedder that a command's `--embedder` names: `hashing`, or `onnx:FOLDER`."""
+    return OnnxEmbedder(Path(named.removeprefix("onnx:"))) if named.startswith("onnx:") else HashingEmbedder()
+
+
+def meaning_of(tools: Sequence[Listed], embedder: Embedder) -> Meaning:
+    """Embed tools, by the keys they have in `search_over`."""
+    texts = {
+        f"{tool.source}\n{tool.spec.name}": text_of(document(tool.spec, tool.source, tool.about)) for tool in tools
+    }
+    vectors = asyncio.run(embedder.embed(list(texts.values())))
+    return Meaning(dict(zip(texts, vectors, strict=True)))
+
+
+def with_vectors(search: Search, meaning: Meaning, embedder: Embedder, share: float | None = None) -> Scores:
+    """Return a search by words and vectors; `share` is what these count (None: what fits the embedder)."""
+    counts = share_of(embedder.id) if share is None else share
+    known: dict[str, dict[str, float]] = {}
+
+    def scores(text: str) -> dict[str, float]:
+        if text not in known:
+            known[text] = meaning.near(asyncio.run(embedder.embed(parts_of(text), query=True)))
+        return scores_of(search, text, Near(known[text], counts))
+
+    return scores
+
+
+def recalls(search: Scores, tasks: Sequence[Task], cuts: Sequence[int] = (10, 50)) -> tuple[Recall, ...]:
     """Return the recall at each cut; a tool is found when one of its name is."""
-    found = [[key.partition("\n")[2] for key, _ in ranked(search.scores(task.text), max(cuts))] for task in tasks]
+    found = [[key.partition("\n")[2] for key, _ in ranked(search(task.text), max(cuts))] for task in tasks]
     measured = []
     for cut in cuts:
         shares = [

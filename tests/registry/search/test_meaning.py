@@ -10,6 +10,7 @@ from toolyard_registry.search.documents import Document
 from toolyard_registry.search.meaning import (
     LONGEST,
     MEANING,
+    MOST_BY_HAND,
     SPELLING,
     STEPS,
     Meaning,
@@ -78,3 +79,10 @@ def test_a_task_of_several_steps_is_looked_at_as_a_whole_and_step_by_step() -> N
 
 def test_vectors_of_spelling_count_less_than_those_of_a_model() -> None:
     assert share_of("hashing:v1:256") == SPELLING < MEANING == share_of("onnx:0123")
+
+
+def test_without_numpy_only_the_whole_of_a_request_is_compared_with_very_many_tools() -> None:
+    many = {f"{n:05}": vector(1, 0.1) for n in range(MOST_BY_HAND)} | {"zz": vector(0, 1)}
+    parts = [vector(1, 0), vector(0, 1)]
+    assert "zz" in Meaning(many, by_hand=False).near(parts)
+    assert "zz" not in Meaning(many, by_hand=True).near(parts)

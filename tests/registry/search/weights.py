@@ -4,13 +4,14 @@ BFCL_WHEEL is the file of `bfcl-eval` (`pip download --no-deps bfcl-eval==2026.3
 HowieHwong/MetaTool. One catalogue is made of all of BFCL's functions; its tasks are those of several turns, requests
 for one function, and requests of two to four steps put together from these. MetaTool's functions are added to it for
 requests that take two of them. Printed are the recalls of the weights as they are, and of each weight changed by
-itself. Differences of some thousandths are noise.
+itself; with `--embedder NAME` (`hashing` or `onnx:FOLDER`) instead those of its vectors counting more or less beside
+words. Differences of some thousandths are noise.
 """
 
+import argparse
 import json
 import random
 import re
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,18 @@ from typing import Any
 import msgspec
 from toolyard_registry.search.searching import Weights
 from toolyard_sdk.messages import ToolSpec
+from toolyard_sdk.ports import Embedder
 
-from tests.registry.search.recall import Listed, Task, recalls, search_over
+from tests.registry.search.recall import (
+    Listed,
+    Recall,
+    Task,
+    embedder_of,
+    meaning_of,
+    recalls,
+    search_over,
+    with_vectors,
+)
 
 CLASSES = {
     "GorillaFileSystem": "gorilla_file_system",
@@ -51,19 +62,28 @@ CHANGES: dict[str, tuple[float, ...]] = {
     "feedback_terms": (5, 20),
 }
 
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""What vectors count beside words, which count 1."""
+
 Sets = dict[str, tuple[list[Listed], list[Task]]]
 
 
 def main() -> None:
     """Print the table."""
-    if len(sys.argv) < 2:
-        sys.exit("usage: python -m tests.registry.search.weights BFCL_WHEEL [METATOOL_FOLDER]")
-    sets = bfcl(Path(sys.argv[1]))
-    if len(sys.argv) > 2:
-        tools, tasks = metatool(Path(sys.argv[2]))
+    reader = argparse.ArgumentParser(prog="python -m tests.registry.search.weights")
+    reader.add_argument("bfcl", type=Path)
+    reader.add_argument("metatool", type=Path, nargs="?")
+    reader.add_argument("--embedder")
+    given = reader.parse_args()
+    sets = bfcl(given.bfcl)
+    if given.metatool:
+        tools, tasks = metatool(given.metatool)
         sets["two of MetaTool"] = [*sets["several turns"][0], *tools], random.Random(1).sample(tasks, 250)
     for name, (tools, tasks) in sets.items():
         print(f"{name}: {len(tools)} tools, {len(tasks)} tasks")
+    if given.embedder:
+        _show_vectors(embedder_of(given.embedder), sets)
+        return
     _show("as they are", sets, Weights())
     for name, values in CHANGES.items():
         for value in values:
@@ -71,7 +91,17 @@ def main() -> None:
 
 
 def _show(label: str, sets: Sets, weights: Weights) -> None:
-    found = {name: recalls(search_over(tools, weights), tasks) for name, (tools, tasks) in sets.items()}
+    _print(label, {name: recalls(search_over(tools, weights).scores, tasks) for name, (tools, tasks) in sets.items()})
+
+
+def _show_vectors(embedder: Embedder, sets: Sets) -> None:
+    made = {name: (search_over(tools), meaning_of(tools, embedder)) for name, (tools, _) in sets.items()}
+    for share in SHARES:
+        found = {name: recalls(with_vectors(*made[name], embedder, share), tasks) for name, (_, tasks) in sets.items()}
+        _print(f"vectors = {share:g}", found)
+
+
+def _print(label: str, found: dict[str, tuple[Recall, ...]]) -> None:
     mean = fmean(each.mean for several in found.values() for each in several)
     shown = (f"{name} {'/'.join(f'{each.mean:.3f}' for each in several)}" for name, several in found.items())
     print(f"{label:22} {mean:.4f}  {'  '.join(shown)}", flush=True)
