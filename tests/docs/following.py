@@ -31,10 +31,11 @@ SERVERS = ("toolyard serve", "toolyard tool dev")
 MOST_TOLD = 3000
 
 _CHANGING = (
-    (re.compile(r"\b(run|appr|sess|key|call|resp|ty)_(\.\.\.|[\w-]{32,})"), r"\1_*"),
+    (re.compile(r"\b(run|appr|sess|key|call|resp|ty|fact|msg)_(\.\.\.|[\w-]{32,})"), r"\1_*"),
     (re.compile(r"sha256:(\.\.\.|[0-9a-f]{64})"), "sha256:*"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC|[+-]\d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "CLOCK"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d\b|\b\d\d? [JFMASOND][a-z]{2,8} 20\d\d\b"), "DAY"),
     (re.compile(r"[+-]?\b\d+(\.\d+)? (ms|s|min|h)\b"), "DURATION"),
     (re.compile(r"\bin \d+\.\d+s\b"), "in DURATION"),
     (re.compile(r"^\s*\d+\s+DURATION"), "N DURATION"),
@@ -108,7 +109,9 @@ class Follower:
         """Write a file; a server that follows it tells what came of it before anybody goes on."""
         path = self.folder / block.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        followed = self._server is not None and path.suffix == ".py" and path.exists() and "tests" not in path.parts
+        changed = path.suffix == ".py" and path.exists() and "tests" not in path.parts
+        added = path.parent.name == "agents" and not path.exists()
+        followed = self._server is not None and (changed or added)
         before = self._log.read_text().count(RELOADED) if followed else 0
         path.write_text(block.content + "\n")
         deadline = time.monotonic() + SECONDS

@@ -24,7 +24,14 @@ from tests.vllm.serving import toolyard
 LANGUAGES = {"python", "toml", "json", "jsonl", "console", "javascript", "markdown", "text", "yaml", "ini", "nginx"}
 DEADLINE = 60
 
-FOLLOWED = ("README.md", "docs/tutorial.md", "docs/clients.md", "docs/tool-authors.md", "examples/README.md")
+FOLLOWED = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/clients.md",
+    "docs/tool-authors.md",
+    "docs/memory.md",
+    "examples/README.md",
+)
 """Pages that test_following.py and test_examples.py follow from top to bottom."""
 
 BLOCKS = [block for section in read(path for path in all_pages() if path.is_file()) for block in section.blocks]

@@ -66,7 +66,7 @@ def test_the_readme_can_be_followed(readme: Follower) -> None:
     assert (readme.folder / "files" / "default" / "trip.md").read_text() == "Pack a coat."
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/clients.md", "docs/tool-authors.md"])
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/clients.md", "docs/tool-authors.md", "docs/memory.md"])
 def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
     follow(page, tmp_path).stop()
 

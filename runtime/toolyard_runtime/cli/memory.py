@@ -79,10 +79,17 @@ def search(
 @user_option
 @click.option("--about", metavar="NAME", help="Only facts about this.")
 @click.option("--as-of", metavar="DATE", help="As it was believed then.")
+@click.option("--valid-at", metavar="DATE", help="What held then, as it is believed now or was --as-of.")
 @json_option
 @connected
 def show(
-    server: Connection, named: str | None, end_user: str, about: str | None, as_of: str | None, as_json: bool
+    server: Connection,
+    named: str | None,
+    end_user: str,
+    about: str | None,
+    as_of: str | None,
+    valid_at: str | None,
+    as_json: bool,
 ) -> None:
     """Show a fact with its evidence, or list all facts.
 
@@ -92,7 +99,8 @@ def show(
         named = _id_of(server, named, end_user)
         is_passage = named.startswith(_PASSAGES)
         where = f"{_ROUTE}/{'passages' if is_passage else 'facts'}/{part(named)}"
-        shown = server.get(where, end_user=end_user, as_of=None if is_passage else as_of)
+        moment = {} if is_passage else {"as_of": as_of, "valid_at": valid_at}
+        shown = server.get(where, end_user=end_user, **moment)
         if as_json:
             print_json(shown)
         elif is_passage:
@@ -103,7 +111,8 @@ def show(
     facts: list[dict[str, Any]] = []
     after: str | None = None
     while True:
-        page = server.get(f"{_ROUTE}/facts", end_user=end_user, about=about, as_of=as_of, after=after, limit=_PAGE)
+        looked = {"about": about, "as_of": as_of, "valid_at": valid_at}
+        page = server.get(f"{_ROUTE}/facts", end_user=end_user, **looked, after=after, limit=_PAGE)
         facts += page["data"]
         after = page["next"]
         if after is None:

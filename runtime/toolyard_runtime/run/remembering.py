@@ -140,7 +140,7 @@ async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
 
 
 async def _correct(scene: Scene, asked: _Correct) -> ToolResult:
-    old = await scene.memory.facts.find(scene.reader, _fact(asked.fact), AsOf())
+    old = await scene.memory.facts.kept(scene.reader, _fact(asked.fact))
     new = NewFact(
         asked.text,
         _evidence(scene, asked.text),
@@ -162,7 +162,7 @@ async def _correct(scene: Scene, asked: _Correct) -> ToolResult:
 
 
 async def _forget(scene: Scene, asked: _Forget) -> ToolResult:
-    wanted = [(await scene.memory.facts.find(scene.reader, _fact(name), AsOf())).id for name in asked.facts]
+    wanted = [(await scene.memory.facts.kept(scene.reader, _fact(name))).id for name in asked.facts]
     gone = await scene.memory.facts.forget(scene.tx, scene.reader.owner, wanted, "tool:forget", scene.now)
     changed = Changed(forgotten=tuple(show("fact", one) for one in gone.facts))
     more = len(gone.facts) - len(set(wanted))
