@@ -103,7 +103,9 @@ def test_a_row_that_was_left_behind_is_found(server: Server) -> None:
     database: Any = server.wiring.engine.services.database
 
     async def leave() -> None:
-        database.connection.execute("CREATE TABLE aside AS SELECT text FROM passage WHERE owner = 'left-behind-somewhere'")
+        database.connection.execute(
+            "CREATE TABLE aside AS SELECT text FROM passage WHERE owner = 'left-behind-somewhere'"
+        )
 
     server.call(leave())
     try:
@@ -197,5 +199,3 @@ def test_only_operators_look(server: Server) -> None:
     for role in ("frontend", "auditor", "author", "user"):
         answered = server.client("default", role).ask("POST", VERIFY, {"subject": "x"})
         assert answered.status == 403
-
-

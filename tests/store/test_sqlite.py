@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import random
 import sqlite3
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from toolyard_runtime.store import connect, sqlite
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.opening import open_database, open_sqlite
@@ -185,6 +186,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def holds(file: Path, words: bytes) -> bool:
+    return words in file.read_bytes()
+
+
 def size(file: Path) -> int:
     return file.stat().st_size
 
@@ -222,15 +227,41 @@ async def test_scrubbed_content_is_nowhere_in_the_files(database: SqliteDatabase
     assert not any(secret in path.read_bytes() for path in file.parent.iterdir())
 
 
+async def test_what_sqlite_has_moved_between_pages_is_gone_when_the_file_is_written_anew(
+    database: SqliteDatabase, file: Path
+) -> None:
+    chance = random.Random(2)
+    sizes = (64, 200, 400)
+    for _ in range(30):  # until a copy stays
+        tx = database.begin()
+        for n in range(2_000):
+            name = f"{chance.getrandbits(chance.choice(sizes)):x}"
+            tx.write(insert(STOP), ("t", "agent", name, 1, "a-person" if n % 7 == 0 else "others"))
+        await database.commit(tx)
+        tx = database.begin()
+        tx.write(delete(STOP).where(STOP.c.by == bindparam("whose")), ("a-person",))
+        await database.commit(tx)
+        assert not await database.rewrite(1000)
+        if holds(file, b"a-person"):
+            break
+    else:
+        pytest.fail("SQLite has learnt to clean up after itself")
+    before = await database.read(select(STOP.c.name).order_by(STOP.c.name))
+    assert await database.rewrite(1 << 30)
+    assert not holds(file, b"a-person")
+    assert size(file.with_name("data.db-wal")) == 0
+    assert await database.read(select(STOP.c.name).order_by(STOP.c.name)) == before
+
+
 async def test_scrubbing_right_after_much_was_written_waits_for_the_log_that_is_being_copied(
     database: SqliteDatabase, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "LOOK_EVERY", 1)
     for n in range(12):
-        database._log_limit = 4096  # noqa: SLF001 - so that every commit begins to copy the log
+        database._log_limit = 4096  # so that every commit begins to copy the log
         await put(database, n, 200_000, "full")
         await asyncio.wait_for(database.scrub(), 20)
-        assert file.with_name("data.db-wal").stat().st_size == 0
+        assert size(file.with_name("data.db-wal")) == 0
 
 
 async def test_scrubbing_waits_for_its_turn_among_commits(database: SqliteDatabase) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from toolyard_sdk.ports import Database
 
-from toolyard_memory.erasure.needles import Needle, distinct, parts_of_vectors, pieces, whole
+from toolyard_memory.erasure.needles import NAME, Needle, distinct, parts_of_vectors, pieces, whole
 from toolyard_memory.passages import AT_ONCE
 from toolyard_memory.records import Owner
 from toolyard_memory.tables.facts import EVIDENCE, FACT
@@ -62,12 +62,12 @@ async def needles_of(database: Database, owner: Owner, index: str = "") -> tuple
     after = b""
     while rows := await database.scan(FACTS, {**of, "after": after}):
         after = rows[-1][0]
-        needles += whole("subject", (subject for _, subject in rows if subject != "user"))
+        needles += whole("subject", (subject for _, subject in rows), NAME)
         needles += await _around(database, [id_ for id_, _ in rows], index)
     after = b""
     while rows := await database.scan(ENTITIES, {**of, "after": after}):
         after = rows[-1][0]
-        needles += whole("name", (name for row in rows for name in row[1:]))
+        needles += whole("name", (name for row in rows for name in row[1:]), NAME)
         needles += _ids((id_ for id_, _, _ in rows), index)
     return distinct(needles)
 

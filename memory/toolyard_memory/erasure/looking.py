@@ -28,9 +28,11 @@ def files_below(folder: Path, without: Collection[str] = ()) -> list[str]:
     return [str(path) for path in found if path.is_file() and not path.is_symlink()]
 
 
-async def searched(needles: Sequence[Needle], files: Iterable[str]) -> Searched:
-    """Look for needles in files; raises NotSearched."""
-    wanted = msgspec.json.encode(Search(tuple(needles), tuple(files)))
+async def searched(
+    needles: Sequence[Needle], files: Iterable[str], database: str = "", tables: Iterable[str] = ()
+) -> Searched:
+    """Look for needles in files, and for what is found in these tables of a SQLite file; raises NotSearched."""
+    wanted = msgspec.json.encode(Search(tuple(needles), tuple(files), database, tuple(tables)))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",

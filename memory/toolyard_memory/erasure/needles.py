@@ -20,6 +20,9 @@ MOST_PIECES: Final = 200
 LEAST: Final = 4
 """Bytes that can be looked for: fewer are found by chance (four in every 4 GB of noise)."""
 
+NAME: Final = 8
+"""Bytes of a name that is worth looking for: shorter ones are words, and parts of numbers."""
+
 PLAIN: Final = 6
 """Different bytes that a piece has at least: rulers and runs of zeros are nobody's."""
 
@@ -32,12 +35,12 @@ class Needle(Struct, frozen=True):
     only: str = ""
 
 
-def whole(what: str, texts: Iterable[str], only: str = "") -> Iterator[Needle]:
-    """Yield short texts, such as names, as they are; not those with fewer than `LEAST` bytes."""
+def whole(what: str, texts: Iterable[str], least: int = LEAST) -> Iterator[Needle]:
+    """Yield short texts as they are; not those with fewer than `least` bytes."""
     for text in texts:
         data = text.encode()
-        if len(data) >= LEAST:
-            yield Needle(what, data, only)
+        if len(data) >= least:
+            yield Needle(what, data)
 
 
 def pieces(what: str, texts: Iterable[bytes]) -> Iterator[Needle]:

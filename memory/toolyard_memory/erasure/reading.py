@@ -1,12 +1,17 @@
 """Reads files for needles, in a process of its own: `python -m toolyard_memory.erasure.reading`.
 
 What to look for and where comes on standard input, what was found goes to standard output, both as JSON. A process of
-its own, because whoever closes a file of SQLite lets go of all locks that the same process holds on it.
+its own, because whoever closes a file of SQLite lets go of all locks that the same process holds on it. What was found
+in files is then looked for in the rows of a database: what stands in one that stays lies there by right.
 """
 
+import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -14,12 +19,17 @@ from msgspec import Struct
 from toolyard_memory.erasure.needles import Needle
 from toolyard_memory.erasure.scanning import BLOCK, Scanner
 
+BETWEEN: Final = b"\0\xff\0"
+"""Stands between two values, so that no needle lies across them."""
+
 
 class Search(Struct, frozen=True):
-    """What to look for, in which files (by the path that opens them)."""
+    """What to look for, in which files (by the path that opens them), and a SQLite database with tables that stay."""
 
     needles: tuple[Needle, ...]
     files: tuple[str, ...]
+    database: str = ""
+    tables: tuple[str, ...] = ()
 
 
 class Place(Struct, frozen=True):
@@ -31,12 +41,16 @@ class Place(Struct, frozen=True):
 
 
 class Searched(Struct, frozen=True):
-    """What was found; `missed` are files that could not be read, with why. Files that have gone meanwhile are none."""
+    """What was found; `missed` are files that could not be read, with why. Files that have gone meanwhile are none.
+
+    `stays` names, for each needle that was found, the tables with rows that hold it.
+    """
 
     places: tuple[Place, ...]
     files: int
     bytes: int
     missed: tuple[str, ...] = ()
+    stays: dict[int, tuple[str, ...]] = {}
 
 
 def search(wanted: Search) -> Searched:
@@ -62,7 +76,37 @@ def search(wanted: Search) -> Searched:
             continue
         files += 1
         places += [Place(numbers[number], file, at) for number, at in sorted(found.items())]
-    return Searched(tuple(places), files, size, tuple(missed))
+    stays = _staying(wanted, sorted({place.needle for place in places}))
+    return Searched(tuple(places), files, size, tuple(missed), stays)
+
+
+def _staying(wanted: Search, numbers: list[int]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    if not wanted.database or not numbers:
+        return found
+    scanner = Scanner([wanted.needles[number].data for number in numbers])
+    with contextlib.closing(sqlite3.connect(f"file:{quote(wanted.database)}?mode=ro", uri=True)) as database:
+        database.text_factory = bytes
+        for table in wanted.tables:
+            for at in scanner.scan(_values(database, table)):
+                found[numbers[at]] = (*found.get(numbers[at], ()), table)
+    return found
+
+
+def _values(database: sqlite3.Connection, table: str) -> Iterator[bytes]:
+    """Yield all texts and bytes in a table, many at a time."""
+    name = table.replace('"', '""')
+    values: list[bytes] = []
+    size = 0
+    for row in database.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - no parameter can be a table's name
+        for value in row:
+            if isinstance(value, bytes):
+                values.append(value)
+                size += len(value)
+        if size >= BLOCK:
+            yield BETWEEN.join((*values, b""))
+            values, size = [], 0
+    yield BETWEEN.join((*values, b""))
 
 
 def _blocks(file: str) -> Iterator[bytes]:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import bindparam, delete, literal_column, select, text
+from sqlalchemy import ColumnClause, bindparam, delete, literal_column, select, text
 from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.erasure.terms import FIRST_PAGE, is_leaf, terms_in
 from toolyard_memory.tables.vectors import INDEX_STATE
 
-_TEXT = literal_column("'text'")
+_TEXT: ColumnClause[str] = literal_column("'text'")
 PAGES: Final = 500
 """Pages of the index that are read at a time."""
 

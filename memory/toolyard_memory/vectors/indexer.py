@@ -22,9 +22,11 @@ from toolyard_memory.vectors.statements import (
     FORGET_OTHERS,
     GONE,
     KEEP,
+    NEWEST_CHANGE,
     NEWLY_EMBEDDED,
     NEXT_TENANT,
     RENEW,
+    SETTLED,
     UNKEEP,
     UNSTATE,
     WAITING,
@@ -121,6 +123,7 @@ class Indexer:
     async def forget(self, tenant: str, progress: Progress | None) -> None:
         """Build the shelves anew in which anything was deleted."""
         async with self._lock(tenant):
+            ((newest,),) = await self._database.scan(NEWEST_CHANGE, {"of_tenant": tenant})
             gone = [row[0] for row in await self._database.scan(GONE, {"of_tenant": tenant})]
             states = await self._shelves.states(tenant)
             await self._shelves.drop(tenant, {}, gone)  # of what waits to be put down
@@ -130,6 +133,9 @@ class Indexer:
             }
             await self._build(tenant, soiled, progress)
             await self._shelves.tidy(tenant)
+            tx = self._database.begin()
+            tx.write(SETTLED, (tenant, newest))
+            await self._database.commit(tx, "full")  # in a thread: there may be very many rows
 
     async def settle(self) -> None:
         """Return when no shelf is being built."""

@@ -32,6 +32,18 @@ FOLLOWED = delete(OUTBOX).where(OUTBOX.c.seq == bindparam("of_seq"))
 HOW_MANY_WAIT = select(func.count()).select_from(
     select(OUTBOX.c.seq).where(OUTBOX.c.tenant == _TENANT).limit(bindparam("most")).subquery()
 )
+NEWEST_CHANGE = select(func.coalesce(func.max(OUTBOX.c.seq), 0)).where(OUTBOX.c.tenant == _TENANT)
+SETTLED = (
+    delete(OUTBOX)
+    .where(
+        OUTBOX.c.tenant == _TENANT,
+        OUTBOX.c.seq <= bindparam("until_seq"),
+        OUTBOX.c.passage.not_in(select(PASSAGE.c.id)),
+    )
+    .execution_options(row=("of_tenant", "until_seq"))
+)
+"""There is nothing left to follow of passages that are gone, once no index has any of them: not even their ids stay."""
+
 GONE = (
     select(OUTBOX.c.passage)
     .select_from(OUTBOX.outerjoin(PASSAGE, PASSAGE.c.id == OUTBOX.c.passage))

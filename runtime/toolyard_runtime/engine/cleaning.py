@@ -10,20 +10,34 @@ import shutil
 
 from msgspec import Struct
 from toolyard_memory.erasure.words import cleaned, merge, to_clean
+from toolyard_memory.vectors.statements import SETTLED
 
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.store.errors import StorageError
 from toolyard_runtime.store.opening import OwnedDatabase
+
+SMALL = 64 << 20
+"""Bytes of a database that is written anew whenever something is forgotten: commits wait a second at most."""
+
+LARGE = 1 << 30
+"""Bytes of one that is written anew when a person is erased: commits may wait some ten seconds."""
+
+EVER = 1 << 62
+"""A number that no change in an outbox reaches."""
 
 PATIENCE = 10.0
 """Seconds that somebody who has a fact forgotten waits: an index of very many vectors takes longer to build anew."""
 
 
 class Cleaned(Struct, frozen=True):
-    """Whether the database's log and the index of vectors hold none of it; False where that has to wait."""
+    """Whether the database's log and the index of vectors hold none of it; False where that has to wait.
+
+    `file_rewritten` is whether the database's file was written anew, without what lies in the gaps of its pages.
+    """
 
     log_emptied: bool
     index_emptied: bool
+    file_rewritten: bool
 
 
 class Cleaning:
@@ -36,18 +50,22 @@ class Cleaning:
         self._going_on: set[asyncio.Task[Cleaned]] = set()
         self._log = logging.getLogger("toolyard.erasure")
 
-    async def clean(self, tenant: str) -> Cleaned:
-        """Have no index and no log hold what was dropped of a tenant until now."""
+    async def clean(self, tenant: str, most: int = SMALL) -> Cleaned:
+        """Have no index and no log hold what was dropped of a tenant until now.
+
+        A database of at most `most` bytes is written anew.
+        """
         async with self._one:
             seen = (await to_clean(self._database)).get(tenant)
             words_merged = seen is None or await self._merge_words()
             index_emptied = await self._empty_index(tenant)
-            log_emptied = await self._empty_log() and words_merged
+            log_emptied, rewritten = await self._empty_log(most)
+            log_emptied = log_emptied and words_merged
             if seen is not None and index_emptied and log_emptied:
                 tx = self._database.begin()
                 cleaned(tx, tenant, seen)
                 await self._database.commit(tx)
-        return Cleaned(log_emptied, index_emptied)
+        return Cleaned(log_emptied, index_emptied, rewritten)
 
     async def clean_soon(self, tenant: str) -> Cleaned:
         """Clean for as long as somebody waits; what takes longer goes on without them."""
@@ -55,7 +73,7 @@ class Cleaning:
         self._going_on.add(task)
         task.add_done_callback(self._going_on.discard)
         done, _ = await asyncio.wait([task], timeout=PATIENCE)
-        return task.result() if done else Cleaned(log_emptied=False, index_emptied=False)
+        return task.result() if done else Cleaned(log_emptied=False, index_emptied=False, file_rewritten=False)
 
     async def close(self) -> None:
         """End what goes on; it is begun again after the next start."""
@@ -82,13 +100,17 @@ class Cleaning:
         return True
 
     async def _empty_index(self, tenant: str) -> bool:
-        if not self._long_term.in_use:
-            return True
         try:
-            vectors = self._long_term.memory().vectors
+            vectors = self._long_term.memory().vectors if self._long_term.in_use else None
             if vectors is not None:
                 await vectors.forget(tenant)
-            if not self._long_term.embedded:  # of settings that were: it would be built from SQL again
+            else:  # nobody follows what was noted for an index
+                tx = self._database.begin()
+                tx.write(SETTLED, (tenant, EVER))
+                await self._database.commit(tx, "full")
+            if (
+                self._long_term.is_open and not self._long_term.embedded
+            ):  # of settings that were: it would be built from SQL again
                 await asyncio.to_thread(shutil.rmtree, self._long_term.folder, ignore_errors=True)
         except Exception:  # noqa: BLE001 - the rows are gone, and the index is made anew when it can be
             self._log.exception(
@@ -97,10 +119,10 @@ class Cleaning:
             return False
         return True
 
-    async def _empty_log(self) -> bool:
+    async def _empty_log(self, most: int) -> tuple[bool, bool]:
+        """Empty the log, and write a small file anew; return whether either was done."""
         try:
-            await self._database.scrub()
+            return True, await self._database.rewrite(most)
         except StorageError:
             self._log.exception("the write-ahead log could not be emptied now; it is at the next checkpoint")
-            return False
-        return True
+            return False, False

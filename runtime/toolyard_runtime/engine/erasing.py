@@ -12,7 +12,7 @@ from toolyard_memory.erasure.subjects import Subjects
 from toolyard_memory.records import Owner
 from toolyard_sdk.events import UnknownEvent
 
-from toolyard_runtime.engine.cleaning import Cleaning
+from toolyard_runtime.engine.cleaning import LARGE, Cleaning
 from toolyard_runtime.engine.ending import end
 from toolyard_runtime.engine.engine import Engine, RunUnavailable
 from toolyard_runtime.store.erasure import Eraser, Erasure, RunsOpenError
@@ -23,7 +23,10 @@ ROUNDS = 5
 
 
 class Erased(Struct, frozen=True):
-    """What was erased, in numbers; `log_emptied` and `index_emptied`: no deleted byte waits there to be overwritten."""
+    """What was erased, in numbers; `log_emptied` and `index_emptied`: no deleted byte waits there to be overwritten.
+
+    `file_rewritten` is whether the database's file was written anew, so that nothing lies in the gaps of its pages.
+    """
 
     runs: int
     cancelled_runs: int
@@ -31,6 +34,7 @@ class Erased(Struct, frozen=True):
     pseudonym: str
     log_emptied: bool
     index_emptied: bool
+    file_rewritten: bool
 
 
 class SubjectBusy(Exception):
@@ -56,8 +60,9 @@ class Erasing:
             cancelled, erasure = cancelled + more, again
             runs |= set(again.runs)
         self._engine.forget(frozenset(runs))
-        done = await self.cleaning.clean(tenant)
-        return Erased(len(runs), cancelled, secrets, erasure.pseudonym, done.log_emptied, done.index_emptied)
+        done = await self.cleaning.clean(tenant, LARGE)
+        emptied = done.log_emptied, done.index_emptied, done.file_rewritten
+        return Erased(len(runs), cancelled, secrets, erasure.pseudonym, *emptied)
 
     async def _contents(
         self, tenant: str, subject: str, actor: str, *, live_as: str = "", bury: bool

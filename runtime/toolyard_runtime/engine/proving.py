@@ -5,14 +5,12 @@ has to be an operator of the server, which is not judged here. A database elsewh
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import LargeBinary, Select, TableClause, Text, bindparam, case, cast, func, or_, select
-from sqlalchemy import column as column_of
-from sqlalchemy import table as table_of
+from sqlalchemy import bindparam, select
 from toolyard_memory.erasure.collecting import needles_of, needles_of_passages
 from toolyard_memory.erasure.looking import NotSearched, files_below, searched
 from toolyard_memory.erasure.needles import LEAST, Needle, distinct, pieces, whole
@@ -32,14 +30,8 @@ UNREAD: Final = ("server.json",)
 
 BACKUP: Final = ".bak"
 AT_ONCE: Final = 200
-JUDGED: Final = 200
-"""Of what was found, the needles that are looked up in the rows that stay; more than that is no coincidence."""
-
-TOGETHER: Final = 20
-"""Needles that one statement looks up."""
-
 CONTENTS = select(PAYLOAD.c.data).where(PAYLOAD.c.run.in_(bindparam("runs", expanding=True)))
-TERMS = table_of("passage_text_terms", column_of("term", Text))
+TERMS: Final = "passage_text_terms"
 """The terms that passages have: the full-text index writes words its own way."""
 
 
@@ -96,7 +88,6 @@ class Proving:
         self._eraser = eraser
         self._subjects = subjects
         self._long_term = long_term
-        self._holding: dict[str, Select[Any]] = {}
         self._state_dir = state_dir
 
     async def needles(self, tenant: str, subject: str) -> tuple[Needle, ...]:
@@ -160,7 +151,9 @@ class Proving:
     async def _search(self, needles: Sequence[Needle]) -> Files:
         """Search every file; raises NotSearched."""
         names = await asyncio.to_thread(self._files)
-        done = await searched(needles, names)
+        path: Path | None = getattr(self._database, "path", None)
+        tables = (TERMS, *(str(table.name) for table in self._eraser.tables))
+        done = await searched(needles, names, str(path or ""), tables if path is not None else ())
         backups: dict[str, int] = dict.fromkeys(self._database.copies(), 0)
         places: list[Place] = []
         for place in done.places:
@@ -169,14 +162,13 @@ class Proving:
                 backups[name] = backups.get(name, 0) + 1
             else:
                 places.append(place)
-        staying = await self._staying({place.needle: needles[place.needle].data for place in places})
         found = tuple(
             Found(
                 needles[one.needle].what,
                 self._shown(one.file),
                 one.at,
                 len(needles[one.needle].data),
-                staying.get(one.needle, ()),
+                done.stays.get(one.needle, ()),
             )
             for one in places
         )
@@ -192,34 +184,3 @@ class Proving:
 
     def _shown(self, file: str) -> str:
         return file.removeprefix(f"{self._state_dir}/")
-
-    async def _staying(self, wanted: dict[int, bytes]) -> dict[int, tuple[str, ...]]:
-        """Return in which tables there are rows that hold any of these bytes; the end user's own are gone by now."""
-        found: dict[int, list[str]] = {}
-        if self._database.dialect != "sqlite" or not wanted:
-            return {}
-        self._holding = self._holding or dict(_holding(self._eraser.tables))
-        numbers = list(wanted)[:JUDGED]
-        for start in range(0, len(numbers), TOGETHER):
-            part = numbers[start : start + TOGETHER]
-            given = {f"n{n}": wanted[part[min(n, len(part) - 1)]] for n in range(TOGETHER)}
-            for name, statement in self._holding.items():
-                (held,) = await self._database.scan(statement, given)
-                for number, there in zip(part, held, strict=False):
-                    if there:
-                        found.setdefault(number, []).append(name)
-        return {number: tuple(tables) for number, tables in found.items()}
-
-
-def _holding(tables: Iterable[TableClause]) -> Iterator[tuple[str, Select[Any]]]:
-    """Yield for every table the statement that tells which of `TOGETHER` needles stand in any of its rows."""
-    for table in (TERMS, *tables):
-        columns = [column for column in table.columns if isinstance(column.type, Text | LargeBinary)]
-        if columns:
-            yield str(table.name), select(*(_anywhere(columns, f"n{n}") for n in range(TOGETHER)))
-
-
-def _anywhere(columns: Sequence[Any], name: str) -> Any:
-    needle = bindparam(name, type_=LargeBinary)
-    stands = or_(*(func.instr(cast(column, LargeBinary), needle) > 0 for column in columns))
-    return func.coalesce(func.max(case((stands, 1), else_=0)), 0)

@@ -212,6 +212,7 @@ class ErasureDone(Struct):
     pseudonym: str
     log_emptied: bool
     index_emptied: bool
+    file_rewritten: bool
     backups: list[str]
     proof: Proof | UnsetType = UNSET
 

@@ -35,6 +35,10 @@ class OwnedDatabase(Database, Protocol):
         """Leave nothing of deleted rows where this server can see to it; raises StorageError."""
         ...
 
+    async def rewrite(self, most: int) -> bool:
+        """Scrub, and write a file of at most so many bytes anew; return whether that was done; raises StorageError."""
+        ...
+
     def copies(self) -> tuple[str, ...]:
         """Return the names of copies that upgrades have left: no erasure reaches them."""
         ...

@@ -118,6 +118,12 @@ class PostgresDatabase:
         """
         await scrub(self.address)
 
+    async def rewrite(self, most: int) -> bool:
+        """Scrub; the files are PostgreSQL's, and free space in them for `VACUUM FULL`. Raises StorageError."""
+        del most
+        await self.scrub()
+        return True
+
     def copies(self) -> tuple[str, ...]:
         """Return no names: backups of PostgreSQL are its operator's."""
         return ()

@@ -235,11 +235,15 @@ class SqliteDatabase:
         if not self._worker_has_it:
             self._go_on()
 
-    def _pause(self, patience_ms: int) -> asyncio.Future[bool]:
-        """Hold commits back while the thread copies the rest of the log and lets it begin anew."""
+    def _pause(self, patience_ms: int, *, whole: bool = False) -> asyncio.Future[bool]:
+        """Hold commits back while the thread copies the rest of the log and lets it begin anew.
+
+        With `whole` it writes the file anew before.
+        """
         self._worker_has_it = True
         self._idle.clear()
-        pause = self._loop.run_in_executor(self._writer_thread, self._empty_log, patience_ms)
+        work = self._rewrite if whole else self._empty_log
+        pause = self._loop.run_in_executor(self._writer_thread, work, patience_ms)
         pause.add_done_callback(self._log_emptied)
         return pause
 
@@ -253,6 +257,17 @@ class SqliteDatabase:
         except sqlite3.Error:
             return False
         return bool(busy == 0)
+
+    def _rewrite(self, patience_ms: int) -> bool:
+        try:
+            self._cursor.execute("PRAGMA temp_store=FILE")  # a whole database is too much for memory
+            try:
+                self._cursor.execute("VACUUM")
+            finally:
+                self._cursor.execute("PRAGMA temp_store=MEMORY")
+        except sqlite3.Error:
+            return False
+        return self._empty_log(patience_ms)
 
     def _log_emptied(self, work: asyncio.Future[bool]) -> None:
         self._worker_has_it = False
@@ -273,6 +288,19 @@ class SqliteDatabase:
 
     async def scrub(self) -> None:
         """Copy the write-ahead log into the database, so that no deleted content stays in it; raises StorageError."""
+        await self._scrub(whole=False)
+
+    async def rewrite(self, most: int) -> bool:
+        """Scrub, and write a file of at most so many bytes anew; return whether that was done; raises StorageError.
+
+        Zeros go over what is deleted, and not over copies of it that SQLite leaves in the gaps of pages when it moves
+        rows between them. Commits wait meanwhile: a second for every 100 MB, or some.
+        """
+        whole = self.path is not None and self.path.stat().st_size <= most
+        await self._scrub(whole=whole)
+        return whole or self.path is None
+
+    async def _scrub(self, *, whole: bool) -> None:
         if self.path is None:
             return
         while self._worker_has_it or self._scheduled or self._checkpoint is not None:
@@ -280,7 +308,7 @@ class SqliteDatabase:
                 await asyncio.wait([self._checkpoint])
             else:
                 await self._idle.wait()
-        if not await asyncio.shield(self._pause(PATIENCE_MS)):
+        if not await asyncio.shield(self._pause(PATIENCE_MS, whole=whole)):
             raise StorageError(f"{self.path}: a reader keeps the write-ahead log from being emptied")
 
     async def add_tables(self, metadata: MetaData) -> None:

@@ -12,10 +12,12 @@ from toolyard_memory.records import MemoryRefused, NoSuchMemory, Owner
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import show
 
+from toolyard_runtime.engine.cleaning import LARGE
 from toolyard_runtime.engine.proving import Proof
 from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, admin_of, in_house, tenant_named
-from toolyard_runtime.http.api.memory import WRITERS, fact_id, memory_of, owner_of, refusal
+from toolyard_runtime.http.api.memory import fact_id, memory_of, owner_of, refusal
+from toolyard_runtime.http.api.memory_writing import WRITERS
 from toolyard_runtime.http.api.reading import Query, answer, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
@@ -31,13 +33,15 @@ MOST_WORDS = 100
 class FactsForgotten(Struct, frozen=True):
     """What is gone: facts by id, and how many messages.
 
-    `log_emptied`, `index_emptied`: no byte of it waits there to be overwritten. `proof` is what was found of it.
+    `log_emptied`, `index_emptied`: no byte of it waits there to be overwritten; `file_rewritten`: nor in the gaps of
+    the database's pages. `proof` is what was found of it.
     """
 
     facts: tuple[str, ...]
     messages: int
     log_emptied: bool
     index_emptied: bool
+    file_rewritten: bool
     proof: Proof | None = None
 
 
@@ -142,12 +146,13 @@ async def _gone(
     """Have what is forgotten leave indexes and logs, and where that is wanted look for it."""
     admin = admin_of(request)
     if verify:
-        done = await admin.cleaning.clean(owner.tenant)
+        done = await admin.cleaning.clean(owner.tenant, LARGE)
         proof = await admin.proving.of_forgotten(owner.tenant, needles)
     else:
         done, proof = await admin.cleaning.clean_soon(owner.tenant), None
     facts = tuple(show("fact", one) for one in gone.facts)
-    return FactsForgotten(facts, len(gone.passages), done.log_emptied, done.index_emptied, proof)
+    emptied = done.log_emptied, done.index_emptied, done.file_rewritten
+    return FactsForgotten(facts, len(gone.passages), *emptied, proof)
 
 
 ROUTES = (forget_facts, forget_fact, verify_erasure)
