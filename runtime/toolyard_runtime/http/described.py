@@ -21,6 +21,7 @@ from toolyard_runtime.http.api import (
     knowledge,
     memory,
     memory_whole,
+    memory_writing,
     runs,
     secrets,
     stops,
@@ -197,8 +198,12 @@ TABLE: dict[str, Described] = {
         ),
         also=(404,),
     ),
-    "POST /api/v1/memory/facts": Described(memory.FactAdded, memory.AddFact, status=(200, 201), also=(404,)),
-    "POST /api/v1/memory/facts/{fact}/correct": Described(memory.FactAdded, memory.AddFact, status=(200, 201)),
+    "POST /api/v1/memory/facts": Described(
+        memory_writing.FactAdded, memory_writing.AddFact, status=(200, 201), also=(404,)
+    ),
+    "POST /api/v1/memory/facts/{fact}/correct": Described(
+        memory_writing.FactAdded, memory_writing.AddFact, status=(200, 201)
+    ),
     "POST /api/v1/memory/forget": Described(forgetting.FactsForgotten, forgetting.ForgetFacts, also=(404,)),
     "DELETE /api/v1/memory/facts/{fact}": Described(forgetting.FactsForgotten, query=(_WHOSE,)),
     "POST /api/v1/memory/verify-erasure": Described(Proof, forgetting.VerifyErasure, also=(404,)),

@@ -1,41 +1,27 @@
-"""`/api/v1/memory`: what is remembered of end users: searched, shown, put down and put right.
+"""`/api/v1/memory`: what is remembered of end users: searched and shown; puts nothing down.
 
 Whose memory it is comes from the request: a frontend names its end user as with every request (the header), people of
 the house name one in the query or the body. Nobody's memory is anybody else's, and asking for it finds nothing.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from litestar import Request, get, post
+from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import Response
-from msgspec import Meta, Struct
+from msgspec import Struct
 from toolyard_memory.moments import read_moment
-from toolyard_memory.records import (
-    AsOf,
-    Evidence,
-    Fact,
-    MemoryRefused,
-    NewFact,
-    NoSuchMemory,
-    Owner,
-    Passage,
-    Trust,
-    Written,
-)
+from toolyard_memory.records import AsOf, Evidence, Fact, MemoryRefused, NoSuchMemory, Owner, Passage
 from toolyard_memory.records import Reader as MemoryReader
-from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import PREFIX, read, show
-from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import admin_of
-from toolyard_runtime.http.api.reading import LARGEST, Query, answer, listed, not_found
-from toolyard_runtime.store import audit
+from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
-from toolyard_runtime.wire.reading import Reader, quote
+from toolyard_runtime.wire.reading import quote
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
     from toolyard_memory.documents.versions import Citation
@@ -43,16 +29,12 @@ if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
     from toolyard_memory.retrieval.query import Hit
 
 LOOKERS = only("frontend", "operator", "auditor")
-WRITERS = only("frontend", "operator")
 
 PASSAGES = ("message", "chunk", "summary", "fact")
 """Kinds of passages, as their ids begin."""
 
 FOUND = 10
 """Passages that a search gives where nobody says how many."""
-
-
-Ordinal = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
 class EvidenceObject(Struct, frozen=True):
@@ -127,40 +109,6 @@ class PassageObject(Struct, frozen=True):
     document: str
     version: int | None
     page: int
-
-
-class FactAdded(Struct, frozen=True):
-    """What putting a fact down did: `known` says that it was there, `superseded` names what it took the place of."""
-
-    fact: FactObject
-    known: bool
-    superseded: tuple[str, ...]
-
-
-class MessageNamed(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message that says so: its run, its ordinal there, and where only a part says it, characters [start, stop)."""
-
-    run: str
-    item: Ordinal
-    start: Ordinal = 0
-    stop: Ordinal = 0
-
-
-class AddFact(Struct, frozen=True, forbid_unknown_fields=True):
-    """A fact to be put down. It rests on `message`, or on what `because` says in words."""
-
-    text: str
-    end_user: str | None = None
-    about: str = "user"
-    attribute: str = ""
-    since: str | None = None
-    until: str | None = None
-    because: str = ""
-    message: MessageNamed | None = None
-    agent: str = ""
-
-
-_read_fact = Reader(AddFact, frozenset(), {"text": "send the statement as text"})
 
 
 def memory_of(request: Request[Any, Any, Any]) -> "Memory":
@@ -321,78 +269,6 @@ async def show_timeline(request: Request[Any, Any, Any]) -> Response[bytes]:
     return listed([fact_object(one) for one in found])
 
 
-@post("/api/v1/memory/facts", opt=WRITERS, status_code=201, summary="Put a fact down")
-async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Put a fact down, in the place of what it contradicts."""
-    wanted, _ = _read_fact.read(await request.body())
-    owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
-    tx = memory.database.begin()
-    try:
-        written = await memory.put_down(tx, owner, _new(request, wanted), now)
-    except MemoryRefused as error:
-        raise refusal(error) from error
-    return await _done(request, tx, owner, written, "fact.add")
-
-
-@post("/api/v1/memory/facts/{fact:str}/correct", opt=WRITERS, status_code=201, summary="Put a fact right")
-async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
-    """Put a fact down in the place of a wrong one, which stays readable as what was believed until now."""
-    wanted, _ = _read_fact.read(await request.body())
-    owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
-    tx = memory.database.begin()
-    try:
-        written = await memory.put_right(tx, owner, fact_id(fact), _new(request, wanted), now)
-    except MemoryRefused as error:
-        raise refusal(error) from error
-    except NoSuchMemory as error:
-        raise not_found("fact", fact) from error
-    return await _done(request, tx, owner, written, "fact.correct")
-
-
-async def _done(
-    request: Request[Any, Any, Any], tx: Transaction, owner: Owner, written: Written, action: str
-) -> Response[bytes]:
-    """Write what was put down with its audit record, which holds no content, and answer."""
-    memory, caller = memory_of(request), caller_of(request)
-    fact = written.fact
-    if not written.known:
-        old = show("fact", written.superseded[0]) if written.superseded else ""
-        new = show("fact", fact.id)
-        entry = AuditRecord(fact.recorded_at, owner.tenant, caller.key, action, new, old=old, new=new)
-        audit.record_first(tx, f"fact:{owner.tenant}:{new}", entry)
-    await memory.database.commit(tx)
-    memory.stir()
-    added = FactAdded(fact_object(fact), written.known, tuple(show("fact", one) for one in written.superseded))
-    return answer(added, 200 if written.known else 201)
-
-
-def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
-    """Return the fact that a body asks for; raises RequestRefused."""
-    caller = caller_of(request)
-    trust: Trust = "user" if end_user_of(request, caller) else "operator"
-    evidence: tuple[Evidence, ...] = ()
-    if wanted.message is not None:
-        run = read("run", wanted.message.run)
-        if run is None:
-            raise not_found("run", wanted.message.run, param="message.run")
-        named = wanted.message
-        evidence = (Evidence("message", run, named.item, named.start, named.stop),)
-        trust = "user"
-    elif wanted.because:
-        evidence = (Evidence("stated", words=wanted.because),)
-    return NewFact(
-        wanted.text,
-        evidence,
-        subject=wanted.about,
-        attribute=wanted.attribute,
-        valid_from=moment_of("since", wanted.since),
-        valid_to=moment_of("until", wanted.until),
-        trust=trust,
-        writer=f"key:{caller.key}",
-        agent=wanted.agent,
-    )
-
-
 def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
     said = passage.kind == "message" and passage.source is not None
     return PassageObject(
@@ -441,6 +317,4 @@ ROUTES = (
     show_fact,
     show_passage,
     show_timeline,
-    add_fact,
-    correct_fact,
 )
