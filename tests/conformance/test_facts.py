@@ -182,6 +182,20 @@ async def test_a_fact_whose_ground_is_forgotten_meanwhile_is_not_added(told: Tol
     )
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_of_two_corrections_made_at_once_the_later_one_holds(told: Told, together: bool) -> None:
+    wrong = (await told.remember(stated("Ann has a dog"))).fact.id
+    first = told.database.begin()
+    second = first if together else told.database.begin()
+    for tx, words in ((first, "Ann has a cat"), (second, "Ann has a canary")):  # neither sees the other
+        await told.facts.correct(tx, ANN, wrong, stated(words), told.clock.at)
+    await told.database.commit(first)
+    if not together:
+        await told.database.commit(second)
+    assert await told.texts() == ["Ann has a canary"]
+    assert len(await told.facts.timeline(Reader(ANN, ""), wrong)) == 3
+
+
 async def test_a_correction_replaces_and_a_second_one_is_told_what_took_the_place(told: Told) -> None:
     wrong = (await told.remember(stated("Lives in Berlin", "city", since=500))).fact.id
     right = await told.correct(wrong, stated("Lives in Bern"))

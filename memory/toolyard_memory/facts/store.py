@@ -110,7 +110,10 @@ class Facts:
         rows = await self._held(owner, said, min(at, wrong.valid_from))
         held = [_version(row) for row in rows if said.text == wrong.text or row[0] != fact]
         settled = settle_correction(_statement(said, at), _version(found[0]), held)
-        return await self._settle(tx, owner, said, settled, _by_id((*rows, found[0])), at)
+        written = await self._settle(tx, owner, said, settled, _by_id((*rows, found[0])), at)
+        if not wrong.attribute:
+            tx.write(sql.RETIRE_OTHER, (at, written.fact.id, owner.tenant, fact))
+        return written
 
     async def forget(self, tx: Transaction, owner: Owner, facts: Sequence[bytes], actor: str, at: int) -> Forgotten:
         """Forget facts with what was derived from them and the messages they rest on; raises NoSuchMemory.
