@@ -80,9 +80,13 @@ class MemoryRounds:
         extracting, after = self._opened(), ""
         while page := await self._tenants.list(after=after, limit=PAGE):
             for tenant in page:
-                while tenant.revoked_at is None and await extracting.read_on(tenant.id):
+                while await self._served(tenant.id) and await extracting.read_on(tenant.id):
                     pass
             after = page[-1].id
+
+    async def _served(self, tenant: str) -> bool:
+        found = await self._tenants.find(tenant)  # again: it may have been revoked since
+        return found is not None and found.revoked_at is None
 
     def _opened(self) -> "Extracting":
         if self._extracting is None:
