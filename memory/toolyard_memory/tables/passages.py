@@ -96,7 +96,7 @@ FULL_TEXT = {
     ),
 }
 """The full-text index by dialect. The database itself keeps it: a passage is searchable when it is committed, and no
-row of the index outlives its passage. The text of a passage never changes. `passage_text_terms` is a view of the terms that
-SQLite's index has: what it holds beside them is of passages that are gone (`erasure.terms`)."""
+row of the index outlives its passage. The text of a passage never changes. `passage_text_terms` is a view of the terms
+that SQLite's index has: what it holds beside them is of passages that are gone (`erasure.terms`)."""
 
 METADATA.info["statements"] = FULL_TEXT
