@@ -1,6 +1,7 @@
 """Conversations that are too long: summed up or put away, the same after a restart, rebuilt to the byte, told why."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from toolyard_memory.sessions.summaries import EXTRACTIVE, FRAME, PROMPT
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run.rebuild import rebuild
 from toolyard_runtime.run.runlog import RunLog
-from toolyard_runtime.run.segments import Segment
+from toolyard_runtime.run.segments import ApprovalAnswer, Segment
 from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.erasure import Eraser
@@ -361,3 +362,41 @@ async def test_a_request_that_cannot_be_made_smaller_is_sent_as_it_is(tmp_path: 
         (event,) = await shop.events(last.run, e.WindowCompacted)
         assert event.messages == 2
         assert encode_message(Message("user", "z" * 8_000)) in shop.model.bodies[-1]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_came_to_mind_stays_in_a_window_that_is_compacted_while_its_run_goes_on(
+    tmp_path: Path, restarted: bool
+) -> None:
+    alice, more = {"end_user": "alice"}, f"{WINDOW}[memory]\n"
+    known, asked = "I am allergic to nuts.", "Which nuts can I eat? Forget the old one."
+    forget = call(("forget", {"facts": ["fact_" + "0" * 32]}), text=LONG * 2)
+    bodies: list[bytes] = []
+    async with workshop(tmp_path, fetch, more=more, policy="") as shop:
+        shop.model.will(say("Noted."), *(say(f"answer {number}: {LONG}") for number in range(2)))
+        await shop.run(known, **alice)
+        last = await shop.run("Tell me of the weather.", **alice)
+        last = await shop.next_run(last, "And of the sea.", **alice)
+        shop.model.will(call(("fetch", {"page": 1})), forget, say("None."))
+        waiting = await shop.next_run(last, asked, mode="background", **alice)
+        assert waiting.finish == "approval"
+        bodies += shop.model.bodies[3:]
+        if not restarted:
+            (approval,) = await shop.approvals(waiting.run)
+            await settled(await shop.approving.decide(CALLER, ApprovalAnswer(approval.id, True), None))
+            bodies += shop.model.bodies[5:]
+    async with workshop(tmp_path, fetch, more=more, policy="") as shop:
+        if restarted:
+            shop.model.will(say("None."))
+            (approval,) = await shop.approvals(waiting.run)
+            await settled(await shop.approving.decide(CALLER, ApprovalAnswer(approval.id, True), None))
+            bodies += shop.model.bodies
+        (event, *_) = await shop.events(waiting.run, e.WindowCompacted)
+        assert event.turn > 1, "it was made smaller after something came to mind"
+        for body in bodies:
+            said = [one["content"] for one in json.loads(body)["messages"] if one["role"] == "user"]
+            assert [known in words for words in said if words.endswith(asked)] == [True]
+        assert await rebuilt(shop, waiting.run) == bodies
+        shop.model.will(say("You are welcome."))
+        await shop.next_run(waiting, "Thanks.", **alice)
+        assert known not in json.dumps(shop.model.messages()[:-1])
