@@ -1,6 +1,7 @@
 """`toolyard knowledge`: folders and files go in, and what became of each is said."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,26 @@ def test_a_folder_is_added_and_added_again(shop: Path, handbook: Path) -> None:
     assert "v1 of v1, v2" in shown.out
     assert "recalled no more since" in shown.out
     assert "At your cost." in toolyard("knowledge", "show", f"{name}/refunds.md", cwd=shop).out
+
+
+@pytest.mark.timeout(60)
+def test_what_leads_outside_of_a_folder_or_is_no_file_is_left_out(shop: Path, handbook: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("# Secret\n\nnobody is to know\n")
+    (handbook / "secret.md").symlink_to(tmp_path / "secret.md")
+    (handbook / "gone.md").symlink_to(tmp_path / "nowhere.md")
+    (handbook / "again.md").symlink_to(handbook / "refunds.md")
+    (handbook / "loop").symlink_to(handbook)
+    os.mkfifo(handbook / "pipe.md")
+    done = toolyard("knowledge", "add", str(handbook), cwd=shop)
+    assert [line.rpartition("/")[2] for line in done.out.splitlines()[:-1]] == [
+        "again.md: added v1",
+        "pump.pdf: added v1",
+        "refunds.md: added v1",
+    ], done.err
+    assert done.out.splitlines()[-1] == "3 added; 4 files of other kinds left out."
+    named = toolyard("knowledge", "add", str(handbook / "pipe.md"), cwd=shop)
+    assert named.code == 1
+    assert "no text, Markdown, HTML or PDF file" in named.err
 
 
 def test_what_is_refused_is_said_and_the_rest_goes_in(shop: Path, handbook: Path) -> None:

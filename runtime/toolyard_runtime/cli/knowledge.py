@@ -165,7 +165,7 @@ def _files(paths: Sequence[Path], under: PurePosixPath) -> tuple[list[File], int
         for one in sorted(_below(whole)) if whole.is_dir() else [whole]:
             name = unicodedata.normalize("NFC", (under / one.relative_to(whole.parent).as_posix()).as_posix())
             media_type = _media_type(name)
-            if media_type is None:
+            if media_type is None or not _is_inside(one, whole):
                 others += 1
             elif name in found and found[name].path != one:
                 raise Failed(f"{clean(one)} and {clean(found[name].path)} are both {clean(name)}: use --under for one.")
@@ -179,6 +179,11 @@ def _below(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Tell whether this is a file of the folder's: no pipe, and no link to what is not there or lies elsewhere."""
+    return path.is_file() and path.resolve().is_relative_to(folder)
 
 
 def _media_type(name: str) -> str | None:
