@@ -67,9 +67,17 @@ _LONGEST_HEADING = 200
 def read_html(data: bytes) -> Reading:
     """Return the text of a page; raises Unreadable for a file that holds something else."""
     page = _Page()
-    page.feed(plain(_decoded(data)))
+    page.feed(_ended(plain(_decoded(data))))
     page.close()
     return page.reading()
+
+
+def _ended(text: str) -> str:
+    """Return a page in which whatever begins also ends: for each thing that does not, the parser reads to the end."""
+    for begins, ends in (("<!--", "-->"), ("<", ">")):
+        last = text.rfind(ends) + 1
+        text = text[:last] + text[last:].replace(begins, "&lt;" + begins[1:])
+    return text
 
 
 def _decoded(data: bytes) -> str:

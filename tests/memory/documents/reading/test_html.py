@@ -54,6 +54,26 @@ def test_headings_are_found_where_they_are() -> None:
     assert [reading.text[one.start :].split("\n")[0] for one in reading.headings] == ["One line", "Two words"]
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("begun", ["<!--", '<a href="', "<a ", "<![CDATA[", "<?", "</"])
+@pytest.mark.parametrize("end", ["", ">", "-->", '">'])
+def test_a_page_of_things_that_never_end_is_read_at_once(begun: str, end: str) -> None:
+    assert "hello" in read_html(f"<p>hello</p>{begun * 20_000}{end}".encode()).text
+
+
+def test_what_never_ends_is_read_as_it_stands() -> None:
+    assert read_html(b"<p>1 <!-- 2 --> 3</p> 4 <!-- 5 < 6 <b").text.split() == [
+        "1",
+        "3",
+        "4",
+        "<!--",
+        "5",
+        "<",
+        "6",
+        "<b",
+    ]
+
+
 def test_the_main_part_is_taken_where_there_is_one_and_not_when_it_is_next_to_nothing() -> None:
     page = f"<div>Around.</div><main><h1>Head</h1><p>{LONG}</main><div>After.</div>"
     reading = read_html(page.encode())
