@@ -37,11 +37,13 @@ from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.embedding import meanings
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.erasing import erasing_with
+from toolyard_runtime.engine.ledger import Ledger
 from toolyard_runtime.engine.long_term import LongTerm, long_term_memory
 from toolyard_runtime.engine.memory_rounds import MemoryRounds, memory_rounds
 from toolyard_runtime.engine.others import other_releases
 from toolyard_runtime.engine.proving import Proving
 from toolyard_runtime.engine.registry import open_registry
+from toolyard_runtime.engine.returning import Returning
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.sources import Sources
 from toolyard_runtime.engine.tool_search import ToolSearch
@@ -246,6 +248,7 @@ async def composed(
                 Eraser(database, clock, os.urandom, (*PACKAGES, *added.tables)),
                 Subjects(database, uuid7, os.urandom),
                 Cleaning(database, long_term),
+                Ledger(options.state_dir, database),
             )
         )
         admin = Admin(
@@ -297,7 +300,10 @@ async def composed(
             logging_config=None,
         )
         await opened.enter_async_context(
-            memory_rounds(MemoryRounds(long_term, agents, routes, services.runs, tenants, clock, erasing.cleaning))
+            memory_rounds(
+                MemoryRounds(long_term, agents, routes, services.runs, tenants, clock, erasing),
+                Returning(database, clock, erasing.ledger, erasing, long_term),
+            )
         )
         upkeep = Upkeep(engine)
         opened.push_async_callback(routes.close)

@@ -1,6 +1,6 @@
 """Erasing all that is remembered of one end user, and telling whether any row is left; knows no index's files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -87,8 +87,8 @@ ORPHANS: Final = {
 OWNERS = (
     select(PASSAGE.c.owner)
     .where(PASSAGE.c.tenant == bindparam("of_tenant"), PASSAGE.c.owner > bindparam("after"))
-    .group_by(PASSAGE.c.owner)
-    .order_by(PASSAGE.c.owner)
+    .union(select(FACT.c.owner).where(FACT.c.tenant == bindparam("of_tenant"), FACT.c.owner > bindparam("after")))
+    .order_by("owner")
     .limit(500)
 )
 
@@ -130,12 +130,19 @@ class Subjects:
         found = {name: int((await self._database.scan(statement))[0][0]) for name, statement in ORPHANS.items()}
         return {name: count for name, count in found.items() if count}
 
-    async def returned(self, tenant: str, stones: Stones) -> list[Owner]:
-        """Return the owners with memories whom a tombstone names: a restored backup has brought them back."""
-        found: list[Owner] = []
+    async def returned(self, tenant: str, stones: Stones, others: Iterable[str] = ()) -> list[Owner]:
+        """Return the owners with memories, and of others there are, whom a tombstone names.
+
+        A restored backup has brought them back.
+        """
+        found = dict.fromkeys(self._named(tenant, stones, others))
         after = ""
         while rows := await self._database.scan(OWNERS, {"of_tenant": tenant, "after": after}):
             after = rows[-1][0]
-            owners = (Owner(tenant, row[0]) for row in rows)
-            found += [owner for owner in owners if found_in(stones, subject_name(owner)) is not None]
-        return found
+            found.update((owner, None) for owner in self._named(tenant, stones, (row[0] for row in rows)))
+        return list(found)
+
+    @staticmethod
+    def _named(tenant: str, stones: Stones, people: Iterable[str]) -> Iterator[Owner]:
+        owners = (Owner(tenant, person) for person in people)
+        return (owner for owner in owners if found_in(stones, subject_name(owner)) is not None)

@@ -116,9 +116,11 @@ class Removal:
             tx.write(sql.DROP_RESTING, ("fact", fact))
         self._passages.drop(tx, passages)
 
-    async def reapply(self, tx: Transaction, tenant: str) -> int:
+    async def reapply(self, tx: Transaction, tenant: str, more: Stones | None = None) -> int:
         """Drop again the facts and messages of a tenant that tombstones name; return how many."""
         stones = await self._tombstones.all_of(tenant)
+        for kind, found in (more or {}).items():
+            stones[kind] = [*stones.get(kind, ()), *found]
         if not stones:
             return 0
         facts = await self._returned_facts(tenant, stones)

@@ -18,7 +18,7 @@ from toolyard_memory.facts.consolidation import PAST_US, Change
 from toolyard_memory.facts.grounds import EXTRACTOR, Grounds, examine, rests_on
 from toolyard_memory.facts.intervals import Interval, Settled, Statement, Version, outranked, settle, settle_correction
 from toolyard_memory.facts.removal import Removal
-from toolyard_memory.facts.tombstones import Tombstones, fact_name, words_name
+from toolyard_memory.facts.tombstones import Stones, Tombstones, fact_name, words_name
 from toolyard_memory.facts.wording import (
     MOST_ATTRIBUTE,
     MOST_SUBJECT,
@@ -123,9 +123,12 @@ class Facts:
         """
         return await self._removal.forget(tx, owner, facts, actor, at)
 
-    async def reapply(self, tx: Transaction, tenant: str) -> int:
-        """Drop again what was forgotten and has come back, as by a restored backup; return how many rows that was."""
-        return await self._removal.reapply(tx, tenant)
+    async def reapply(self, tx: Transaction, tenant: str, more: Stones | None = None) -> int:
+        """Drop again what was forgotten and has come back, as by a restored backup; return how many rows that was.
+
+        `more` are tombstones that the database has not, or not yet.
+        """
+        return await self._removal.reapply(tx, tenant, more)
 
     # Consolidating
 

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 
 from msgspec import Struct
 from toolyard_memory.erasure.subjects import Subjects
+from toolyard_memory.facts.tombstones import Stones
 from toolyard_memory.records import Owner
 from toolyard_sdk.events import UnknownEvent
 
 from toolyard_runtime.engine.cleaning import LARGE, Cleaning
 from toolyard_runtime.engine.ending import end
 from toolyard_runtime.engine.engine import Engine, RunUnavailable
+from toolyard_runtime.engine.ledger import Ledger
 from toolyard_runtime.store.erasure import Eraser, Erasure, RunsOpenError
 from toolyard_runtime.store.runs import RunRow
 
@@ -42,13 +44,14 @@ class SubjectBusy(Exception):
 
 
 class Erasing:
-    """Erases end users."""
+    """Erases end users; `ledger` keeps their tombstones outside of the database."""
 
-    def __init__(self, engine: Engine, eraser: Eraser, subjects: Subjects, cleaning: Cleaning) -> None:
+    def __init__(self, engine: Engine, eraser: Eraser, subjects: Subjects, cleaning: Cleaning, ledger: Ledger) -> None:
         self._engine = engine
         self.eraser = eraser
         self.subjects = subjects
         self.cleaning = cleaning
+        self.ledger = ledger
         self._log = logging.getLogger("toolyard.erasure")
 
     async def erase(self, tenant: str, subject: str, actor: str, *, bury: bool = True) -> Erased:
@@ -60,9 +63,16 @@ class Erasing:
             cancelled, erasure = cancelled + more, again
             runs |= set(again.runs)
         self._engine.forget(frozenset(runs))
+        if bury:
+            await self.ledger.follow()
         done = await self.cleaning.clean(tenant, LARGE)
         emptied = done.log_emptied, done.index_emptied, done.file_rewritten
         return Erased(len(runs), cancelled, secrets, erasure.pseudonym, *emptied)
+
+    async def returned(self, tenant: str, stones: Stones) -> list[str]:
+        """Return the end users of whom there is anything and whom one of these tombstones names."""
+        people = await self.eraser.people(tenant)
+        return [owner.end_user for owner in await self.subjects.returned(tenant, stones, people)]
 
     async def _contents(
         self, tenant: str, subject: str, actor: str, *, live_as: str = "", bury: bool
@@ -99,10 +109,10 @@ class Erasing:
 
 @contextlib.asynccontextmanager
 async def erasing_with(
-    engine: Engine, eraser: Eraser, subjects: Subjects, cleaning: Cleaning
+    engine: Engine, eraser: Eraser, subjects: Subjects, cleaning: Cleaning, ledger: Ledger
 ) -> AsyncIterator[Erasing]:
     """Hand out what erases until the server stops."""
     try:
-        yield Erasing(engine, eraser, subjects, cleaning)
+        yield Erasing(engine, eraser, subjects, cleaning, ledger)
     finally:
         await cleaning.close()

@@ -10,8 +10,9 @@ from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.ports import Clock
 
 from toolyard_runtime.engine.agents import Agents
-from toolyard_runtime.engine.cleaning import Cleaning
+from toolyard_runtime.engine.erasing import Erasing
 from toolyard_runtime.engine.long_term import LongTerm
+from toolyard_runtime.engine.returning import Returning
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.tenants import Tenants
@@ -40,7 +41,7 @@ class MemoryRounds:
         runs: Runs,
         tenants: Tenants,
         clock: Clock,
-        cleaning: Cleaning,
+        erasing: Erasing,
     ) -> None:
         self._long_term = long_term
         self._agents = agents
@@ -48,7 +49,8 @@ class MemoryRounds:
         self._runs = runs
         self._tenants = tenants
         self._clock = clock
-        self._cleaning = cleaning
+        self._cleaning = erasing.cleaning
+        self._ledger = erasing.ledger
         self._cleaned_at = 0
         self._extracting: Extracting | None = None
         self._log = logging.getLogger("toolyard.memory")
@@ -57,7 +59,7 @@ class MemoryRounds:
         """Go round for ever; what fails is logged and tried again in the next round."""
         while True:
             await self._clock.sleep(EVERY)
-            await self._clean()
+            await self._look_after_forgetting()
             if not _wanted(self._agents.repository.agents.values()):
                 continue
             try:
@@ -65,12 +67,16 @@ class MemoryRounds:
             except Exception:  # noqa: BLE001 - a database or a model that fails for a moment must not end these rounds
                 self._log.exception("messages could not be read for facts: they are read later")
 
-    async def _clean(self) -> None:
-        now = self._clock.now()
-        if self._cleaned_at and (not self._long_term.is_open or now - self._cleaned_at < CLEAN_EVERY * 1e6):
+    async def _look_after_forgetting(self) -> None:
+        """Write tombstones down, and now and then clean up; once, where nobody has asked for the memory yet."""
+        if self._cleaned_at and not self._long_term.is_open:
             return
-        self._cleaned_at = now
+        now = self._clock.now()
         try:
+            await self._ledger.follow()
+            if now - self._cleaned_at < CLEAN_EVERY * 1e6:
+                return
+            self._cleaned_at = now
             await self._cleaning.round()
         except Exception:  # noqa: BLE001 - as below; what is not cleaned now is at the next look
             self._log.exception("what was forgotten could not be cleaned up: it is later")
@@ -102,8 +108,9 @@ def _wanted(agents: Iterable[AgentRelease]) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def memory_rounds(rounds: MemoryRounds) -> AsyncIterator[None]:
-    """Have the rounds gone until the server stops."""
+async def memory_rounds(rounds: MemoryRounds, returning: Returning) -> AsyncIterator[None]:
+    """Take away what a restored backup has brought back, then have the rounds gone until the server stops."""
+    await returning.apply()
     task = asyncio.create_task(rounds.go())
     try:
         yield

@@ -69,6 +69,11 @@ def _naming(table: Table, by: str) -> Select[Any]:
     return select(func.count()).where(table.c.tenant == bindparam("of_tenant"), table.c[by] == bindparam("subject"))
 
 
+def _people(table: Table, by: str) -> Select[Any]:
+    """Select whom the rows of a table name."""
+    return select(table.c[by]).distinct().where(table.c.tenant == bindparam("of_tenant"), table.c[by].is_not(None))
+
+
 def _summaries(tables: Mapping[str, Table]) -> Select[tuple[Any, ...]]:
     """Select the summaries of a session that rest on what the subject's runs said, whosever run made them."""
     made, item = tables["compaction"], tables["item"]
@@ -92,6 +97,7 @@ class Eraser:
         self._named = [_of_subject(table) for table in naming]
         self._naming = {table.name: _naming(table, "end_user") for table in naming}
         self._naming[SECRET.name] = _naming(SECRET, "owner")
+        self._people = [*(_people(table, "end_user") for table in naming), _people(SECRET, "owner")]
         continuation = tables.get("continuation")
         self._forget = (
             delete(continuation).where(continuation.c.session == bindparam("of_session"))
@@ -140,6 +146,13 @@ class Eraser:
         entry = AuditRecord(self._clock.now(), tenant, actor, "subject.erase", pseudonym, detail=detail)
         await audit.record(self._database, tx, f"erasure:{tenant}", entry)
         return Erasure(tuple(run for run, _, _ in rows), pseudonym, secrets)
+
+    async def people(self, tenant: str) -> set[str]:
+        """Return everybody whom any row of a tenant names; it looks at all of them."""
+        found: set[str] = set()
+        for statement in self._people:
+            found.update(row[0] for row in await self._database.scan(statement, {"of_tenant": tenant}))
+        return found
 
     async def left(self, tenant: str, subject: str) -> dict[str, int]:
         """Return how many rows name a subject, by table: after an erasure, none."""

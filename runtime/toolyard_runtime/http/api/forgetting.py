@@ -136,6 +136,7 @@ async def _forget(
     entry = AuditRecord(now, owner.tenant, caller.key, "fact.forget", show("fact", gone.facts[0]), detail=counts)
     await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
     await memory.database.commit(tx, "full")
+    await admin.erasing.ledger.follow()
     memory.stir()
     return answer(await _gone(request, owner, gone, needles, verify=verify))
 
