@@ -332,3 +332,25 @@ async def test_a_run_that_was_taken_up_again_is_sent_what_had_come_to_mind(tmp_p
         assert "I am allergic to nuts." in asked["content"]
         assert (await rebuilt(shop, waiting.run))[-1] == shop.model.bodies[-1]
         assert len(await shop.events(waiting.run, e.MemoryRecalled)) == 1
+
+
+async def test_when_an_agent_has_no_memory_any_more_a_run_that_waited_ends_without_touching_it(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        shop.model.will(call(("remember", {"text": "The user is allergic to nuts."})), say("Noted."))
+        first = await shop.run("I am allergic to nuts.", **ALICE)
+        (written,) = await shop.events(first.run, e.MemoryWritten)
+    async with workshop(tmp_path, more=MEMORY, policy='[[rule]]\nid = "ask"\ndecision = "ask"\n') as shop:
+        shop.model.will(call(("forget", {"facts": list(written.added)})))
+        waiting = await shop.run("Forget my nuts.", mode="background", **ALICE)
+        assert waiting.finish == "approval"
+    async with workshop(tmp_path) as shop:
+        shop.model.will(say("I may not."), say("I know nothing of it."))
+        (approval,) = await shop.approvals(waiting.run)
+        segment = await settled(await shop.approving.decide(CALLER, ApprovalAnswer(approval.id, True), None))
+        assert segment.status == "completed"
+        assert (await shop.events(waiting.run, e.PolicyDecided))[-1].rule == "grant.revoked"
+        assert "The user is allergic to nuts." in sent(shop, 0)[1]["content"], "it was begun with that"
+        assert await facts(shop) == ["The user is allergic to nuts."]
+        later = await shop.run("What about nuts?", **ALICE)
+        assert await shop.events(later.run, e.MemoryRecalled) == []
+        assert sent(shop, -1)[-1]["content"] == "What about nuts?"
