@@ -4,7 +4,7 @@ Edges lead from what something was made of to what was made of it. Whoever knows
 in a run) adds its edges, and the walk finds them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -25,15 +25,19 @@ class Reached(Struct, frozen=True):
     names: tuple[str, ...]
 
 
-def reached(start: Node, edges: Iterable[Edge]) -> tuple[Reached, ...]:
-    """Return everything that hangs on `start`, directly or by what lies between, kind by kind in order of the edges."""
-    import networkx as nx  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types; only this question needs it
+def reached(start: Node, edges: Iterable[Edge], past: Collection[Node] = ()) -> tuple[Reached, ...]:
+    """Return everything that hangs on `start`, directly or by what lies between, kind by kind in order of the edges.
+
+    What is `past` is walked through and not told: what was made of it may still be there.
+    """
+    import networkx as nx  # noqa: PLC0415 - only this question needs it
 
     graph: Any = nx.DiGraph()
     graph.add_node(start)
     graph.add_edges_from(edges)
     found: dict[NodeKind, list[str]] = {}
     for kind, name in nx.descendants(graph, start):
-        found.setdefault(kind, []).append(name)
+        if (kind, name) not in past:
+            found.setdefault(kind, []).append(name)
     order: tuple[NodeKind, ...] = ("tool", "agent", "run", "session", "fact")
     return tuple(Reached(kind, len(found[kind]), tuple(sorted(found[kind])[:MOST])) for kind in order if kind in found)

@@ -1,10 +1,11 @@
-"""What a withdrawn release of a tool would hit: the agents that hold it, their runs that called it, those sessions."""
+"""What a withdrawn release of a tool would hit: agents that hold it, their runs that called it, what came of these."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import Text, bindparam, exists, select
+from toolyard_memory.facts.descent import descent
 from toolyard_registry.catalogue.provenance import Edge, Node, Reached, reached
 from toolyard_registry.catalogue.tables import METADATA
 from toolyard_sdk.ids import show
@@ -48,7 +49,7 @@ _RUNS = (
 class Reach(Struct, frozen=True):
     """What a release reaches: everything that hangs on it, and of the runs those that are not over.
 
-    `complete` is false when there are more runs than were looked at. Runs of other tenants are theirs to see.
+    `complete` is false when there are more runs, or facts, than were looked at. What is of other tenants is theirs.
     """
 
     reached: tuple[Reached, ...]
@@ -56,12 +57,17 @@ class Reach(Struct, frozen=True):
     complete: bool
 
 
-async def reach_of(database: Database, tenant: str, name: str, version: str) -> Reach:
-    """Return what a tenant's agents, runs and sessions owe to a release of a tool."""
+async def reach_of(database: Database, tenant: str, name: str, version: str, *, facts: bool) -> Reach:
+    """Return what a tenant's agents, runs and sessions owe to a release of a tool; with `facts`, its end users' memory.
+
+    Of memory it is ids of what was put down in runs that called it, not the person's word alone, and what was derived
+    from that, as far as it is still believed.
+    """
     keys: dict[str, Any] = {"tenant": tenant, "name": name, "version": version}
     tool: Node = ("tool", f"{name}@{version}")
     edges: list[Edge] = []
     open_runs: list[str] = []
+    called: set[bytes] = set()
     looked = 0
     for (pinned,) in await database.scan(_PINNED, keys):
         held = await database.scan(_HOLDERS, {"tenant": tenant, "quoted": f'%"{pinned}"%'})
@@ -73,8 +79,17 @@ async def reach_of(database: Database, tenant: str, name: str, version: str) -> 
         rows = await database.scan(_RUNS, wanted)
         looked = max(looked, len(rows))
         edges += _edges(rows[:MOST], holders)
+        called |= {row[0] for row in rows[:MOST] if row[4]}
         open_runs += [show("run", row[0]) for row in rows[:MOST] if row[3] != "finished"]
-    return Reach(reached(tool, edges), tuple(sorted(set(open_runs))), looked <= MOST)
+    learnt = await descent(database, tenant, called if facts else ())
+    edges += [(("run", show("run", run)), _fact(fact)) for run, fact in learnt.heard]
+    edges += [(_fact(one), _fact(other)) for one, other in learnt.derived]
+    found = reached(tool, edges, frozenset(map(_fact, learnt.past)))
+    return Reach(found, tuple(sorted(set(open_runs))), looked <= MOST and learnt.complete)
+
+
+def _fact(fact: bytes) -> Node:
+    return "fact", show("fact", fact)
 
 
 def _edges(rows: Sequence[tuple[Any, ...]], holders: dict[str, str]) -> Iterator[Edge]:

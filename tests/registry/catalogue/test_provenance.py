@@ -26,6 +26,16 @@ def test_everything_between_is_walked_and_counted_once() -> None:
     )
 
 
+def test_what_is_past_is_walked_through_and_not_told() -> None:
+    edges: list[Edge] = [
+        (("tool", "t"), ("run", "run_1")),
+        (("run", "run_1"), ("fact", "fact_1")),
+        (("fact", "fact_1"), ("fact", "fact_2")),
+    ]
+    assert reached(("tool", "t"), edges, {("fact", "fact_1")})[-1] == Reached("fact", 1, ("fact_2",))
+    assert reached(("tool", "t"), edges[:2], {("fact", "fact_1")}) == (Reached("run", 1, ("run_1",)),)
+
+
 def test_nothing_hangs_on_what_nobody_uses() -> None:
     assert reached(("tool", "weather@0.1.0"), ()) == ()
 

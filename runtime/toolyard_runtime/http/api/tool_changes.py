@@ -98,7 +98,10 @@ async def change_state(request: Request[Any, Any, Any], tool: FromPath[str]) -> 
 
 @get("/api/v1/tools/{tool:str}/reach", opt=READERS, summary="Say what withdrawing a release would hit")
 async def show_reach(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
-    """Walk from a release to the agents that hold it, their runs that called it or still may, and those sessions."""
+    """Walk from a release to the agents that hold it, their runs that called it or still may, and those sessions.
+
+    Operators and auditors are also told the facts about end users that came of these runs: their ids, and no words.
+    """
     admin, caller = admin_of(request), caller_of(request)
     Query(request)
     reference = reference_of(tool)
@@ -111,7 +114,8 @@ async def show_reach(request: Request[Any, Any, Any], tool: FromPath[str]) -> Re
         version = installed.version
     else:
         raise not_found("tool", str(reference))
-    reach = await reach_of(admin.services.database, caller.tenant, reference.name, version)
+    facts = not caller.roles.isdisjoint({"operator", "auditor"})
+    reach = await reach_of(admin.services.database, caller.tenant, reference.name, version, facts=facts)
     return answer({"name": reference.name, "version": version, **fields_of(reach)})
 
 
