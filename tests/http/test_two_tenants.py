@@ -44,6 +44,8 @@ def world(server: Server) -> World:
     assert a.ask("PUT", "/api/v1/secrets/weather_key", {"value": "of-a-alone"}).status == 201
     assert a.ask("PUT", "/api/v1/secrets/weather_key?end_user=ada", {"value": "of-ada-alone"}).status == 201
     assert a.ask("PUT", "/api/v1/knowledge/house-of-a/rules.md", b"Refunds take 14 days.").status == 201
+    said = {"text": "Ada keeps a quokka in Whitby.", "about": "Ada", "because": "she said so", "end_user": "ada"}
+    fact = a.post("/api/v1/memory/facts", said)["fact"]["id"]
     a.post("/api/v1/tools", body_of(submission("0.1.0", spec("of_a", "Is of A alone."))))
     names = {
         "tool": "of_a",
@@ -57,6 +59,7 @@ def world(server: Server) -> World:
         "key": a.key,
         "secret": "weather_key",
         "document": "house-of-a/rules.md",
+        "fact": fact,
         "tenant": tenant,
         "response": "resp_" + doubtful.removeprefix("run_") + "_0",
     }
@@ -72,6 +75,7 @@ def world(server: Server) -> World:
         "key": unknown("key_"),
         "secret": "no_key",
         "document": "house-of-a/none.md",
+        "fact": unknown("fact_"),
         "tenant": "nobody",
         "response": unknown("resp_") + "_0",
     }
@@ -104,6 +108,10 @@ def response_approving(client: Client, names: dict[str, str]) -> Answered:
         "approve": True,
     }
     return client.ask("POST", "/v1/responses", {"model": "clerk", "input": [answer]})
+
+
+def forgetting(client: Client, names: dict[str, str]) -> Answered:
+    return client.ask("POST", "/api/v1/memory/forget", {"facts": [names["fact"]], "end_user": "ada"})
 
 
 HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
@@ -168,6 +176,17 @@ HIDDEN: dict[tuple[str, str], tuple[Ask, ...]] = {
         asking("DELETE", "/api/v1/knowledge/{document}"),
         asking("DELETE", "/api/v1/knowledge/{document}?erase=true"),
     ),
+    ("GET", "/api/v1/memory/facts/{fact:str}"): (asking("GET", "/api/v1/memory/facts/{fact}?end_user=ada"),),
+    ("GET", "/api/v1/memory/passages/{passage:str}"): (asking("GET", "/api/v1/memory/passages/{fact}?end_user=ada"),),
+    ("DELETE", "/api/v1/memory/facts/{fact:str}"): (asking("DELETE", "/api/v1/memory/facts/{fact}?end_user=ada"),),
+    ("POST", "/api/v1/memory/facts/{fact:str}/correct"): (
+        asking("POST", "/api/v1/memory/facts/{fact}/correct", text="Is mine.", because="spite", end_user="ada"),
+    ),
+    ("GET", "/api/v1/memory/timeline"): (asking("GET", "/api/v1/memory/timeline?fact={fact}&end_user=ada"),),
+    ("POST", "/api/v1/memory/forget"): (forgetting,),
+    ("POST", "/api/v1/memory/verify-erasure"): (
+        asking("POST", "/api/v1/memory/verify-erasure", subject="ada", tenant="@tenant"),
+    ),
     ("POST", "/api/v1/erasures"): (asking("POST", "/api/v1/erasures", subject="ada", tenant="@tenant"),),
     ("GET", "/v1/responses/{name:str}"): (
         asking("GET", "/v1/responses/{response}"),
@@ -187,6 +206,16 @@ LISTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/api/v1/tenants"): ("/api/v1/tenants",),
     ("GET", "/api/v1/knowledge"): ("/api/v1/knowledge", "/api/v1/knowledge?after=a"),
     ("GET", "/api/v1/knowledge-search"): ("/api/v1/knowledge-search?words=refunds",),
+    ("GET", "/api/v1/memory/facts"): (
+        "/api/v1/memory/facts?end_user=ada",
+        "/api/v1/memory/facts?end_user=ada&about=Ada",
+    ),
+    ("GET", "/api/v1/memory/search"): ("/api/v1/memory/search?end_user=ada&words=quokka%20Whitby",),
+    ("GET", "/api/v1/memory/graph"): (
+        "/api/v1/memory/graph?end_user=ada&about=quokka",
+        "/api/v1/memory/graph?end_user=ada&about=Ada&hops=4",
+    ),
+    ("GET", "/api/v1/memory/export"): ("/api/v1/memory/export?end_user=ada",),
     ("GET", "/api/v1/audit"): ("/api/v1/audit", "/api/v1/audit?action=stop.add"),
 }
 """Routes that list: nothing in what B gets names anything of A's."""
@@ -201,6 +230,10 @@ OWN: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/tools"): "lists what the caller's own tenant has published; see the test below",
     ("POST", "/api/v1/tools"): "publishes in the caller's own tenant",
     ("PUT", "/api/v1/knowledge/{name:path}"): "adds to the documents of the caller's own tenant",
+    ("POST", "/api/v1/memory/facts"): "puts a fact down in the caller's own tenant; see the test below",
+    ("POST", "/api/v1/memory/consolidate"): "goes through the facts of the caller's own tenant; see the test below",
+    ("POST", "/api/v1/memory/rebuild"): "builds the index of the caller's own tenant",
+    ("GET", "/api/v1/memory/stats"): "counts the caller's own tenant; see the test below",
     ("GET", "/api/v1/quarantine"): "the sources are the server's: the house alone sees what they present",
     ("POST", "/api/v1/environments/prune"): "is refused to every operator but the house's",
     ("GET", "/api/v1/lock"): "what the server's agents resolve to, for the tenant of the house alone",
@@ -252,6 +285,8 @@ def state_of(world: World) -> list[Any]:
         "keys",
         "secrets",
         "knowledge/{document}",
+        "memory/facts/{fact}?end_user=ada",
+        "memory/stats",
         "audit",
         "runs/{run}",
         "runs/{waiting}",
@@ -281,7 +316,9 @@ def test_the_same_requests_find_it_for_whoever_has_it(world: World, route: tuple
 
 @pytest.mark.parametrize("route", LISTS, ids=" ".join)
 def test_lists_hold_nothing_of_another_tenant(world: World, route: tuple[str, str]) -> None:
-    secret = [world.names[name] for name in ("run", "waiting", "approval", "key", "secret", "document", "tenant")]
+    secret = [
+        world.names[name] for name in ("run", "waiting", "approval", "key", "secret", "document", "fact", "tenant")
+    ]
     for path in LISTS[route]:
         answered = world.b.ask("GET", path.format(**world.names))
         assert answered.status == 200
@@ -308,6 +345,24 @@ def test_published_tools_are_listed_to_their_own_tenant_alone(world: World) -> N
 def test_erasing_a_namesake_erases_nothing_of_another_tenant(world: World) -> None:
     before = state_of(world)
     assert world.b.post("/api/v1/erasures", {"subject": "ada"})["runs"] == 0
+    assert state_of(world) == before
+
+
+def test_a_namesakes_memory_is_neither_counted_nor_tidied_nor_used_as_evidence(world: World) -> None:
+    before = state_of(world)
+    assert world.b.get("/api/v1/memory/stats")["facts_believed"] == 0
+    assert world.b.post("/api/v1/memory/consolidate", {"end_user": "ada", "apply": True})["data"] == []
+    told_of = [
+        world.b.ask(
+            "POST",
+            "/api/v1/memory/facts",
+            {"text": "Said so.", "end_user": "ada", "message": {"run": names["run"], "item": 1}},
+        )
+        for names in (world.names, world.unknown)
+    ]
+    assert [one.status for one in told_of] == [400, 400]
+    assert told(told_of[0], world.names) == told(told_of[1], world.unknown)
+    assert world.b.get("/api/v1/memory/search?end_user=ada&words=quokka")["data"] == []
     assert state_of(world) == before
 
 
