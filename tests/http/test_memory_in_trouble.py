@@ -94,8 +94,14 @@ def test_people_whose_facts_are_put_down_at_once_do_not_get_in_each_others_way(s
         body = {"text": f"Person {number} lives in Oslo.", "because": "x"}
         return app.speaking_for(f"person-{number}").ask("POST", "/api/v1/memory/facts", body).status
 
+    def forget(number: int) -> int:
+        person = app.speaking_for(f"person-{number}")
+        fact = person.get("/api/v1/memory/facts")["data"][0]["id"]
+        return person.ask("DELETE", f"/api/v1/memory/facts/{fact}").status
+
     with ThreadPoolExecutor(8) as people:
         assert list(people.map(put_down, range(24))) == [201] * 24
+        assert list(people.map(forget, range(24))) == [200] * 24
 
 
 def test_an_end_user_is_the_same_in_a_header_and_in_a_body(server: Server) -> None:

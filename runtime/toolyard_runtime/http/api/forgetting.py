@@ -134,7 +134,7 @@ async def _forget(
     needles = await admin.proving.needles_of(owner.tenant, (*gone.facts, *gone.passages)) if verify else ()
     counts: dict[str, str | int | float | bool] = {"facts": len(gone.facts), "passages": len(gone.passages)}
     entry = AuditRecord(now, owner.tenant, caller.key, "fact.forget", show("fact", gone.facts[0]), detail=counts)
-    await audit.record(memory.database, tx, f"memory:{owner.tenant}", entry)
+    await audit.record(memory.database, tx, f"fact:{owner.tenant}:{entry.object}", entry)
     await memory.database.commit(tx, "full")
     await admin.erasing.ledger.follow()
     memory.stir()
