@@ -269,6 +269,23 @@ async def test_tools_that_could_not_be_embedded_are_tried_again() -> None:
         await eventually(lambda: sense.near(["t1"]))
 
 
+@pytest.mark.parametrize("broken", ["too few", "shorter ones"])
+async def test_vectors_that_cannot_be_are_those_of_an_embedder_that_fails(
+    caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    class Broken(Concepts):
+        async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+            vectors = await super().embed(texts, query=query)
+            return vectors[1:] if broken == "too few" else [vectors[0][:8], *vectors[1:]]
+
+    async with opened(Broken(), rest=600.0) as (meanings, meters):
+        sense = meanings.sense({f"t{n}": Document(f"t{n}", "A tool.", "", "s") for n in range(3)})
+        assert await sense.near(["t1"]) == ()
+        await eventually(lambda: outcomes(meters) == {"failed": 1})
+        assert await sense.near(["t1"]) == ()
+        assert len(caplog.records) == 1
+
+
 async def test_of_too_many_tools_the_others_are_found_by_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT", 10)
     async with opened(HashingEmbedder()) as (meanings, _):

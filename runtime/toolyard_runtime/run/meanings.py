@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final, Literal
 
 from toolyard_registry.search.documents import Document
@@ -142,12 +143,12 @@ class Meanings:
 
     async def _learn(self) -> None:
         """Embed what is wanted, batch by batch; what fails is tried again after a rest."""
+        size = BATCH
         try:
-            size = BATCH
             while self._wanted:
-                batch = dict(list(self._wanted.items())[:size])
+                batch = dict(islice(self._wanted.items(), size))
                 try:
-                    vectors = await self._embedder.embed(list(batch.values()))
+                    made = await self._made(batch)
                 except Exception as error:  # noqa: BLE001 - as above
                     if not (isinstance(error, EmbedderError) and error.refused):
                         self._failed("failed", str(error) or type(error).__name__)
@@ -156,16 +157,25 @@ class Meanings:
                     if len(batch) > 1:  # one of them is refused: which?
                         size = 1
                         continue
-                    vectors = [b""]
-                self._keep(dict(zip(batch, vectors, strict=True)))
-                size = BATCH if len(batch) > 1 or vectors == [b""] else size
+                    made, size = dict.fromkeys(batch, b""), BATCH
+                self._keep(made)
                 await asyncio.sleep(0)
         finally:
             self._learning = None
 
+    async def _made(self, batch: Mapping[bytes, str]) -> dict[bytes, bytes]:
+        """Return the vectors of texts; raises EmbedderError, and what else goes wrong."""
+        made = dict(zip(batch, await self._embedder.embed(list(batch.values())), strict=True))
+        known = next(filter(None, self._vectors.values()), next(iter(made.values())))
+        sizes = {len(vector) for vector in (known, *made.values())}
+        if len(sizes) > 1:
+            raise EmbedderError(f"its vectors have {' and '.join(str(size // 4) for size in sorted(sizes))} dimensions")
+        return made
+
     def _keep(self, made: Mapping[bytes, bytes]) -> None:
         self._vectors |= made
-        self._wanted = {key: text for key, text in self._wanted.items() if key not in made}
+        for key in made:
+            self._wanted.pop(key, None)
         while len(self._vectors) > KEPT:
             del self._vectors[next(iter(self._vectors))]
 
