@@ -285,3 +285,52 @@ def test_erasing_asks_first_and_says_what_was_done() -> None:
         assert done.out.startswith("Erased ada: 1 run, 0 cancelled runs.\n! toolyard.db.before-0002.bak, beside")
         server.asked.pop()
         assert server.bodies("POST /api/v1/erasures") == [{"subject": "ada", "tenant": "acme"}]
+
+
+FILES = {"needles": 70, "files": 9, "bytes": 2_000_000, "found": [], "backups": {}, "missed": []}
+PROOF = {
+    "clean": True,
+    "rows": {},
+    "terms": 0,
+    "index_sound": True,
+    "vectors": 12,
+    "stray_vectors": 0,
+    "files": FILES,
+    "notes": [],
+}
+
+
+def found(**more: Any) -> dict[str, Any]:
+    """Return something that was found in a file."""
+    return {"what": "text", "file": "toolyard.db", "at": 4096, "size": 24, "stays_in": [], **more}
+
+
+def test_an_erasure_that_is_verified_says_that_nothing_is_left_or_fails() -> None:
+    erased = {"runs": 0, "cancelled_runs": 0, "secrets": 0, "passages": 3, "proof": PROOF}
+    with scripted({"POST /api/v1/erasures": (200, erased)}) as server:
+        done = toolyard("erase", "ada", "--yes", "--verify", "--url", server.url)
+        assert done.code == 0
+        assert "3 passages" in done.out
+        assert "0 bytes of 70 needles found in 9 files (2.0 MB)" in done.out
+        assert server.bodies("POST /api/v1/erasures") == [{"subject": "ada", "verify": True}]
+        left = {**PROOF, "clean": False, "files": {**FILES, "found": [found(), found(stays_in=["payload"])]}}
+        server.answers["POST /api/v1/erasures"] = (200, {**erased, "proof": left})
+        done = toolyard("erase", "ada", "--yes", "--verify", "--url", server.url)
+        assert done.code == 1
+        assert "24 bytes of 70 needles found" in done.out
+        assert "text lies in toolyard.db at byte 4096" in done.err
+        assert "1 more also stand in rows that stay: payload" in done.out
+
+
+def test_what_is_left_of_somebody_is_told_row_by_row() -> None:
+    left = {**PROOF, "clean": False, "rows": {"passage": 2}, "terms": 5, "files": None, "notes": ["no files"]}
+    with scripted({"POST /api/v1/memory/verify-erasure": (200, left)}) as server:
+        done = toolyard("memory", "verify-erasure", "ada", "--words", "nuts", "--url", server.url)
+        assert done.code == 1
+        assert "passage 2" in done.out
+        assert "5 of no passage" in done.out
+        assert "no files" in done.err
+        asked = server.bodies("POST /api/v1/memory/verify-erasure")
+        assert asked == [{"subject": "ada", "words": ["nuts"]}]
+        server.answers["POST /api/v1/memory/verify-erasure"] = (200, PROOF)
+        assert toolyard("memory", "verify-erasure", "ada", "--json", "--url", server.url).code == 0

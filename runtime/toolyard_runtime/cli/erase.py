@@ -36,7 +36,7 @@ def erase(server: Connection, subject: str, tenant: str | None, yes: bool, verif
 
 
 def _tell_erased(subject: str, answer: dict[str, Any]) -> None:
-    if not answer.get("runs") and not answer.get("secrets") and not answer.get("memories"):
+    if not answer.get("runs") and not answer.get("secrets") and not answer.get("passages"):
         click.echo(f"There was nothing of {clean(subject)} to erase.")
         return
     counted = {name: value for name, value in answer.items() if isinstance(value, int) and not isinstance(value, bool)}

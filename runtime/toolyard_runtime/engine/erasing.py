@@ -25,7 +25,9 @@ ROUNDS = 5
 
 
 class Erased(Struct, frozen=True):
-    """What was erased, in numbers; `log_emptied` and `index_emptied`: no deleted byte waits there to be overwritten.
+    """What was erased, in numbers: `passages` are what was remembered, facts among them.
+
+    `log_emptied` and `index_emptied`: no deleted byte waits there to be overwritten.
 
     `file_rewritten` is whether the database's file was written anew, so that nothing lies in the gaps of its pages.
     """
@@ -33,6 +35,7 @@ class Erased(Struct, frozen=True):
     runs: int
     cancelled_runs: int
     secrets: int
+    passages: int
     pseudonym: str
     log_emptied: bool
     index_emptied: bool
@@ -56,6 +59,7 @@ class Erasing:
 
     async def erase(self, tenant: str, subject: str, actor: str, *, bury: bool = True) -> Erased:
         """Erase an end user of a tenant; raises SubjectBusy. Without `bury` no tombstone is left: there is one."""
+        passages = (await self.subjects.left(Owner(tenant, subject))).get("passage", 0)
         cancelled, erasure = await self._contents(tenant, subject, actor, bury=bury)
         runs, secrets = set(erasure.runs), erasure.secrets
         while not await self.eraser.verify_erased(tenant, erasure.pseudonym):  # a run began while the others went
@@ -67,7 +71,7 @@ class Erasing:
             await self.ledger.follow()
         done = await self.cleaning.clean(tenant, LARGE)
         emptied = done.log_emptied, done.index_emptied, done.file_rewritten
-        return Erased(len(runs), cancelled, secrets, erasure.pseudonym, *emptied)
+        return Erased(len(runs), cancelled, secrets, passages, erasure.pseudonym, *emptied)
 
     async def returned(self, tenant: str, stones: Stones) -> list[str]:
         """Return the end users of whom there is anything and whom one of these tombstones names."""

@@ -209,6 +209,7 @@ class ErasureDone(Struct):
     runs: int
     cancelled_runs: int
     secrets: int
+    passages: int
     pseudonym: str
     log_emptied: bool
     index_emptied: bool
