@@ -10,14 +10,14 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_, select, text
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_, select
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_memory.records import AsOf, Owner, Passage, Reader
 from toolyard_memory.tables.documents import DOCUMENT
 from toolyard_memory.tables.facts import FACT
 from toolyard_memory.tables.passages import EDGE, ENTITY, MENTION, PASSAGE
-from toolyard_memory.tables.vectors import EMBEDDING, OUTBOX
+from toolyard_memory.tables.vectors import EMBEDDING, OUTBOX, SOILED
 
 NEVER: Final = (1 << 63) - 1
 """The microsecond that no interval reaches: an open end, so that ends can be compared."""
@@ -53,15 +53,6 @@ DROP_ENTITIES = delete(ENTITY).where(ENTITY.c.id.in_(select(MENTION.c.entity).wh
 DROP_EDGES = delete(EDGE).where(EDGE.c.passage == _ID)
 DROP_MENTIONS = delete(MENTION).where(MENTION.c.passage == _ID)
 DROP_VECTORS = delete(EMBEDDING).where(EMBEDDING.c.passage == _ID)
-
-SOILED = text(
-    'INSERT INTO index_state (tenant, "index", position, generation, state, updated_at) '
-    "VALUES (:of_tenant, 'text', 0, 0, 'soiled', :at) "
-    'ON CONFLICT (tenant, "index") DO UPDATE SET updated_at = excluded.updated_at'
-).execution_options(row=("of_tenant", "at"))
-"""Notes that something of a tenant's was dropped, and when: `erasure.words` goes by it.
-
-Both dialects write it so; SQLAlchemy has a construct for each of them and none for both."""
 
 OF_PASSAGE = (
     PASSAGE.c.id,

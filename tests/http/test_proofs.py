@@ -135,8 +135,20 @@ def test_words_that_the_index_still_holds_are_counted(server: Server) -> None:
     proof = server.house.post(VERIFY, {"subject": "whose-words-remain"})
     assert proof["terms"] >= 2
     assert not proof["clean"]
-    proof = server.house.post("/api/v1/erasures", {"subject": "whose-words-remain", "verify": True})["proof"]
-    assert (proof["terms"], proof["clean"]) == (0, True)
+    cleaning = server.wiring.app.state["admin"].erasing.cleaning
+    assert server.call(cleaning.round()) == 1, "as what an agent has forgotten, or a crash left, is cleaned up"
+    assert server.call(cleaning.round()) == 0
+    assert server.house.post(VERIFY, {"subject": "whose-words-remain"})["terms"] == 0
+
+
+def test_an_erased_document_is_in_no_file(server: Server) -> None:
+    text = b"# Refunds\n\nThe marsupial clause of the perspicacious contract.\n"
+    assert server.house.ask("PUT", "/api/v1/knowledge/refunds.md", text).status == 201
+    words = {"subject": "whoever", "words": ["marsupial clause"]}
+    assert server.house.post(VERIFY, words)["files"]["found"]
+    assert server.house.ask("DELETE", "/api/v1/knowledge/refunds.md?erase=true").status == 204
+    proof = server.house.post(VERIFY, words)
+    assert (proof["terms"], proof["files"]["found"]) == (0, [])
 
 
 def test_copies_of_the_database_are_told_apart(server: Server) -> None:

@@ -9,11 +9,10 @@ from toolyard_sdk.ids import NewId
 from toolyard_sdk.ports import Database, Transaction
 
 from toolyard_memory.facts.tombstones import Stones, Tombstones, found_in
-from toolyard_memory.passages import SOILED
 from toolyard_memory.records import Owner
 from toolyard_memory.tables.facts import EVIDENCE, EXTRACTION, FACT
 from toolyard_memory.tables.passages import EDGE, ENTITY, MENTION, PASSAGE
-from toolyard_memory.tables.vectors import EMBEDDING, INDEX_STATE, OUTBOX
+from toolyard_memory.tables.vectors import EMBEDDING, INDEX_STATE, OUTBOX, SOILED
 
 ROW: Final = ("of_tenant", "of_owner")
 

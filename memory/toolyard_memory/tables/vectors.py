@@ -1,6 +1,6 @@
 """Vectors as they were computed, and how far each index has followed the passages; see `tables.passages`."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from toolyard_memory.tables.metadata import METADATA
 
@@ -41,3 +41,12 @@ INDEX_STATE = Table(
 """How far an embedder (`vectors:EMBEDDER`) has followed a tenant's outbox, `building` or `serving`; and the shelves
 that large owners have in an index (`shelf:SCOPE:EMBEDDER`), in which generation: `position` of a shelf is how many
 vectors were deleted in it since it was built."""
+
+SOILED = text(
+    'INSERT INTO index_state (tenant, "index", position, generation, state, updated_at) '
+    "VALUES (:of_tenant, 'text', 0, 0, 'soiled', :at) "
+    'ON CONFLICT (tenant, "index") DO UPDATE SET updated_at = excluded.updated_at'
+).execution_options(row=("of_tenant", "at"))
+"""Notes that something of a tenant's was dropped, and when: `erasure.words` goes by it.
+
+Both dialects write it so; SQLAlchemy has a construct for each of them and none for both."""

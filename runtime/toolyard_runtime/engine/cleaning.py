@@ -10,7 +10,6 @@ import shutil
 
 from msgspec import Struct
 from toolyard_memory.erasure.words import cleaned, merge, to_clean
-from toolyard_memory.vectors.statements import SETTLED
 
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.store.errors import StorageError
@@ -105,6 +104,8 @@ class Cleaning:
             if vectors is not None:
                 await vectors.forget(tenant)
             else:  # nobody follows what was noted for an index
+                from toolyard_memory.vectors.statements import SETTLED  # noqa: PLC0415 - loaded with vectors, or here
+
                 tx = self._database.begin()
                 tx.write(SETTLED, (tenant, EVER))
                 await self._database.commit(tx, "full")

@@ -7,23 +7,21 @@ has to be an operator of the server, which is not judged here. A database elsewh
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from sqlalchemy import bindparam, select
-from toolyard_memory.erasure.collecting import needles_of, needles_of_passages
-from toolyard_memory.erasure.looking import NotSearched, files_below, searched
 from toolyard_memory.erasure.needles import LEAST, Needle, distinct, pieces, whole
-from toolyard_memory.erasure.reading import Place
 from toolyard_memory.erasure.subjects import Subjects
-from toolyard_memory.erasure.words import words_left
 from toolyard_memory.records import Owner
-from toolyard_memory.vectors.index import IndexDown
 
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.store.erasure import RUNS_OF_SUBJECT, Eraser
 from toolyard_runtime.store.opening import OwnedDatabase
 from toolyard_runtime.store.tables import PAYLOAD
+
+if TYPE_CHECKING:  # loaded when somebody wants a proof, as all that is imported below
+    from toolyard_memory.erasure.reading import Place
 
 UNREAD: Final = ("server.json",)
 """Files that are not searched: the key of this machine, which is nobody's content."""
@@ -88,10 +86,12 @@ class Proving:
         self._eraser = eraser
         self._subjects = subjects
         self._long_term = long_term
-        self._state_dir = state_dir
+        self._state_dir = state_dir.absolute()
 
     async def needles(self, tenant: str, subject: str) -> tuple[Needle, ...]:
         """Return what to look for once an end user is erased; to be called before."""
+        from toolyard_memory.erasure.collecting import needles_of  # noqa: PLC0415 - loaded when it is wanted
+
         needles = list(await needles_of(self._database, Owner(tenant, subject), self._index))
         rows = await self._database.scan(RUNS_OF_SUBJECT, {"of_tenant": tenant, "subject": subject})
         runs = [run for run, _, _ in rows]
@@ -102,6 +102,8 @@ class Proving:
 
     async def needles_of(self, tenant: str, ids: Sequence[bytes]) -> tuple[Needle, ...]:
         """Return what to look for once passages and facts are forgotten; to be called before."""
+        from toolyard_memory.erasure.collecting import needles_of_passages  # noqa: PLC0415 - as above
+
         return await needles_of_passages(self._database, tenant, ids, self._index)
 
     async def of_subject(
@@ -126,6 +128,10 @@ class Proving:
     async def _proof(
         self, tenant: str, rows: dict[str, int], needles: Sequence[Needle] | None, notes: list[str]
     ) -> Proof:
+        from toolyard_memory.erasure.looking import NotSearched  # noqa: PLC0415 - as above
+        from toolyard_memory.erasure.words import words_left  # noqa: PLC0415 - as above
+        from toolyard_memory.vectors.index import IndexDown  # noqa: PLC0415 - as above
+
         words, vectors, strays, files = await words_left(self._database), 0, 0, None
         try:
             if self._long_term.in_use:
@@ -146,14 +152,18 @@ class Proving:
 
     @property
     def _index(self) -> str:
-        return str(self._long_term.folder)
+        return str(self._long_term.folder.absolute())
 
     async def _search(self, needles: Sequence[Needle]) -> Files:
-        """Search every file; raises NotSearched."""
+        """Search every file; raises NotSearched, also where there is none: nothing is shown by looking at nothing."""
+        from toolyard_memory.erasure.looking import NotSearched, searched  # noqa: PLC0415 - as above
+
         names = await asyncio.to_thread(self._files)
-        path: Path | None = getattr(self._database, "path", None)
+        path = self._file()
         tables = (TERMS, *(str(table.name) for table in self._eraser.tables))
         done = await searched(needles, names, str(path or ""), tables if path is not None else ())
+        if not done.files:
+            raise NotSearched("there is no file that could be read")
         backups: dict[str, int] = dict.fromkeys(self._database.copies(), 0)
         places: list[Place] = []
         for place in done.places:
@@ -176,11 +186,16 @@ class Proving:
         return Files(len(needles), done.files, done.bytes, found, backups, missed)
 
     def _files(self) -> list[str]:
-        found = dict.fromkeys(files_below(self._state_dir, UNREAD))
-        path: Path | None = getattr(self._database, "path", None)
+        from toolyard_memory.erasure.looking import files_below  # noqa: PLC0415 - as above
+
+        found, path = dict.fromkeys(files_below(self._state_dir, UNREAD)), self._file()
         if path is not None:  # it may lie elsewhere
             found.update(dict.fromkeys(str(one) for one in path.parent.glob(f"{path.name}*") if one.is_file()))
         return list(found)
+
+    def _file(self) -> Path | None:
+        path: Path | None = getattr(self._database, "path", None)
+        return path.absolute() if path is not None else None
 
     def _shown(self, file: str) -> str:
         return file.removeprefix(f"{self._state_dir}/")
