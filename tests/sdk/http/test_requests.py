@@ -274,7 +274,7 @@ async def test_what_is_no_answer_says_so_and_may_have_arrived(world: World, repl
         ("br", b"x"),
         ("gzip, gzip", b"x"),
         ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"x" * 99)[:-9]),
+        ("gzip", gzip.compress(b"x" * 99, mtime=0)[:-9]),
         ("gzip", b"\x1f"),
     ],
 )
