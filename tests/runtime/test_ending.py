@@ -372,6 +372,24 @@ async def test_a_run_that_changes_nothing_and_that_nobody_knows_of_is_written_on
         await shop.verify(segment.run)
 
 
+async def test_a_run_that_is_asked_for_by_its_id_is_durable_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runlog, "DURABLE_AFTER", SECONDS)
+    async with workshop(tmp_path, glance) as shop:
+        await shop.agents.publish(CALLER.tenant)
+        shop.model.will(never)
+        driver = await shop.start(stream=True)
+        await shop.model.until(1)
+        run = driver.row.id
+        assert await shop.services.runs.find(CALLER.tenant, run) is None
+        assert await shop.engine.row("another", run) is None
+        row = await shop.engine.row(CALLER.tenant, run)
+        assert row is not None
+        await shop.engine.cancel(row, CALLER.key, "user")
+        assert (await settled(driver)).status == "cancelled"
+
+
 async def test_a_request_that_is_long_in_being_answered_is_durable_before_the_answer(tmp_path: Path) -> None:
     async with workshop(tmp_path, glance) as shop:
         shop.model.will(never)

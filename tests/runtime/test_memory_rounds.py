@@ -18,6 +18,12 @@ from tests.runtime.workshop import CALLER, Workshop, call, say, workshop
 READS = "[memory]\nextract = true\n"
 
 
+class Nothing:
+    """Stands for what these rounds do not come to: cleaning up after erasures."""
+
+    cleaning = ledger = None
+
+
 class Opened:
     """Stands for the server's memory, opened on a workshop's database."""
 
@@ -35,7 +41,7 @@ async def rounds(shop: Workshop) -> tuple[MemoryRounds, Tenants]:
         tenants.create(tx, CALLER.tenant, "owner")
     await shop.database.commit(tx)
     memory: Any = Opened(shop)
-    unused: Any = None
+    unused: Any = Nothing()
     return MemoryRounds(memory, shop.agents, shop.routes, shop.services.runs, tenants, clock, unused), tenants
 
 

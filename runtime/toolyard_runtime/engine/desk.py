@@ -184,7 +184,7 @@ class Desk:
         return await self._begin(query, query.ask.messages, session, base)
 
     async def _previous(self, caller: Caller, run: bytes, end_user: str | None) -> RunRow:
-        row = await self._services.runs.find(caller.tenant, run)
+        row = await self._engine.row(caller.tenant, run)
         if row is None or not may_see(caller, row, end_user):
             raise RequestRefused(
                 "previous_response_id: there is no such response.",

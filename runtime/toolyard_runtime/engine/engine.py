@@ -357,6 +357,15 @@ class Engine:
         self._drive(driver, effects)
         return driver
 
+    async def row(self, tenant: str, run: bytes) -> RunRow | None:
+        """Return a run of this tenant; one that has just begun is made durable for whoever knows it already."""
+        found = await self.services.runs.find(tenant, run)
+        driver = self.live.get(run)
+        if found is None and driver is not None and driver.row.tenant == tenant:
+            await driver.log.commit()
+            found = await self.services.runs.find(tenant, run)
+        return found
+
     async def cancel(self, row: RunRow, by: str, reason: e.CancelReason) -> None:
         """Make a run end, also one whose agent is gone; one that is over stays as it is.
 

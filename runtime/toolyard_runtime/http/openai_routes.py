@@ -241,7 +241,7 @@ async def create_response(request: Request[Any, Any, Any]) -> Response[Any]:
 
 async def _row_of(front: Front, request: Request[Any, Any, Any], name: str) -> tuple[RunRow, int]:
     caller, known = caller_of(request), read_response_id(name)
-    row = await front.engine.services.runs.find(caller.tenant, known[0]) if known else None
+    row = await front.engine.row(caller.tenant, known[0]) if known else None
     visible = row is not None and ("operator" in caller.roles or may_see(caller, row, end_user_of(request, caller)))
     if row is None or known is None or not visible or known[1] > row.segment:
         raise RequestRefused(

@@ -74,7 +74,7 @@ def in_house(caller: Caller) -> bool:
 async def run_of(admin: Admin, request: Request[Any, Any, Any], name: str) -> RunRow:
     """Return a run the caller may see; raises RequestRefused (404), the same for one that is not there."""
     caller, run = caller_of(request), read("run", name)
-    row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
+    row = await admin.engine.row(caller.tenant, run) if run is not None else None
     if row is None or not may_look(caller, row, end_user_of(request, caller)):
         raise not_found("run", name)
     return row
@@ -83,7 +83,7 @@ async def run_of(admin: Admin, request: Request[Any, Any, Any], name: str) -> Ru
 async def run_to_decide(admin: Admin, request: Request[Any, Any, Any], name: str) -> RunRow:
     """Return a run whose calls the caller may decide about; raises RequestRefused (404)."""
     caller, run = caller_of(request), read("run", name)
-    row = await admin.services.runs.find(caller.tenant, run) if run is not None else None
+    row = await admin.engine.row(caller.tenant, run) if run is not None else None
     if row is None or not may_decide(caller, row, end_user_of(request, caller)):
         raise not_found("run", name)
     return row
