@@ -1,13 +1,12 @@
 """Has files read for needles by a process of its own, and says which files there are below a folder; judges nothing."""
 
-import asyncio
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from toolyard_memory.apart import ask_apart
 from toolyard_memory.erasure.needles import Needle
 from toolyard_memory.erasure.reading import Search, Searched
 
@@ -33,26 +32,10 @@ async def searched(
 ) -> Searched:
     """Look for needles in files, and for what is found in these tables of a SQLite file; raises NotSearched."""
     wanted = msgspec.json.encode(Search(tuple(needles), tuple(files), database, tuple(tables)))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-m",
-        CHILD,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd="/",
-        env={},
-    )
     try:
-        async with asyncio.timeout(PATIENCE):
-            said, _ = await process.communicate(wanted)
+        _, said = await ask_apart(CHILD, said=wanted, seconds=PATIENCE)
     except TimeoutError as error:
         raise NotSearched(f"the files are more than can be searched in {PATIENCE:.0f} seconds") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     try:
         return _decode(said)
     except msgspec.MsgspecError as error:

@@ -2,10 +2,10 @@
 
 import asyncio
 import signal
-import sys
 
 import msgspec
 
+from toolyard_memory.apart import ask_apart
 from toolyard_memory.documents.reading.kinds import PARSED, Read, read
 from toolyard_memory.documents.reading.outcome import Bounds, Refused, Unreadable
 
@@ -40,30 +40,14 @@ class Readers:
         return said
 
     async def _read_apart(self, data: bytes, kind: str) -> Read | Refused:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-m",
-            CHILD,
-            kind,
-            str(self._bounds.memory),
-            str(self._bounds.cpu_seconds),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            env={},
-        )
+        bounds = self._bounds
         try:
-            async with asyncio.timeout(self._bounds.wall_seconds):
-                said, _ = await process.communicate(data)
+            code, said = await ask_apart(
+                CHILD, kind, str(bounds.memory), str(bounds.cpu_seconds), said=data, seconds=bounds.wall_seconds
+            )
         except TimeoutError:
             return Refused(TOO_SLOW)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
             return Refused(TOO_SLOW)
         try:
             outcome: Read | Refused = _decode(said)
