@@ -278,7 +278,6 @@ async def composed(
                     "front": front,
                     "admin": admin,
                     "database": database,
-                    "long_term": long_term,
                     "mcp": await opened.enter_async_context(
                         mounted(
                             front,

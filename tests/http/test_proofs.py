@@ -124,7 +124,7 @@ def test_words_that_the_index_still_holds_are_counted(server: Server) -> None:
     app = server.client("default", "frontend").speaking_for("whose-words-remain")
     body = {"text": "Knows the words umbrageous and sesquipedalian.", "because": "heard"}
     fact = app.post("/api/v1/memory/facts", body)["fact"]["id"]
-    memory: Any = server.wiring.app.state["long_term"].memory()
+    memory: Any = server.wiring.app.state["admin"].long_term.memory()
 
     async def forget() -> None:
         tx, owner = memory.database.begin(), Owner("default", "whose-words-remain")

@@ -116,20 +116,25 @@ class MemoryTool:
             raise ArgumentsInvalid(f"{error}. See the schema of {self.spec.name}.") from error
 
 
-async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
-    new = NewFact(
+def _new(scene: Scene, asked: _Remember | _Correct, subject: str, attribute: str, tool: str) -> NewFact:
+    """Return the fact that a call puts down; raises ToolError for times that are none."""
+    return NewFact(
         asked.text,
         _evidence(scene, asked.text),
-        subject=asked.about,
-        attribute=asked.attribute,
+        subject=subject,
+        attribute=attribute,
         valid_from=_moment("since", asked.since),
         valid_to=_moment("until", asked.until),
         trust=scene.trust,
-        writer="tool:remember",
+        writer=f"tool:{tool}",
         release=scene.release.digest,
         run=scene.run,
         agent=_private(scene),
     )
+
+
+async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
+    new = _new(scene, asked, asked.about, asked.attribute, REMEMBER)
     written = await scene.memory.put_down(scene.tx, scene.reader.owner, new, scene.now)
     name = show("fact", written.fact.id)
     if written.known:
@@ -141,19 +146,7 @@ async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
 
 async def _correct(scene: Scene, asked: _Correct) -> ToolResult:
     old = await scene.memory.facts.kept(scene.reader, _fact(asked.fact))
-    new = NewFact(
-        asked.text,
-        _evidence(scene, asked.text),
-        subject=old.subject,
-        attribute=old.attribute,
-        valid_from=_moment("since", asked.since),
-        valid_to=_moment("until", asked.until),
-        trust=scene.trust,
-        writer="tool:correct",
-        release=scene.release.digest,
-        run=scene.run,
-        agent=_private(scene),
-    )
+    new = _new(scene, asked, old.subject, old.attribute, CORRECT)
     written = await scene.memory.put_right(scene.tx, scene.reader.owner, old.id, new, scene.now)
     changed = Changed(
         (show("fact", written.fact.id),), tuple(show("fact", one) for one in (written.superseded or (old.id,)))

@@ -1,7 +1,7 @@
 """What Toolyard's own routes stand on, and who of its callers sees what; knows no single route."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request
@@ -29,6 +29,9 @@ from toolyard_runtime.secrets.safe import Safe
 from toolyard_runtime.store.keys import Keys
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.store.tenants import Tenants
+
+if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
+    from toolyard_memory.memory import Memory
 
 EVERYBODY = only("user", "frontend", "author", "operator", "auditor")
 DECIDERS = only("user", "frontend", "author", "operator")
@@ -64,6 +67,11 @@ def admin_of(request: Request[Any, Any, Any]) -> Admin:
     """Return what `app.py` has put into the application's state."""
     admin: Admin = request.app.state["admin"]
     return admin
+
+
+def memory_of(request: Request[Any, Any, Any]) -> "Memory":
+    """Return long-term memory, which is opened by whoever first asks for it."""
+    return admin_of(request).long_term.memory()
 
 
 def in_house(caller: Caller) -> bool:

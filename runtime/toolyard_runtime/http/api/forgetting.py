@@ -15,8 +15,8 @@ from toolyard_sdk.ids import show
 from toolyard_runtime.engine.cleaning import LARGE
 from toolyard_runtime.engine.proving import Proof
 from toolyard_runtime.http.access import caller_of
-from toolyard_runtime.http.api.admin import OPERATORS, admin_of, in_house, tenant_named
-from toolyard_runtime.http.api.memory import fact_id, memory_of, owner_of, refusal
+from toolyard_runtime.http.api.admin import OPERATORS, admin_of, in_house, memory_of, tenant_named
+from toolyard_runtime.http.api.memory import fact_id, owner_of, refusal
 from toolyard_runtime.http.api.memory_writing import WRITERS
 from toolyard_runtime.http.api.reading import Query, answer, not_found
 from toolyard_runtime.identity import Caller

@@ -11,7 +11,7 @@ from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import show
 
 from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.http.api.admin import admin_of
+from toolyard_runtime.http.api.admin import admin_of, memory_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
@@ -19,7 +19,6 @@ from toolyard_runtime.wire.errors import RequestRefused
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
     from toolyard_memory.documents.versions import Added, Citation, Version
-    from toolyard_memory.memory import Memory
 
 EDITORS = only("author", "operator")
 READERS = only("author", "operator", "auditor")
@@ -88,7 +87,7 @@ async def list_documents(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the tenant's documents by name, as they are now."""
     caller, query = caller_of(request), Query(request, "after", "limit")
     limit = query.limit()
-    found = await _memory(request).documents.listed(caller.tenant, query.text("after") or "", limit)
+    found = await memory_of(request).documents.listed(caller.tenant, query.text("after") or "", limit)
     return listed([_object(one) for one in found], found[-1].name if len(found) == limit else None)
 
 
@@ -99,7 +98,7 @@ async def put_document(request: Request[Any, Any, Any], name: FromPath[str]) -> 
     agents = (query.text("agents") or "").split(",") if query.text("agents") else ()
     media_type = request.headers.get("content-type", "")
     data = await request.body()
-    memory, services = _memory(request), admin_of(request).services
+    memory, services = memory_of(request), admin_of(request).services
     tx, now = services.database.begin(), services.clock.now()
     try:
         added = await memory.documents.add(tx, caller.tenant, _name(name), data, media_type, agents, caller.key, now)
@@ -120,7 +119,7 @@ async def show_document(request: Request[Any, Any, Any], name: FromPath[str]) ->
     caller, query = caller_of(request), Query(request, "version")
     number = query.number("version", 1)
     try:
-        shown = await _memory(request).documents.show(caller.tenant, _name(name), number)
+        shown = await memory_of(request).documents.show(caller.tenant, _name(name), number)
     except (NoSuchMemory, MemoryRefused) as error:
         raise not_found("document", _name(name)) from error
     return answer(DocumentShown(_object(shown.version), shown.text, shown.versions))
@@ -131,7 +130,7 @@ async def remove_document(request: Request[Any, Any, Any], name: FromPath[str]) 
     """Let a document be recalled no more; with `erase`, delete every version of it."""
     caller, query = caller_of(request), Query(request, "erase")
     erase = query.choice("erase", ("true", "false")) == "true"
-    memory, admin = _memory(request), admin_of(request)
+    memory, admin = memory_of(request), admin_of(request)
     database, now = admin.services.database, admin.services.clock.now()
     tx = database.begin()
     try:
@@ -161,7 +160,7 @@ async def search_documents(request: Request[Any, Any, Any]) -> Response[bytes]:
     words, limit = query.text("words"), query.limit(FOUND)
     if not words:
         raise RequestRefused("words: say what to look for.", param="words")
-    reader, memory = Reader(documents_of(caller.tenant), query.text("agent") or ""), _memory(request)
+    reader, memory = Reader(documents_of(caller.tenant), query.text("agent") or ""), memory_of(request)
     try:
         recalled = await memory.recall.search(reader, Question(words, limit=limit, kinds=("chunk",)))
     except MemoryRefused as error:
@@ -173,12 +172,6 @@ async def search_documents(request: Request[Any, Any, Any]) -> Response[bytes]:
         if hit.passage.id in cited
     ]
     return answer({"data": found, "next": None, "degraded": recalled.degraded})
-
-
-def _memory(request: Request[Any, Any, Any]) -> "Memory":
-    """Return long-term memory, which is opened by whoever first asks for it."""
-    memory: Memory = request.app.state["long_term"].memory()
-    return memory
 
 
 def _name(path: str) -> str:

@@ -17,7 +17,7 @@ from toolyard_sdk.ids import PREFIX, read, show
 
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
-from toolyard_runtime.http.api.admin import admin_of
+from toolyard_runtime.http.api.admin import memory_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
@@ -25,7 +25,6 @@ from toolyard_runtime.wire.reading import quote
 
 if TYPE_CHECKING:  # loaded with memory, by whoever first asks for it
     from toolyard_memory.documents.versions import Citation
-    from toolyard_memory.memory import Memory
     from toolyard_memory.retrieval.query import Hit
 
 LOOKERS = only("frontend", "operator", "auditor")
@@ -109,12 +108,6 @@ class PassageObject(Struct, frozen=True):
     document: str
     version: int | None
     page: int
-
-
-def memory_of(request: Request[Any, Any, Any]) -> "Memory":
-    """Return long-term memory, which is opened by whoever first asks for it."""
-    memory: Memory = admin_of(request).long_term.memory()
-    return memory
 
 
 def owner_of(request: Request[Any, Any, Any], named: str | None) -> Owner:
@@ -269,8 +262,15 @@ async def show_timeline(request: Request[Any, Any, Any]) -> Response[bytes]:
     return listed([fact_object(one) for one in found])
 
 
+def _said_in(passage: Passage) -> tuple[str | None, int | None]:
+    """Return the run and the ordinal of a message; of anything else, neither."""
+    if passage.kind != "message" or passage.source is None:
+        return None, None
+    return show("run", passage.source), passage.n
+
+
 def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
-    said = passage.kind == "message" and passage.source is not None
+    run, item = _said_in(passage)
     return PassageObject(
         id=show(passage.kind, passage.id),
         kind=passage.kind,
@@ -279,8 +279,8 @@ def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
         trust=passage.trust,
         at=passage.at,
         agent=passage.agent,
-        run=show("run", passage.source) if said and passage.source is not None else None,
-        item=passage.n if said else None,
+        run=run,
+        item=item,
         document=piece.name if piece is not None else "",
         version=piece.version if piece is not None else None,
         page=piece.page if piece is not None else 0,
@@ -289,7 +289,7 @@ def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
 
 def _hit(hit: "Hit") -> HitObject:
     passage = hit.passage
-    said = passage.kind == "message" and passage.source is not None
+    run, item = _said_in(passage)
     return HitObject(
         id=show(passage.kind, passage.id),
         kind=passage.kind,
@@ -297,8 +297,8 @@ def _hit(hit: "Hit") -> HitObject:
         said_by=passage.speaker,
         trust=passage.trust,
         at=passage.at,
-        run=show("run", passage.source) if said and passage.source is not None else None,
-        item=passage.n if said else None,
+        run=run,
+        item=item,
         scores={name: round(score, 4) for name, score in hit.scores.items()},
         citation=hit.citation,
         used=hit.used,

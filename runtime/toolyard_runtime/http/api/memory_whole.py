@@ -18,8 +18,8 @@ from toolyard_sdk.ids import show
 
 from toolyard_runtime.engine.long_term import Rebuilding
 from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of
-from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, memory_of, owner_of, refusal
+from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, memory_of
+from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, owner_of, refusal
 from toolyard_runtime.http.api.reading import Query, answer, fields_of, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.errors import RequestRefused

@@ -12,8 +12,8 @@ from toolyard_sdk.ids import read, show
 from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.http.access import caller_of, end_user_of, only
-from toolyard_runtime.http.api.admin import admin_of
-from toolyard_runtime.http.api.memory import FactObject, fact_id, fact_object, memory_of, moment_of, owner_of, refusal
+from toolyard_runtime.http.api.admin import admin_of, memory_of
+from toolyard_runtime.http.api.memory import FactObject, fact_id, fact_object, moment_of, owner_of, refusal
 from toolyard_runtime.http.api.reading import LARGEST, answer, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.reading import Reader
