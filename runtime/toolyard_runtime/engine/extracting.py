@@ -21,9 +21,9 @@ from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import RawCall, Turn
 
 from toolyard_runtime.models.calls import normalise_arguments
-from toolyard_runtime.models.encoder import decode_message, encode_message, encode_tools, request_head
+from toolyard_runtime.models.encoder import decode_message, encode_tools, whole_request, words_of
 from toolyard_runtime.run.binding import ModelRoute
-from toolyard_runtime.run.recalling import PIECE, words_of
+from toolyard_runtime.run.recalling import PIECE
 from toolyard_runtime.run.segments import Sampling
 from toolyard_runtime.store import payloads
 from toolyard_runtime.store.runs import Runs
@@ -177,16 +177,14 @@ class Extracting:
             Message("system", PROMPT),
             Message("user", f"Said just before, only to understand it:\n{before}\n\n{said}" if before else said),
         )
-        head = request_head(
+        body = whole_request(
+            messages,
             model=route.model,
-            tools=encode_tools((NOTE,), route.profile.strict),
             sampling=Sampling(temperature=0.0),
             profile=route.profile,
-            stream=False,
-            variant="plain",
-            cache_salt=None,
+            tenant=passage.owner.tenant,
+            tools=encode_tools((NOTE,), route.profile.strict),
         )
-        body = head + b",".join(encode_message(message) for message in messages) + b"]}"
         return await route.port.reply(body, timeout=PATIENCE)
 
     async def _said_before(self, passage: Passage, release: AgentRelease) -> str:

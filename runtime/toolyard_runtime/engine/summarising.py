@@ -10,7 +10,7 @@ from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.messages import Message
 
-from toolyard_runtime.models.encoder import encode_message, request_head
+from toolyard_runtime.models.encoder import whole_request
 from toolyard_runtime.run.binding import ModelRoute
 from toolyard_runtime.run.segments import Sampling
 
@@ -69,7 +69,7 @@ class Summarising:
             facts = tuple(subjects[name][:MOST])
             known = summed.get(name)
             if known is None or {one.source for one in known.evidence} != {fact.id for fact in facts}:
-                found.append(Summary(self._fact(name, facts, await self._ask(name, facts)), facts))
+                found.append(Summary(self._fact(name, facts, await self._ask(owner.tenant, name, facts)), facts))
         return tuple(summary for summary in found if summary.new.text)
 
     async def _believed(self, owner: Owner) -> list[Fact]:
@@ -79,19 +79,15 @@ class Summarising:
             found += page
         return found
 
-    async def _ask(self, subject: str, facts: Sequence[Fact]) -> str:
+    async def _ask(self, tenant: str, subject: str, facts: Sequence[Fact]) -> str:
         told = "\n".join(f"- {' '.join(fact.text.split())}" for fact in facts)
-        messages = (Message("system", PROMPT), Message("user", f"About {subject}:\n{told}"))
-        head = request_head(
+        body = whole_request(
+            (Message("system", PROMPT), Message("user", f"About {subject}:\n{told}")),
             model=self._route.model,
-            tools=b"",
             sampling=Sampling(temperature=0.0),
             profile=self._route.profile,
-            stream=False,
-            variant="plain",
-            cache_salt=None,
+            tenant=tenant,
         )
-        body = head + b",".join(encode_message(message) for message in messages) + b"]}"
         turn = await self._route.port.reply(body, timeout=PATIENCE)
         return " ".join(turn.text.split())[:LONGEST]
 

@@ -4,17 +4,21 @@ A request body is `request_head(...) + b",".join(fragments) + b"]}"`, where a fr
 values give the same bytes for as long as `ENCODER` stays the same: journals name it beside the digest of the request.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from toolyard_sdk.canonical import canonical
+from toolyard_sdk.canonical import canonical, digest
 from toolyard_sdk.messages import Message, Part, TextPart, ToolCall, ToolSpec
 
 from toolyard_runtime.run.segments import Sampling
 
 ENCODER = 1
 """Changes whenever any byte below changes."""
+
+IMAGE = "[image]"
+"""Stands for a picture where a message is told in words."""
 
 _encode = msgspec.json.Encoder().encode
 _KEYWORDS = ("type", "title", "description", "properties", "required", "items", "enum")
@@ -107,6 +111,14 @@ def text_of(fragment: bytes) -> str:
     """Return the text of a fragment, "" where its content is none or has parts; raises msgspec.DecodeError."""
     content = _decode(fragment).content
     return content if isinstance(content, str) else ""
+
+
+def words_of(message: Message, image: str = "") -> str:
+    """Return the text of a message, of all its parts where it has some; `image` stands for each picture."""
+    if not isinstance(message.content, tuple):
+        return message.content or ""
+    shown = (part for part in message.content if image or isinstance(part, TextPart))
+    return " ".join(part.text if isinstance(part, TextPart) else image for part in shown)
 
 
 def calls_of(fragment: bytes) -> tuple[tuple[str, str], ...]:
@@ -214,6 +226,28 @@ def request_head(
     fields: dict[str, Any] = {"model": model, "stream": stream}
     fields |= {name: value for name, value, known in wanted if known and value is not None}
     return _encode(fields)[:-1] + b',"messages":['
+
+
+def cache_salt_of(tenant: str, profile: Profile) -> str | None:
+    """Return what keeps a tenant's cached prefixes apart from others' on the model server, where it knows of that."""
+    return digest(["cache", tenant])[-32:] if profile.cache_salt else None
+
+
+def whole_request(
+    messages: Sequence[Message],
+    *,
+    model: str,
+    sampling: Sampling,
+    profile: Profile,
+    tenant: str,
+    tools: bytes = b"",
+) -> bytes:
+    """Return the bytes of a request that is asked by itself, in no conversation; its answer does not stream."""
+    salt = cache_salt_of(tenant, profile)
+    head = request_head(
+        model=model, tools=tools, sampling=sampling, profile=profile, stream=False, variant="plain", cache_salt=salt
+    )
+    return head + b",".join(map(encode_message, messages)) + b"]}"
 
 
 def _encode_call(call: ToolCall) -> bytes:

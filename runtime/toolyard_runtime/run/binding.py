@@ -13,7 +13,14 @@ from toolyard_sdk.events import Candidate, Limits
 from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Model, Tool
 
-from toolyard_runtime.models.encoder import GENERIC, Profile, encode_message, encode_tools, request_head
+from toolyard_runtime.models.encoder import (
+    GENERIC,
+    Profile,
+    cache_salt_of,
+    encode_message,
+    encode_tools,
+    request_head,
+)
 from toolyard_runtime.models.tokenizing import Counter
 from toolyard_runtime.run.meanings import Meanings
 from toolyard_runtime.run.offering import Withheld, shortlists_of, with_finder, with_reader
@@ -168,7 +175,7 @@ class BoundAgent:
             profile=self.route.profile,
             stream=stream,
             variant=variant,
-            cache_salt=digest(["cache", tenant])[-32:] if self.route.profile.cache_salt else None,
+            cache_salt=cache_salt_of(tenant, self.route.profile),
         )
         system = self._system
         if instructions:

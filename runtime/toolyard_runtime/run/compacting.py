@@ -35,15 +35,17 @@ from toolyard_sdk import events as e
 from toolyard_sdk.canonical import digest
 from toolyard_sdk.errors import ModelError
 from toolyard_sdk.ids import show
-from toolyard_sdk.messages import Message, TextPart, Usage
+from toolyard_sdk.messages import Message, Usage
 from toolyard_sdk.ports import Turn
 
 from toolyard_runtime.models.encoder import (
+    IMAGE,
     call_answered,
     decode_message,
     encode_message,
-    request_head,
+    whole_request,
     without_reasoning,
+    words_of,
 )
 from toolyard_runtime.models.turn import bounded
 from toolyard_runtime.run.binding import own_sampling
@@ -243,20 +245,14 @@ class Compacting:
 
     def _request(self, text: str, most: int) -> bytes:
         log = self._log
-        profile = log.agent.route.profile
         words = PROMPT.format(words=max(most * 3 // 4, 40))
-        messages = (Message("system", words), Message("user", text))
-        sampling = msgspec.structs.replace(own_sampling(log.agent.release), max_output_tokens=most * 4)
-        head = request_head(
+        return whole_request(
+            (Message("system", words), Message("user", text)),
             model=log.agent.route.model,
-            tools=b"",
-            sampling=sampling,
-            profile=profile,
-            stream=False,
-            variant="plain",
-            cache_salt=digest(["cache", log.identity.tenant])[-32:] if profile.cache_salt else None,
+            sampling=msgspec.structs.replace(own_sampling(log.agent.release), max_output_tokens=most * 4),
+            profile=log.agent.route.profile,
+            tenant=log.identity.tenant,
         )
-        return head + b",".join(map(encode_message, messages)) + b"]}"
 
 
 def said_in(items: Sequence[Item], fragments: Sequence[bytes]) -> list[Said]:
@@ -268,9 +264,7 @@ def said_in(items: Sequence[Item], fragments: Sequence[bytes]) -> list[Said]:
             continue
         message = decode_message(fragment)
         names |= {call.id: call.name for call in message.tool_calls}
-        content = message.content or ""
-        if isinstance(content, tuple):
-            content = " ".join(part.text if isinstance(part, TextPart) else "[image]" for part in content)
+        content = words_of(message, IMAGE)
         if item.kind == "summary":
             content = content.removeprefix(FRAME)
         calls = tuple((call.name, call.arguments) for call in message.tool_calls)

@@ -18,10 +18,9 @@ from toolyard_registry.search.shortlist import scores_of, shortlist
 from toolyard_registry.search.tools import documents_of, index_of
 from toolyard_registry.toolbox.rest import reader_release
 from toolyard_sdk.events import Candidate
-from toolyard_sdk.messages import TextPart
 from toolyard_sdk.ports import Tool
 
-from toolyard_runtime.models.encoder import calls_of, decode_message
+from toolyard_runtime.models.encoder import calls_of, decode_message, words_of
 from toolyard_runtime.run.finding import FindTools
 from toolyard_runtime.run.meanings import Meanings, Sense
 from toolyard_runtime.run.rest import ReadResult
@@ -160,17 +159,10 @@ def conversed(fragments: Sequence[bytes]) -> Conversed:
     called: dict[str, None] = {}
     for fragment in reversed(fragments):
         if fragment.startswith(b'{"role":"user"') and len(texts) < TEXTS:
-            texts.append(_text(fragment)[:LONGEST])
+            texts.append(words_of(decode_message(fragment))[:LONGEST])
         elif b'"tool_calls":[' in fragment and fragment.startswith(b'{"role":"assistant"'):
             called.update(dict.fromkeys(name for name, _ in calls_of(fragment)))
     return Conversed(texts, tuple(called))
-
-
-def _text(fragment: bytes) -> str:
-    content = decode_message(fragment).content
-    if isinstance(content, tuple):
-        return " ".join(part.text for part in content if isinstance(part, TextPart))
-    return content or ""
 
 
 def _found(one: Candidate) -> Candidate:

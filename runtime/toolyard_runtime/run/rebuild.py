@@ -15,7 +15,7 @@ from toolyard_memory.sessions.store import Sessions
 from toolyard_memory.sessions.window import Item, Kind, estimate_tokens
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk import events as e
-from toolyard_sdk.canonical import commit, digest
+from toolyard_sdk.canonical import commit
 from toolyard_sdk.messages import Message, ToolSpec
 from toolyard_sdk.ports import Database
 
@@ -27,6 +27,7 @@ from toolyard_runtime.models.encoder import (
     OPENAI,
     VLLM,
     Profile,
+    cache_salt_of,
     encode_message,
     encode_tools,
     request_head,
@@ -78,7 +79,7 @@ async def rebuild(
             profile=profile,
             stream=streamed == "stream",
             variant=variant,
-            cache_salt=digest(["cache", started.tenant])[-32:] if profile.cache_salt else None,
+            cache_salt=cache_salt_of(started.tenant, profile),
         )
         whole = head + body + b"]}"
         if commit(salt.data, hashlib.sha256(whole).digest()) == called.request:

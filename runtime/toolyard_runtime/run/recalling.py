@@ -16,10 +16,9 @@ from toolyard_memory.sessions.window import Item
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
-from toolyard_sdk.messages import Message, TextPart
 from toolyard_sdk.ports import Tool
 
-from toolyard_runtime.models.encoder import decode_message
+from toolyard_runtime.models.encoder import decode_message, words_of
 from toolyard_runtime.run.hearsay import heard_from
 from toolyard_runtime.run.mind import Gathered
 from toolyard_runtime.run.remembering import MemoryTool, Scene, changed_by, tools_of
@@ -206,10 +205,3 @@ def pieces_of(text: str) -> Iterator[str]:
         text = text[cut:].strip()
     if text:
         yield text
-
-
-def words_of(message: Message) -> str:
-    """Return the text of a message."""
-    if isinstance(message.content, tuple):
-        return " ".join(part.text for part in message.content if isinstance(part, TextPart))
-    return message.content or ""

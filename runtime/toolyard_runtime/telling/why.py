@@ -14,9 +14,9 @@ from toolyard_registry.releases import Policy
 from toolyard_sdk import events as e
 from toolyard_sdk.canonical import commit
 from toolyard_sdk.ids import show
-from toolyard_sdk.messages import Message, TextPart
+from toolyard_sdk.messages import Message
 
-from toolyard_runtime.models.encoder import decode_message
+from toolyard_runtime.models.encoder import IMAGE, decode_message, words_of
 from toolyard_runtime.run.transcript import ERASED, Lookup
 from toolyard_runtime.telling import remembering
 from toolyard_runtime.telling.wording import (
@@ -167,9 +167,7 @@ class _Teller:
         message = self._message(n)
         if message is None:
             return ERASED
-        if isinstance(message.content, tuple):
-            return " ".join(part.text if isinstance(part, TextPart) else "[image]" for part in message.content)
-        return message.content or ""
+        return words_of(message, IMAGE)
 
     def _call(self, number: int) -> str:
         """Return a call as a line of code."""
