@@ -51,6 +51,15 @@ async def test_a_fact_rests_on_the_words_it_was_found_in(tmp_path: Path) -> None
         assert SAID in json.loads(shop.model.bodies[-1])["messages"][-1]["content"]
 
 
+async def test_what_is_read_has_its_tenants_own_cached_prefix_on_the_model_server(tmp_path: Path) -> None:
+    async with workshop(tmp_path, more=READS) as shop:
+        await told(shop)
+        shop.model.will(call(("note_facts", noted())))
+        await extracting(shop).read_on(CALLER.tenant)
+        said, read = (json.loads(body)["cache_salt"] for body in shop.model.bodies)
+        assert read == said
+
+
 async def test_a_message_is_read_once_also_by_the_next_process(tmp_path: Path) -> None:
     async with workshop(tmp_path, more=READS) as shop:
         await told(shop)

@@ -1,10 +1,12 @@
 """What a model sums up of what is believed: a fact that rests on facts, and goes with them."""
 
+import json
 from pathlib import Path
 
 import pytest
 from toolyard_memory.records import Evidence, Fact, NewFact, Owner, Reader, Trust
 from toolyard_runtime.engine.summarising import FEWEST, WRITER, Summarising, Summary
+from toolyard_runtime.models.encoder import VLLM, cache_salt_of
 from toolyard_sdk.errors import ModelError
 
 from tests.runtime.workshop import CALLER, Workshop, say, workshop
@@ -49,6 +51,7 @@ async def test_a_summary_rests_on_its_facts_with_the_least_of_their_trust(tmp_pa
         await told(shop)
         shop.model.will(say("Alice has many hobbies."))
         (summary,) = await proposed(shop)
+        assert json.loads(shop.model.bodies[-1])["cache_salt"] == cache_salt_of(CALLER.tenant, VLLM)
         assert len(await believed(shop)) == FEWEST
         await put_down(shop, summary)
         newest = (await believed(shop))[0]
