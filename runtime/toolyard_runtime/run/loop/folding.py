@@ -1,16 +1,9 @@
-"""The loop, as a pure fold: `step(state, event) -> state, effects`; knows no clock, network, randomness or database.
+"""What each event changes: one function for every kind, and nothing about what follows from it."""
 
-A run thinks (a model call), acts (the calls of that turn), and thinks again until a turn has no calls. Every event
-moves at most one call or the turn itself; `_advance` then reads the tables below and says what to do next. Effects
-already asked for are marked `busy` in the state, so folding the same journal gives the same state and no effect
-twice; `RunResumed` clears those marks, because whoever held them is gone.
-"""
-
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 from toolyard_sdk.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -23,16 +16,12 @@ from toolyard_sdk.events import (
     FinishReason,
     InputProvided,
     InputRequested,
-    ItemRef,
-    Limits,
     MemoryRecalled,
     MemoryWritten,
     ModelCalled,
     ModelFailed,
     ModelReplied,
-    ParkReason,
     PolicyDecided,
-    RunEvent,
     RunFinished,
     RunParked,
     RunResumed,
@@ -43,292 +32,14 @@ from toolyard_sdk.events import (
     ToolStarted,
     WindowCompacted,
 )
-from toolyard_sdk.messages import Usage
 
-Stage = Literal[
-    "flawed",  # a check found a problem: answer it with an error
-    "proposed",  # policy has not spoken
-    "rejected",  # policy said no
-    "unasked",  # policy wants a person, who has not been asked
-    "waiting",  # a person has been asked
-    "denied",  # the person said no, or never answered
-    "cleared",  # may be executed
-    "running",  # was started, has not returned
-    "aborting",  # is being stopped
-    "lost",  # was started by a former owner and may have happened
-    "dropped",  # will not be executed: the run is ending
-    "client",  # the client shall execute it, once the server's own calls have settled
-    "handed",  # the client has been asked
-    "questioned",  # the tool waits for a person's input
-    "answered",
-]
-
-
-Phase = Literal["new", "idle", "thinking", "acting", "parked", "finishing", "finished"]
-
-
-class Call(Struct, frozen=True, gc=False):
-    """One call of the current turn; `busy` while an effect for it is under way, `attempt` counts its starts.
-
-    `warned` when whoever approved it was shown that the same call may already have happened.
-    """
-
-    head: CallHead
-    stage: Stage
-    busy: bool = False
-    attempt: int = 0
-    result: int = 0
-    approved: bool = False
-    warned: bool = False
-
-
-class Doubt(Struct, frozen=True, gc=False):
-    """A call of which nobody knows whether it happened."""
-
-    call: int
-    name: str
-    arguments: bytes
-
-
-class RunState(Struct, frozen=True):
-    """Everything the loop knows of a run; ordinals are those of the journal's heads.
-
-    `active_us` sums the time before the last wait, `active_since` is when the present stretch began: the wall time
-    budget does not count waiting for people.
-    `items` are the payload ordinals of the run's session items in window order; `repeats` counts the calls by
-    commitment to (tool, arguments); `closing` is set once the run can only end. `decided` is set while the run goes on
-    after a person's decision (or the lack of one in time), with no client of its own.
-    """
-
-    seq: int = 0
-    phase: Phase = "new"
-    resting: Phase = "new"
-    started: RunStarted | None = None
-    limits: Limits = Limits()
-    epoch: int = 0
-    segment: int = 0
-    turn: int = 0
-    attempt: int = 0
-    asked: bool = False
-    retry_at: int = 0
-    variant: str = "plain"
-    reasks: int = 0
-    message: int = 0
-    calls: tuple[Call, ...] = ()
-    made: int = 0
-    repeats: dict[tuple[str, bytes], int] = {}
-    items: tuple[int, ...] = ()
-    usage: Usage = Usage()
-    offered: str = ""
-    doubts: tuple[Doubt, ...] = ()
-    approvals: dict[bytes, ApprovalRequested] = {}
-    closing: FinishReason | None = None
-    error: str = ""
-    cancel: str = ""
-    parked: ParkReason | None = None
-    wake_at: int = 0
-    decided: bool = False
-    active_since: int = 0
-    active_us: int = 0
-    finish: RunFinished | None = None
-
-
-class Think(Struct, frozen=True, gc=False):
-    """Call the model, not before `not_before`; `variant` "retry" re-asks without streaming and with strict schemas."""
-
-    turn: int
-    attempt: int
-    not_before: int
-    variant: str
-
-
-class AbortModel(Struct, frozen=True, gc=False):
-    """Stop the model call under way."""
-
-
-class Judge(Struct, frozen=True, gc=False):
-    """Ask the policy about a call."""
-
-    call: CallHead
-
-
-class Ask(Struct, frozen=True, gc=False):
-    """Ask a person about a call."""
-
-    call: CallHead
-
-
-class Execute(Struct, frozen=True, gc=False):
-    """Start a call; `approved` when a person agreed to it."""
-
-    call: CallHead
-    attempt: int
-    approved: bool
-
-
-class Abort(Struct, frozen=True, gc=False):
-    """Stop a call under way and say what became of it."""
-
-    call: CallHead
-
-
-class Answer(Struct, frozen=True, gc=False):
-    """Answer a call without executing it; `why` is the stage that kept it from running."""
-
-    call: CallHead
-    why: Literal["flawed", "rejected", "denied", "dropped"]
-
-
-class Suspect(Struct, frozen=True, gc=False):
-    """Put a call of a former owner in doubt."""
-
-    call: CallHead
-
-
-class HandOver(Struct, frozen=True, gc=False):
-    """Ask the client to execute its calls."""
-
-    calls: tuple[int, ...]
-
-
-class Park(Struct, frozen=True, gc=False):
-    """Let go of the run until somebody decides or answers."""
-
-    why: ParkReason
-
-
-class Finish(Struct, frozen=True, gc=False):
-    """End the run."""
-
-    reason: FinishReason
-    error: str
-
-
-Effect = Think | AbortModel | Judge | Ask | Execute | Abort | Answer | Suspect | HandOver | Park | Finish
-
-WANTS: dict[Stage, Callable[[Call], Effect]] = {
-    "flawed": lambda call: Answer(call.head, "flawed"),
-    "proposed": lambda call: Judge(call.head),
-    "rejected": lambda call: Answer(call.head, "rejected"),
-    "unasked": lambda call: Ask(call.head),
-    "denied": lambda call: Answer(call.head, "denied"),
-    "cleared": lambda call: Execute(call.head, call.attempt + 1, call.approved),
-    "aborting": lambda call: Abort(call.head),
-    "lost": lambda call: Suspect(call.head),
-    "dropped": lambda call: Answer(call.head, "dropped"),
-}
-"""What a call in each stage needs next; stages that are not here wait for somebody else."""
+from toolyard_runtime.run.loop.state import Call, Doubt, Phase, RunState, Stage, waits
 
 JUDGED: dict[str, Stage] = {"approve": "cleared", "ask": "unasked", "reject": "rejected"}
 DECIDED: dict[str, Stage] = {"approve": "cleared", "deny": "denied", "expired": "denied"}
-PARKED_FOR: dict[Stage, ParkReason] = {"waiting": "approval", "handed": "client_tools", "questioned": "input"}
-OUTSIDE = frozenset(PARKED_FOR)
-"""Stages that wait for a person or the client: a run whose open calls are all here is parked."""
 
 DETACHED: dict[str, bool] = {"approval": True, "deadline": True, "input": True, "client_tools": False}
 """Whether a run goes on without a client after this; the other reasons change nothing about it."""
-
-
-def step(state: RunState, event: RunEvent) -> tuple[RunState, tuple[Effect, ...]]:
-    """Fold one event and say what follows; an event that does not apply changes nothing but the sequence number."""
-    folded = FOLD[type(event)](state, event)
-    return _advance(msgspec.structs.replace(folded, seq=state.seq + 1))
-
-
-def fold(events: Iterable[RunEvent]) -> RunState:
-    """Return the state after all events; effects on the way belong to whoever drove them."""
-    state = RunState()
-    for event in events:
-        state, _ = step(state, event)
-    return state
-
-
-def flaw(head: CallHead, position: int, limits: Limits) -> CallHead:
-    """Return the head with the budget problem it has, if any: `position` counts the turn's calls from 0."""
-    if head.problem is None and position >= limits.calls_per_turn:
-        return msgspec.structs.replace(head, problem="too_many_calls")
-    if head.problem is None and head.side == "server" and head.repeats >= limits.repeats:
-        return msgspec.structs.replace(head, problem="repeated")
-    return head
-
-
-def waits(state: RunState) -> bool:
-    """Whether all that is left of the turn is up to a person or the client."""
-    left = [call.stage for call in state.calls if call.stage != "answered"]
-    return state.phase == "acting" and state.closing is None and bool(left) and OUTSIDE.issuperset(left)
-
-
-def last_item(state: RunState) -> ItemRef | None:
-    """Return the newest session item the run stands on: its own last one, or the one it started from."""
-    if state.started is None:
-        return None
-    return ItemRef(state.started.run, state.items[-1]) if state.items else state.started.base
-
-
-def _advance(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
-    if state.phase in ("new", "parked", "finishing", "finished"):
-        return state, ()
-    if state.phase == "thinking":
-        return _await_model(state)
-    if state.phase == "acting":
-        return _act(state)
-    return _think_or_finish(state)
-
-
-def _await_model(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
-    if state.closing and state.asked and state.variant != "aborting":
-        return msgspec.structs.replace(state, variant="aborting"), (AbortModel(),)
-    if state.asked:
-        return state, ()
-    if state.closing:
-        return _finish(state)
-    think = Think(state.turn, state.attempt, state.retry_at, state.variant)
-    return msgspec.structs.replace(state, asked=True), (think,)
-
-
-def _act(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
-    effects: list[Effect] = []
-    calls = []
-    for call in state.calls:
-        wants = None if call.busy else WANTS.get(call.stage)
-        if wants is not None:
-            effects.append(wants(call))
-            call = msgspec.structs.replace(call, busy=True)  # noqa: PLW2901 - the marked call replaces the unmarked
-        calls.append(call)
-    if effects:
-        return msgspec.structs.replace(state, calls=tuple(calls)), tuple(effects)
-    open_stages = [call.stage for call in state.calls if call.stage != "answered"]
-    if not open_stages:
-        results = tuple(call.result for call in state.calls)
-        done = msgspec.structs.replace(state, phase="idle", calls=(), items=(*state.items, state.message, *results))
-        return _think_or_finish(done)
-    if any(call.busy for call in state.calls):
-        return state, ()
-    if "client" in open_stages:
-        handed = tuple(call.head.call for call in state.calls if call.stage == "client")
-        calls = [msgspec.structs.replace(c, busy=True) if c.stage == "client" else c for c in state.calls]
-        return msgspec.structs.replace(state, calls=tuple(calls)), (HandOver(handed),)
-    why: ParkReason = next((PARKED_FOR[stage] for stage in open_stages if stage in OUTSIDE), "approval")
-    return state, (Park(why),)
-
-
-def _think_or_finish(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
-    if state.closing:
-        return _finish(state)
-    if state.turn >= state.limits.turns:
-        return _finish(msgspec.structs.replace(state, closing="max_turns"))
-    turn = state.turn + 1
-    thinking = msgspec.structs.replace(
-        state, phase="thinking", turn=turn, attempt=1, asked=True, retry_at=0, variant="plain", reasks=0
-    )
-    return thinking, (Think(turn, 1, 0, "plain"),)
-
-
-def _finish(state: RunState) -> tuple[RunState, tuple[Effect, ...]]:
-    return msgspec.structs.replace(state, phase="finishing"), (Finish(state.closing or "stop", state.error),)
-
-
-# --- one function for each event: what it changes, nothing about what follows ---
 
 
 def _on_started(state: RunState, event: RunStarted) -> RunState:
