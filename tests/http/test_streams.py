@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from toolyard_runtime.engine.desk import Served
+from toolyard_runtime.engine.requests import Served
 from toolyard_runtime.http.openai_routes import Front, _events
 from toolyard_runtime.run.drive import Driver
 from toolyard_runtime.run.segments import Closed, Opened, StreamEvent

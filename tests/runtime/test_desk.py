@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from toolyard_runtime.engine.desk import Served
+from toolyard_runtime.engine.requests import Served
 from toolyard_runtime.run.segments import ApprovalAnswer, Ask, ClientAnswer, Segment, TextOut
 from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.wire.errors import RequestRefused

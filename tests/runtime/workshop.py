@@ -24,8 +24,9 @@ from toolyard_runtime.config import Config, ModelsTable, ProviderTable
 from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.beginning import NewRun
-from toolyard_runtime.engine.desk import Asked, Desk, Served
+from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.requests import Asked, Served
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.engine.upkeep import Upkeep
 from toolyard_runtime.identity import Caller

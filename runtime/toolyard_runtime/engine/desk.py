@@ -10,24 +10,22 @@ import msgspec
 from msgspec import Struct
 from toolyard_memory.sessions.store import Continuation, continuation_key
 from toolyard_sdk import events as e
-from toolyard_sdk.errors import Conflict
 from toolyard_sdk.ids import show
-from toolyard_sdk.messages import Message, TextPart
+from toolyard_sdk.messages import Message
 
-from toolyard_runtime.engine.approving import Approving, no_such_approval
-from toolyard_runtime.engine.beginning import NewRun, stored_context
+from toolyard_runtime.engine.approving import Approving
+from toolyard_runtime.engine.beginning import NewRun
+from toolyard_runtime.engine.continuing import Continuing
 from toolyard_runtime.engine.engine import Engine, Full, RunUnavailable, Stopped
-from toolyard_runtime.engine.repeats import Answering, Repeats
+from toolyard_runtime.engine.repeats import Repeats
+from toolyard_runtime.engine.requests import Asked, Served, visible_part
 from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.models.encoder import encode_message
 from toolyard_runtime.run.binding import BoundAgent
-from toolyard_runtime.run.drive import Driver
-from toolyard_runtime.run.feed import Feed
 from toolyard_runtime.run.questions import input_id
-from toolyard_runtime.run.runlog import RunContext, RunLog
-from toolyard_runtime.run.segments import Ask, ClientAnswer, Sampling, Segment
-from toolyard_runtime.run.transcript import call_id, read_call_id
+from toolyard_runtime.run.segments import Ask, Sampling
+from toolyard_runtime.run.transcript import call_id
 from toolyard_runtime.store.runs import RunRow
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.models import unknown_model
@@ -36,48 +34,6 @@ RETRY_WINDOW_US = 10 * 60 * 1_000_000
 """How far back a repeated request looks for the run that its first try began."""
 
 NO_SAMPLING = Sampling()
-
-
-class Asked(Struct, frozen=True):
-    """What comes with a request besides its body.
-
-    `digest` names the request for retries, `retried` says the client repeats it, `idempotent` that
-    its key names it for good, `chat` is a chat id of its frontend.
-    """
-
-    digest: bytes = b""
-    retried: bool = False
-    idempotent: bool = False
-    chat: str = ""
-    end_user: str | None = None
-    echo: bytes | None = None
-
-
-class Served(Struct, frozen=True):
-    """The answer on its way (`driver`), or already there (`segment`); `prologue` comes before it as text."""
-
-    driver: Driver | None = None
-    segment: Segment | None = None
-    prologue: str = ""
-    warnings: tuple[str, ...] = ()
-    answering: Answering | None = None
-
-    @property
-    def place(self) -> tuple[bytes, int]:
-        """The run and the index of the segment that answers."""
-        if self.driver is not None:
-            return self.driver.log.identity.run, self.driver.log.transcript.index
-        return (self.segment.run, self.segment.index) if self.segment is not None else (b"", 0)
-
-    def delivered(self) -> None:
-        """Note that the client has got the whole answer: an equal request is a new one from now on."""
-        if self.answering is not None:
-            self.answering.delivered = True
-
-    @property
-    def feed(self) -> Feed | None:
-        """The live stream, where there is one."""
-        return self.driver.log.feed if self.driver is not None else None
 
 
 class _Query(Struct, frozen=True):
@@ -96,7 +52,7 @@ class Desk:
     def __init__(self, engine: Engine, approving: Approving) -> None:
         self._engine = engine
         self._services = engine.services
-        self._approving = approving
+        self._continuing = Continuing(engine, approving)
         self._repeats = Repeats()
 
     async def serve(self, caller: Caller, ask: Ask, asked: Asked) -> Served:
@@ -117,7 +73,7 @@ class Desk:
         try:
             served = None
             if ask.client_answers or ask.approvals:
-                served = await self._continue(caller, ask, asked, end_user)
+                served = await self._continuing.go_on(caller, ask, asked, end_user)
             if served is None:
                 query = _Query(caller, await self._agent(ask), ask, asked, end_user)
                 served = await (self._chat(query) if ask.resends else self._response(query))
@@ -315,120 +271,6 @@ class Desk:
         )
         return Served(driver=driver, prologue=prologue)
 
-    # --- runs that wait for the client ---
-
-    async def _continue(self, caller: Caller, ask: Ask, asked: Asked, end_user: str | None) -> Served | None:
-        """Give a waiting run what the request brings; None when its calls are not ours (an imported history)."""
-        row = await self._waiting_run(caller, ask, end_user)
-        if row is None:
-            return None
-        if not ask.resends and ask.messages:
-            raise RequestRefused(
-                "input: send the results or approvals alone, and new messages after the answer to them.",
-                param="input",
-                code="mixed_input",
-            )
-        if ask.resends and ask.messages[-1].role != "tool":
-            raise RequestRefused(
-                "messages: send the results of the calls alone, and the new message after the answer to them.",
-                param="messages",
-                code="mixed_input",
-            )
-        if len({answer.approval for answer in ask.approvals}) < len(ask.approvals):
-            raise RequestRefused("input: an approval is decided once.", param="input", code="approval_decided")
-        decided = [await self._approving.check(caller, row, answer, end_user) for answer in ask.approvals]
-        visible = tuple(visible_part(message) for message in ask.messages) if ask.resends else None
-
-        def news(log: RunLog) -> Sequence[e.RunEvent]:
-            if any(decision.row.id not in log.state.approvals for decision in decided):
-                raise Conflict("one of the approvals does not wait any more")  # before anything is written
-            made: list[e.RunEvent] = [_returned(log, ask.client_answers)] if ask.client_answers else []
-            return made + [self._approving.event(log, caller, end_user, decision) for decision in decided]
-
-        def context(log: RunLog) -> RunContext:
-            return msgspec.structs.replace(
-                stored_context(log),
-                stream=ask.stream,
-                visible=(asked.chat.encode(errors="replace"), *visible) if visible is not None else None,
-            )
-
-        why: e.ResumeReason = "client_tools" if ask.client_answers else "approval"
-        try:
-            return Served(driver=await self._engine.resume(row, why, news, context=context))
-        except Conflict as error:
-            raise RequestRefused(
-                f"{_where(ask)}: the run does not wait for this any more: somebody was faster.",
-                param=_where(ask),
-                code="call_already_answered",
-                status=409,
-            ) from error
-
-    async def _waiting_run(self, caller: Caller, ask: Ask, end_user: str | None) -> RunRow | None:
-        runs = set()
-        for answer in ask.client_answers:
-            known = read_call_id(answer.call_id)
-            if known is None:
-                if ask.resends:
-                    return None
-                raise _no_such_call(answer.call_id, ask)
-            runs.add(known[0])
-        for approval in ask.approvals:
-            runs.add(await self._approving.run_of(caller, approval.approval))
-        if len(runs) != 1:
-            raise RequestRefused("input: results and approvals of one response at a time.", param="input")
-        row = await self._services.runs.find(caller.tenant, runs.pop())
-        if row is None or not may_see(caller, row, end_user):
-            if not ask.client_answers:
-                raise no_such_approval(ask.approvals[0].approval)
-            raise _no_such_call(ask.client_answers[0].call_id, ask)
-        if row.status == "finished" and ask.client_answers and ask.resends:
-            return None  # a chat that is resent is answered anew, from what it says itself
-        if row.status == "finished" and ask.client_answers:
-            raise RequestRefused(
-                "the run that made these calls is over; start a new conversation or leave the results out.",
-                param=_where(ask),
-                code="call_already_answered",
-                status=409,
-            )
-        return row
-
-
-def _returned(log: RunLog, given: Sequence[ClientAnswer]) -> e.ClientToolsReturned:
-    """Match a client's results with the calls that wait for them; raises RequestRefused when they do not fit."""
-    waiting = {call_id(log.identity.run, call.head.call): call for call in log.state.calls if call.stage == "handed"}
-    answered = {answer.call_id: answer for answer in given}
-    if len(answered) < len(given):
-        raise RequestRefused(
-            "each call has one result; send one for each call.", param="input", code="duplicate_output"
-        )
-    missing = sorted(waiting.keys() - answered.keys())
-    if missing or not waiting:
-        what = (
-            f"no tool output found for function call {', '.join(missing)}" if missing else "no call waits for a result"
-        )
-        raise RequestRefused(f"{what}; send one result for each call that was asked for.", param="input")
-    unknown = sorted(answered.keys() - waiting.keys())
-    if unknown:
-        raise RequestRefused(f"call {unknown[0]} does not wait for a result.", param="input", code="unknown_call")
-    results = []
-    for name, call in waiting.items():
-        message = Message("tool", answered[name].output, tool_call_id=name)
-        results.append(e.ClientResult(call.head.call, log.put("tool", encode_message(message))))
-    return e.ClientToolsReturned(log.now(), tuple(results))
-
-
-def _where(ask: Ask) -> str:
-    return "messages" if ask.resends else "input"
-
-
-def _no_such_call(call: str, ask: Ask) -> RequestRefused:
-    return RequestRefused(
-        f"{_where(ask)}: there is no call {call!r} that waits for a result.",
-        param=_where(ask),
-        code="call_not_found",
-        status=404,
-    )
-
 
 def _head(row: RunRow) -> e.ItemRef | None:
     return e.ItemRef(row.id, row.head_n) if row.head_n else row.base
@@ -441,14 +283,3 @@ def _end_user(caller: Caller, ask: Ask, asked: Asked) -> tuple[str | None, tuple
         return claimed, ask.warnings
     warning = "user has no effect: this key may not speak for end users (it lacks the role `frontend`)"
     return None, (*ask.warnings, warning)
-
-
-def visible_part(message: Message) -> bytes:
-    """Return a message as both sides of a resent conversation write it: text parts joined, reasoning left out."""
-    content = message.content
-    if isinstance(content, tuple) and all(isinstance(part, TextPart) for part in content):
-        content = "".join(part.text for part in content if isinstance(part, TextPart))
-    return encode_message(msgspec.structs.replace(message, content=content or "", reasoning=None))
-
-
-__all__ = ["Asked", "Desk", "Served", "Stopped", "visible_part"]

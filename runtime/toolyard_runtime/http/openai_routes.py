@@ -13,8 +13,9 @@ from litestar.response import Response, Stream
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 
-from toolyard_runtime.engine.desk import Asked, Desk, Served
+from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine
+from toolyard_runtime.engine.requests import Asked, Served
 from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.http.access import caller_of, end_user_of, named_in, only
 from toolyard_runtime.http.bodies import body_of

@@ -15,8 +15,9 @@ from toolyard_runtime.engine import direct
 from toolyard_runtime.engine.answering import give, questions_of
 from toolyard_runtime.engine.approving import acting, may_decide
 from toolyard_runtime.engine.beginning import NewRun
-from toolyard_runtime.engine.desk import Asked, Desk
+from toolyard_runtime.engine.desk import Desk
 from toolyard_runtime.engine.engine import Engine, Full, RunUnavailable, Stopped
+from toolyard_runtime.engine.requests import Asked
 from toolyard_runtime.engine.sight import may_see
 from toolyard_runtime.http.mcp.offering import RESULT, AgentArguments, Offer, ResultArguments
 from toolyard_runtime.http.refusals import told
