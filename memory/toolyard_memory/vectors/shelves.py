@@ -19,7 +19,6 @@ from toolyard_memory.vectors.exact import Row
 from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost, VectorIndex
 from toolyard_memory.vectors.statements import (
     HOW_MANY,
-    HOW_MANY_VECTORS,
     LARGE,
     LIVING,
     OF_OWNER,
@@ -27,6 +26,8 @@ from toolyard_memory.vectors.statements import (
     STATE,
     STATES,
     UNSTATE,
+    VECTORS_OF,
+    WITH_VECTORS,
 )
 
 FLAT = 2_000
@@ -45,6 +46,12 @@ millisecond each. They are looked at beside the shelf until then."""
 
 TAIL_SECONDS = 60.0
 """After which they are put there however few they are."""
+
+PROBES = 8
+"""Vectors that a shelf is asked for before it is trusted, from its oldest to its newest."""
+
+ITSELF = 0.999
+"""How similar a vector is to itself at least, as an index reckons it."""
 
 _AT_ONCE = 500
 _SHELF = "shelf:"
@@ -171,20 +178,37 @@ class Shelves:
                 await self._put_down(self._index, shelf)
 
     async def mended(self, shelf: Shelf) -> bool:
-        """Put on a shelf what SQL has and it has not; return whether it is whole then; raises IndexDown."""
+        """Put on a shelf what SQL has and it has not; return whether it is whole then; raises IndexDown.
+
+        Its ids are compared, and not how many there are: a directory that was put back, or is another owner's, may hold
+        as many others. And it is asked for some: files of it may be gone that no list of ids needs.
+        """
         if self._index is None:
             return True
-        rows = await self._database.scan(HOW_MANY_VECTORS, {"of_scope": shelf.scope, "of_embedder": shelf.embedder})
+        of = {"of_scope": shelf.scope, "of_embedder": shelf.embedder}
+        ids = [row[0] for row in await self._database.scan(WITH_VECTORS, of)]
         tail = self._tails.get(shelf)
+        down = [id_ for id_ in ids if tail is None or id_ not in tail.rows]
         try:
-            held = await self._index.count(shelf) + (len(tail.rows) if tail is not None else 0)
-            if held < rows[0][0]:
+            if await self._index.held(shelf, down) < len(down):
                 await self._fill(self._index, shelf, None, only_new=True)
                 self._tails.pop(shelf, None)
-                held = await self._index.count(shelf)
+                down = ids
+            if await self._index.held(shelf, down) != await self._index.count(shelf):
+                return False
+            return await self._finds(self._index, shelf, down)
         except ShelfLost:
             return False
-        return bool(held == rows[0][0])
+
+    async def _finds(self, index: VectorIndex, shelf: Shelf, ids: Sequence[bytes]) -> bool:
+        """Tell whether a shelf finds the vectors that lie there: most of a few, as no such index is exact."""
+        some = ids[:: max(1, len(ids) // PROBES)][:PROBES]
+        rows = await self._database.read(VECTORS_OF, {"of_embedder": shelf.embedder, "ids": some})
+        missed = 0
+        for row in rows:
+            nearest = await index.nearest(shelf, row[0], 1)
+            missed += not nearest or nearest[0][1] < ITSELF
+        return missed * 2 <= len(rows)
 
     async def build(self, tenant: str, scope: str, embedder: str, advance: Advance | None = None) -> None:
         """Build an owner's shelf in a new generation from what SQL holds, then remove the old one; raises IndexDown.

@@ -95,7 +95,12 @@ PAGE = (
 HOW_MANY = select(func.count()).select_from(
     select(PASSAGE.c.key).where(PASSAGE.c.scope == _SCOPE).limit(bindparam("most")).subquery()
 )
-HOW_MANY_VECTORS = select(func.count()).select_from(PASSAGE.join(EMBEDDING, _BY_IT)).where(PASSAGE.c.scope == _SCOPE)
+WITH_VECTORS = select(PASSAGE.c.id).join(EMBEDDING, _BY_IT).where(PASSAGE.c.scope == _SCOPE).order_by(PASSAGE.c.key)
+"""An owner's passages that have a vector, oldest first."""
+
+VECTORS_OF = select(EMBEDDING.c.vector).where(
+    EMBEDDING.c.embedder == _EMBEDDER, EMBEDDING.c.passage.in_(bindparam("ids", expanding=True))
+)
 LIVING = select(PASSAGE.c.id).where(PASSAGE.c.scope == _SCOPE, PASSAGE.c.id.in_(bindparam("ids", expanding=True)))
 """Which of these are passages of an owner."""
 

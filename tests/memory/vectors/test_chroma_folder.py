@@ -1,6 +1,7 @@
 """An embedded Chroma: one process, a directory for each shelf, no text, no name, and no byte of what is forgotten."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -112,6 +113,22 @@ async def test_files_that_are_damaged_lose_no_passage(world: World, tmp_path: Pa
     await follow(second)
     assert set(await best(second, ADA, "larks", 20)) == {*(passage.id for passage in said), more.id}
     assert (await second.state("acme")).degraded == ""
+
+
+async def test_a_shelf_whose_graph_is_gone_is_noticed_and_built_again(world: World, tmp_path: Path) -> None:
+    """Chroma goes on without a word: it still lists every id, and finds those that it had not put away yet."""
+    said = await world.say(ADA, *(f"verse {n}: a lark over ridge {n % 37}" for n in range(1_100)))
+    first = await vectors_over(world, ChromaIndex(tmp_path / "vectors"))
+    await first.close()
+    graphs = [path.parent for path in (tmp_path / "vectors").rglob("data_level0.bin")]
+    assert graphs, "or there was no graph to lose"
+    for graph in graphs:
+        shutil.rmtree(graph)
+    second = world.vectors(index=ChromaIndex(tmp_path / "vectors"))
+    torn = await best(second, ADA, "larks", 2_000)
+    assert len(torn) < len(said), "or nothing was torn"
+    await second.settle()
+    assert set(await best(second, ADA, "larks", 2_000)) == {passage.id for passage in said}
 
 
 async def test_what_was_put_down_is_there_after_a_restart(index: ChromaIndex, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from toolyard_memory.embedders.hashing import HashingEmbedder
 from toolyard_memory.records import Reader, documents_of
 from toolyard_memory.vectors import shelves
 from toolyard_memory.vectors.index import Shelf
@@ -228,6 +229,24 @@ async def test_a_shelf_that_holds_too_much_is_built_again(world: World) -> None:
     mended = await shelf(world, later)
     assert mended.generation == torn.generation + 1
     assert await world.index.count(mended) == len(said)
+
+
+async def test_a_shelf_that_holds_as_many_vectors_of_somebody_else_is_built_again(world: World) -> None:
+    """As when a directory of another owner, or an old backup, is put in its place."""
+    said = await world.say(ADA, *RHYMES)
+    vectors = world.vectors()
+    await follow(vectors)
+    swapped = await shelf(world, vectors)
+    await world.index.drop(swapped, [passage.id for passage in said])
+    rows = zip((bytes([n]) * 16 for n in range(12)), await HashingEmbedder().embed(RHYMES), strict=True)
+    await world.index.put(swapped, list(rows))
+    later = world.vectors()
+    await best(later, ADA, "larks", 50)
+    await later.settle()
+    assert set(await best(later, ADA, "larks", 50)) == {passage.id for passage in said}
+    mended = await shelf(world, later)
+    assert await world.index.count(mended) == len(said)
+    assert await world.index.held(mended, [bytes([n]) * 16 for n in range(12)]) == 0
 
 
 async def test_new_vectors_wait_beside_the_shelf_and_are_found_put_down_and_dropped(
