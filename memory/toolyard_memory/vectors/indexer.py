@@ -38,6 +38,10 @@ BATCH = 64
 LOOK_EVERY = 5.0
 """Seconds after which `run` looks by itself for what is left to do, and the longest it waits after a failure."""
 
+GATHERED_FOR = 1.0
+"""Seconds that what was said waits for what is said after it: following one change alone costs five times its share of
+a batch, and until then it is found by its words."""
+
 Progress = Callable[[int, int], None]
 """Is told how many passages of how many have been gone through."""
 
@@ -85,6 +89,7 @@ class Indexer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._woken.wait()
+                await self._clock.sleep(GATHERED_FOR)
 
     def wake(self) -> None:
         """Say that there is something to follow."""

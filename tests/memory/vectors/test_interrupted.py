@@ -156,3 +156,56 @@ async def test_a_disk_that_was_full_for_a_moment_does_not_end_the_following_for_
         following.cancel()
         await asyncio.wait([following])
         await vectors.close()
+
+
+class Held:
+    """A clock on which a second lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    def now(self) -> int:
+        return 1
+
+    async def sleep(self, seconds: float) -> None:
+        del seconds
+        self.waits.set()
+        await self.let_go.wait()
+
+
+class Batches(Spelling):
+    """Notes which texts came together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+        self.asked = asyncio.Event()
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+        self.batches.append(list(texts))
+        self.asked.set()
+        return await super().embed(texts, query=query)
+
+
+async def test_what_is_said_one_after_the_other_is_followed_together(world: World) -> None:
+    clock, embedder = Held(), Batches()
+    await world.say(ADA, "what was there at the start")
+    vectors = Vectors(world.database, embedder, None, clock)
+    following = asyncio.create_task(vectors.run())
+    try:
+        async with asyncio.timeout(10):
+            await embedder.asked.wait()
+            vectors.wake()
+            await clock.waits.wait()
+            embedder.asked.clear()
+            for words in ("one", "two", "three"):
+                await world.say(ADA, words)
+                vectors.wake()
+            clock.let_go.set()
+            await embedder.asked.wait()
+        assert embedder.batches == [["what was there at the start"], ["one", "two", "three"]]
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await vectors.close()
