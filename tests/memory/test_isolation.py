@@ -15,7 +15,17 @@ from toolyard_memory.erasure.subjects import Subjects
 from toolyard_memory.facts.everything import everything
 from toolyard_memory.graph.words import canonical
 from toolyard_memory.memory import Memory
-from toolyard_memory.records import AsOf, Evidence, NewFact, NoSuchMemory, Owner, Passage, Reader, documents_of
+from toolyard_memory.records import (
+    AsOf,
+    Evidence,
+    MemoryRefused,
+    NewFact,
+    NoSuchMemory,
+    Owner,
+    Passage,
+    Reader,
+    documents_of,
+)
 from toolyard_memory.retrieval.query import Query
 from toolyard_memory.vectors.chroma import ChromaIndex
 from toolyard_memory.vectors.exact import Row
@@ -211,6 +221,20 @@ async def test_facts_are_found_listed_told_and_exported_to_their_owner_alone(eve
                     await facts.correct(tx, owner, id_, new, 1)
                 with pytest.raises(NoSuchMemory):
                     await facts.forget(tx, owner, [everybody.facts[owner][0], id_], "me", 1)
+
+
+async def test_nobody_else_learns_that_there_was_a_fact_which_was_forgotten(everybody: Everybody) -> None:
+    memory, (ada, *others) = everybody.memory, PEOPLE
+    gone = everybody.facts[ada][0]
+    tx = everybody.database.begin()
+    await memory.facts.forget(tx, ada, [gone], "ada", memory.clock.now())
+    await everybody.database.commit(tx)
+    new = NewFact("Is mine now.", (Evidence("stated", words="x"),), subject="Melanie")
+    with pytest.raises(MemoryRefused, match="was forgotten"):
+        await memory.facts.correct(everybody.database.begin(), ada, gone, new, 1)
+    for other in others:
+        with pytest.raises(NoSuchMemory):
+            await memory.facts.correct(everybody.database.begin(), other, gone, new, 1)
 
 
 async def test_one_who_is_nobody_recalls_documents_alone(everybody: Everybody) -> None:

@@ -51,7 +51,7 @@ class Removal:
         gone, lost = await self._reached(owner, wanted)
         passages = await self._messages(owner, lost)
         self._drop(tx, owner.tenant, gone, (*await self._of_facts(owner.tenant, list(gone)), *passages))
-        names = [fact_name(fact) for fact in gone]
+        names = [fact_name(owner, fact) for fact in gone]
         names += {words_name(owner, fact.subject, fact.attribute, fact.text): None for fact in gone.values()}
         names += [passage_name(passage.id) for passage in passages]
         self._tombstones.bury(tx, owner.tenant, names, actor, at)
@@ -144,7 +144,7 @@ class Removal:
 
 def _forgotten(fact: Fact, stones: Stones) -> bool:
     """Tell whether a tombstone names the fact, or its words as they were when it was forgotten: not if said later."""
-    if found_in(stones, fact_name(fact.id)) is not None:
+    if found_in(stones, fact_name(fact.owner, fact.id)) is not None:
         return True
     if fact.text is None:  # without its passage it says nothing that could be compared
         return False

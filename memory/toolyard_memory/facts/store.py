@@ -20,12 +20,13 @@ from toolyard_memory.facts.intervals import Interval, Settled, Statement, Versio
 from toolyard_memory.facts.removal import Removal
 from toolyard_memory.facts.tombstones import Stones, Tombstones, fact_name, words_name
 from toolyard_memory.facts.wording import (
+    MOST_AGENT,
     MOST_ATTRIBUTE,
     MOST_SUBJECT,
     MOST_TEXT,
     canonical,
     digest,
-    normalised,
+    says_nothing,
     unstorable,
 )
 from toolyard_memory.facts.writing import Writing
@@ -94,7 +95,7 @@ class Facts:
         """
         found = await self._database.read(sql.OF_IDS, {**sql.of(owner), "ids": [fact]})
         if not found:
-            if await self._tombstones.covers(owner.tenant, fact_name(fact)) is not None:
+            if await self._tombstones.covers(owner.tenant, fact_name(owner, fact)) is not None:
                 raise MemoryRefused("fact", f"{show('fact', fact)} was forgotten: remember what is true instead")
             raise NoSuchMemory(f"there is no fact {show('fact', fact)}")
         wrong = sql.fact_of(found[0])
@@ -218,14 +219,15 @@ class Facts:
             ("text", text, MOST_TEXT),
             ("subject", subject, MOST_SUBJECT),
             ("attribute", attribute, MOST_ATTRIBUTE),
+            ("agent", new.agent, MOST_AGENT),
         ):
             if len(value) > most:
                 raise MemoryRefused(field, f"at most {most} characters, not {len(value)}: say it in fewer words")
             if wrong := unstorable(value):
                 raise MemoryRefused(field, wrong)
-        if not normalised(text):
+        if says_nothing(text):
             raise MemoryRefused("text", "it says nothing: write what holds, in a sentence")
-        if not subject:
+        if says_nothing(subject):
             raise MemoryRefused("subject", "name whom or what it is about; the end user is `user`")
         for field, moment in (("valid_from", new.valid_from), ("valid_to", new.valid_to)):
             if moment is not None and not -FARTHEST < moment < FARTHEST:
@@ -280,7 +282,7 @@ class Facts:
         if valid.stop is not None and valid.stop <= valid.start:
             raise MemoryRefused(
                 "valid_to" if new.valid_to is not None else "valid_from",
-                "it would end before it begins: give both valid_from and valid_to, the later one last",
+                "it would end before it begins: give both moments, the later one last",
             )
         fact = Fact(
             self._new_id(),

@@ -33,9 +33,9 @@ Stones = dict[str, list[tuple[bytes, bytes, int]]]
 """By kind: salt, commitment, and when."""
 
 
-def fact_name(fact: bytes) -> str:
-    """Return the canonical name of a fact."""
-    return "fact:" + fact.hex()
+def fact_name(owner: Owner, fact: bytes) -> str:
+    """Return the canonical name of a fact; its owner is part of it, so that nobody else learns that there was one."""
+    return "fact:" + msgspec.json.encode((owner.tenant, owner.end_user, fact.hex())).decode()
 
 
 def passage_name(passage: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 MOST_TEXT: Final = 2_000
 MOST_SUBJECT: Final = 200
 MOST_ATTRIBUTE: Final = 100
+MOST_AGENT: Final = 64
 
 LIGHT: Final = frozenset({"a", "an", "the", "also", "just", "really", "very", "actually"})
 """Words without which a sentence says the same."""
@@ -27,6 +28,7 @@ STEM: Final = 3
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _END = ".!\u2026 "
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 
 
 def canonical(name: str) -> str:
@@ -68,6 +70,11 @@ def outline(text: str, subject: str) -> tuple[str, ...]:
 def digest(text: str, subject: str) -> bytes:
     """Return 16 bytes that are the same for texts of one gist (BLAKE2b)."""
     return hashlib.blake2b("\x1f".join(gist(text, subject)).encode(), digest_size=16).digest()
+
+
+def says_nothing(text: str) -> bool:
+    """Tell whether a text has no sign that a reader sees but spaces and the marks that end a sentence."""
+    return all(sign in _END or unicodedata.category(sign) in _UNSEEN for sign in text)
 
 
 def unstorable(text: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 from toolyard_memory.facts.grounds import MOST_EVIDENCE
 from toolyard_memory.facts.store import FARTHEST
-from toolyard_memory.facts.wording import MOST_ATTRIBUTE, MOST_SUBJECT, MOST_TEXT
+from toolyard_memory.facts.wording import MOST_AGENT, MOST_ATTRIBUTE, MOST_SUBJECT, MOST_TEXT
 from toolyard_memory.facts.writing import KEPT_EVIDENCE
 from toolyard_memory.records import Evidence, MemoryRefused, NewFact, Owner, Reader, Trust
 from toolyard_memory.tables.facts import FACT
@@ -38,9 +38,13 @@ async def refused(told: Told, new: NewFact, owner: Owner = ANN) -> tuple[str, st
         (stated("", evidence=(Evidence("stated", words="w"),)), "text", "says nothing"),
         (stated(" ... ", evidence=(Evidence("stated", words="w"),)), "text", "says nothing"),
         (stated("x" * (MOST_TEXT + 1), evidence=(Evidence("stated", words="w"),)), "text", "at most 2000"),
+        (stated("\u200b \u2060.", evidence=(Evidence("stated", words="w"),)), "text", "says nothing"),
         (stated("x\ud800", evidence=(Evidence("stated", words="w"),)), "text", "surrogate"),
         (stated("x", subject="s" * (MOST_SUBJECT + 1)), "subject", "at most 200"),
         (stated("x", subject="  "), "subject", "`user`"),
+        (stated("x", subject="\u200b"), "subject", "`user`"),
+        (stated("x", agent="a\x00"), "agent", "NUL"),
+        (stated("x", agent="a" * (MOST_AGENT + 1)), "agent", "at most 64"),
         (stated("x", "a" * (MOST_ATTRIBUTE + 1)), "attribute", "at most 100"),
         (stated("x", "a\x00"), "attribute", "NUL"),
         (stated("x", since=5, until=5), "valid_to", "before it begins"),

@@ -13,14 +13,14 @@ async def test_a_tombstone_knows_its_name_and_when_it_was_last_put_up(told: Told
     name = words_name(ANN, "user", "city", "Lives in Paris")
     for at in (7, 5):
         tx = told.database.begin()
-        stones.bury(tx, "acme", [name, fact_name(b"f" * 16)], "key_1", at)
+        stones.bury(tx, "acme", [name, fact_name(ANN, b"f" * 16)], "key_1", at)
         await told.database.commit(tx)
     assert await stones.covers("acme", name) == 7
     assert await stones.covers("evil", name) is None
     assert await stones.covers("acme", words_name(ANN, "user", "town", "Lives in Paris")) is None
     assert await stones.covers("acme", passage_name(b"f" * 16)) is None
     everything = await stones.all_of("acme")
-    assert found_in(everything, fact_name(b"f" * 16)) == 7
+    assert found_in(everything, fact_name(ANN, b"f" * 16)) == 7
     assert await stones.all_of("evil") == {}
 
 
@@ -39,6 +39,6 @@ async def test_nothing_in_its_row_is_what_was_forgotten_or_whose_it_was(told: To
 def test_names_cannot_be_made_to_look_like_one_another() -> None:
     assert words_name(Owner("a", "b"), "s", "x", "t") != words_name(Owner("a", 'b","s'), "x", "", "t")
     assert words_name(ANN, "user", "", "I like tea.") == words_name(ANN, "user", "", "likes TEA")
-    kinds = {kind_of(fact_name(n.to_bytes(16))) for n in range(2_000)}
+    kinds = {kind_of(fact_name(ANN, n.to_bytes(16))) for n in range(2_000)}
     assert len(kinds) == 256
     assert all(kind.startswith("fact:") for kind in kinds)
