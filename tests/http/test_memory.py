@@ -131,19 +131,34 @@ def test_nobody_elses_memory_is_seen_or_changed(server: Server, tenant: str, app
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"text": "Alice rests on nothing."}, "evidence"),
+        ({"text": "Alice rests on nothing."}, "because"),
+        ({"text": "Alice.", "because": "x\x00"}, "because"),
         ({"text": "", "because": "x"}, "text"),
+        ({"text": "\u200b\u2060", "because": "x"}, "text"),
+        ({"text": "Alice.", "because": "x", "about": "\u200b"}, "about"),
+        ({"text": "Alice.", "because": "x", "agent": "nobody"}, "agent"),
         ({"text": "It ends.", "because": "x", "since": "2026-05-03", "until": "2026-05-01"}, "until"),
         ({"text": "It begins.", "because": "x", "since": "someday"}, "since"),
         ({"text": "It is long. " * 1000, "because": "x"}, "text"),
-        ({"text": "Alice.", "message": {"run": "run_" + "0" * 32, "item": 1}}, "evidence[0]"),
+        ({"text": "Alice.", "message": {"run": "run_" + "0" * 32, "item": 1}}, "message"),
         ({"text": "Alice.", "message": {"run": "nonsense", "item": 1}}, "message.run"),
     ],
 )
 def test_what_cannot_be_put_down_is_refused_with_the_field(app: Client, body: dict[str, Any], field: str) -> None:
     refused = app.ask("POST", "/api/v1/memory/facts", body)
     assert refused.status in (400, 404), refused
-    assert field in refused.body["detail"] or refused.body.get("param") == field, refused.body
+    assert refused.body["param"] == field, refused.body
+
+
+@pytest.mark.parametrize("moment", ["2026-05-03T10:00:00+02:00", "2026-05-03 10:00 02:00"])
+def test_a_zone_whose_plus_was_read_as_a_space_is_told_how_to_write_it(app: Client, moment: str) -> None:
+    refused = app.ask("GET", f"/api/v1/memory/facts?as_of={moment.replace(' ', '%20')}")
+    assert (refused.status, refused.body["param"]) == (400, "as_of")
+    assert "%2B" in refused.body["detail"]
+
+
+def test_a_question_of_no_words_is_refused_by_the_name_of_its_parameter(app: Client) -> None:
+    assert app.ask("GET", "/api/v1/memory/search?words=%20").body["param"] == "words"
 
 
 def test_whose_memory_is_meant_has_to_be_said(operator: Client) -> None:

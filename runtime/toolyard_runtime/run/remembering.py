@@ -1,7 +1,7 @@
 """`remember`, `recall`, `correct` and `forget`, the server's own tools for memory: each call works within a scene."""
 
 from collections.abc import Awaitable, Mapping
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,6 +22,9 @@ NOBODY = (
     "There is no memory here: the request does not say for which end user it is. Answer without it, and do not promise "
     "to remember."
 )
+
+ASKED: Final = {"subject": "about", "valid_from": "since", "valid_to": "until"}
+"""What the arguments of these tools call the fields of a fact."""
 
 
 class Scene(Struct, frozen=True):
@@ -105,7 +108,8 @@ class MemoryTool:
         try:
             return await self._work(self._scene, asked)
         except MemoryRefused as error:
-            raise ToolError(f"Nothing was changed: {error}") from error
+            field = ASKED.get(error.field, error.field)
+            raise ToolError(f"Nothing was changed: {field}: {error.message}.") from error
         except NoSuchMemory as error:
             raise ToolError(f"There is no such fact: {error}. `{RECALL}` shows the ids of facts.") from error
 

@@ -4,7 +4,8 @@ Whose memory it is comes from the request: a frontend names its end user as with
 the house name one in the query or the body. Nobody's memory is anybody else's, and asking for it finds nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request, get
 from litestar.params import FromPath
@@ -31,6 +32,9 @@ LOOKERS = only("frontend", "operator", "auditor")
 
 PASSAGES = ("message", "chunk", "summary", "fact")
 """Kinds of passages, as their ids begin."""
+
+ASKED: Final = {"subject": "about", "valid_from": "since", "valid_to": "until", "evidence": "because"}
+"""What requests call the fields of a fact."""
 
 FOUND = 10
 """Passages that a search gives where nobody says how many."""
@@ -138,7 +142,10 @@ def moment_of(field: str, text: str | None) -> int | None:
         return None
     at = read_moment(text)
     if at is None:
-        raise RequestRefused(f"{field}: {quote(text)} is no date or time: write 2026-05-03 or RFC 3339.", param=field)
+        hint = "; in an address the + of a zone is %2B" if " " in text else ""
+        raise RequestRefused(
+            f"{field}: {quote(text)} is no date or time: write 2026-05-03 or RFC 3339{hint}.", param=field
+        )
     return at
 
 
@@ -149,9 +156,9 @@ def as_of_of(query: Query) -> AsOf:
     return AsOf(believed if held is None else held, believed)
 
 
-def refusal(error: MemoryRefused) -> RequestRefused:
-    """Return what memory has refused as an answer: with the field and the fix."""
-    field = {"subject": "about", "valid_from": "since", "valid_to": "until"}.get(error.field, error.field)
+def refusal(error: MemoryRefused, named: Mapping[str, str] = ASKED) -> RequestRefused:
+    """Return what memory has refused as an answer: with the field, by the name that the request has for it."""
+    field = named.get(error.field, error.field)
     return RequestRefused(f"{field}: {error.message}.", param=field, code="memory_refused")
 
 
@@ -202,7 +209,7 @@ async def search_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     try:
         found = await memory_of(request).recall.search(MemoryReader(owner, query.text("agent") or ""), question)
     except MemoryRefused as error:
-        raise refusal(error) from error
+        raise refusal(error, {"text": "words"}) from error
     return answer(Found(tuple(_hit(hit) for hit in found.hits), found.text, found.degraded))
 
 

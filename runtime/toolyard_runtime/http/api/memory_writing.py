@@ -13,7 +13,7 @@ from toolyard_sdk.ports import Transaction
 
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import admin_of, memory_of
-from toolyard_runtime.http.api.memory import FactObject, fact_id, fact_object, moment_of, owner_of, refusal
+from toolyard_runtime.http.api.memory import ASKED, FactObject, fact_id, fact_object, moment_of, owner_of, refusal
 from toolyard_runtime.http.api.reading import LARGEST, answer, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.reading import Reader
@@ -66,7 +66,7 @@ async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
     try:
         written = await memory.put_down(tx, owner, _new(request, wanted), now)
     except MemoryRefused as error:
-        raise refusal(error) from error
+        raise refusal(error, _named(wanted)) from error
     return await _done(request, tx, owner, written, "fact.add")
 
 
@@ -79,7 +79,7 @@ async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> 
     try:
         written = await memory.put_right(tx, owner, fact_id(fact), _new(request, wanted), now)
     except MemoryRefused as error:
-        raise refusal(error) from error
+        raise refusal(error, _named(wanted)) from error
     except NoSuchMemory as error:
         raise not_found("fact", fact) from error
     return await _done(request, tx, owner, written, "fact.correct")
@@ -105,6 +105,8 @@ async def _done(
 def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
     """Return the fact that a body asks for; raises RequestRefused."""
     caller = caller_of(request)
+    if wanted.agent and admin_of(request).agents.release(wanted.agent) is None:
+        raise not_found("agent", wanted.agent)
     trust: Trust = "user" if end_user_of(request, caller) else "operator"
     evidence: tuple[Evidence, ...] = ()
     if wanted.message is not None:
@@ -127,6 +129,11 @@ def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
         writer=f"key:{caller.key}",
         agent=wanted.agent,
     )
+
+
+def _named(wanted: AddFact) -> dict[str, str]:
+    """Return what this body calls the fields of a fact."""
+    return {**ASKED, "evidence[0]": "message" if wanted.message is not None else "because"}
 
 
 ROUTES = (add_fact, correct_fact)
