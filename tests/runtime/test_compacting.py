@@ -368,7 +368,7 @@ async def test_a_request_that_cannot_be_made_smaller_is_sent_as_it_is(tmp_path: 
 async def test_what_came_to_mind_stays_in_a_window_that_is_compacted_while_its_run_goes_on(
     tmp_path: Path, restarted: bool
 ) -> None:
-    alice, more = {"end_user": "alice"}, f"{WINDOW}[memory]\n"
+    alice, more = {"end_user": "alice"}, f"{WINDOW}[memory]\ntokens = 50\n"
     known, asked = "I am allergic to nuts.", "Which nuts can I eat? Forget the old one."
     forget = call(("forget", {"facts": ["fact_" + "0" * 32]}), text=LONG * 2)
     bodies: list[bytes] = []

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from toolyard_memory.moments import show_moment
@@ -37,6 +38,9 @@ _BREAKS: Final = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 
 
+_encode: Final = msgspec.json.Encoder().encode
+
+
 class Place(Struct, frozen=True):
     """Where a piece stands: in which document, below which heading, on which page (0 where there are none)."""
 
@@ -54,8 +58,11 @@ class Assembled(Struct, frozen=True):
 
 
 def tokens_of(text: str) -> int:
-    """Estimate the tokens of a line: one for every four bytes and one for its end (an estimate, not a count)."""
-    return len(text.encode()) // 4 + 1
+    """Estimate the tokens of a line as a request holds it: one for every four bytes (an estimate, not a count).
+
+    In JSON, the quotation marks that this counts are as long as a line's end, so lines together take no more.
+    """
+    return len(_encode(text)) // 4 + 1
 
 
 def shown(text: str) -> str:

@@ -76,13 +76,15 @@ def step_tokens(budget: int) -> int:
     return max(budget // 16, 1)
 
 
-def plan(items: Sequence[Item], budget: int, readable: Collection[ItemRef] = (), pinned: int = 0) -> Plan | None:
+def plan(
+    items: Sequence[Item], budget: int, readable: Collection[ItemRef] = (), pinned: int = 0, room: int = 0
+) -> Plan | None:
     """Return how to bring a window to half its budget, or as near as can be; None where too little would be won.
 
     `items` are those of a window, `budget` is in the same tokens as theirs; `readable` are the results that the model
-    could read back.
+    could read back. `room` tokens are to stay free for what will be shown beside them: half the budget includes them.
     """
-    planning = _Planning(items, budget, readable, pinned)
+    planning = _Planning(items, budget, readable, pinned, room)
     made = planning.plan()
     return made if planning.total - planning.tokens >= step_tokens(budget) else None
 
@@ -142,9 +144,12 @@ def covered(before: Sequence[Item], after: Sequence[Item]) -> list[int]:
 class _Planning:
     """One plan in the making: `tokens` is what the window would hold by what is decided so far."""
 
-    def __init__(self, items: Sequence[Item], budget: int, readable: Collection[ItemRef], pinned: int) -> None:
+    def __init__(
+        self, items: Sequence[Item], budget: int, readable: Collection[ItemRef], pinned: int, room: int
+    ) -> None:
         self._items = items
-        self._full, self._target, self._room = fullness(budget), budget // 2, summary_tokens(budget)
+        self._full, self._target = fullness(budget) - room, budget // 2 - room
+        self._summary = summary_tokens(budget)
         self._costs = [item.tokens for item in items]
         self._readable = readable
         self._pinned = pinned
@@ -205,7 +210,7 @@ class _Planning:
             begin = cut
             if not anything:
                 continue
-            self._end, self.tokens = cut, held - gone + self._room
+            self._end, self.tokens = cut, held - gone + self._summary
             if self.tokens <= self._target:
                 return
 

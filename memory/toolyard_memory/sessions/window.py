@@ -21,9 +21,12 @@ STAND_INS = frozenset({"summary", "noted"})
 
 NOWHERE = ItemRef(b"", 0)
 
+JOINT = 8
+"""Tokens that join what comes to mind to the message it is shown in."""
+
 
 class Item(Struct, frozen=True):
-    """One item as the window needs it: `tokens` is an estimate, `position` its depth in the session.
+    """One item as the window needs it: `tokens` estimates its bytes, `position` is its depth in the session.
 
     `away` says that a placeholder is shown of a tool's result, from which the model can read it back.
     """
@@ -48,7 +51,8 @@ def fullness(budget: int) -> int:
 class Window:
     """The items a model is shown, oldest first; what it has let go of it no longer holds.
 
-    `fragments` are the encoded messages, in step with `items`. `limit` is in estimated tokens, `per_estimate` says how
+    `fragments` are the encoded messages, in step with `items`, whose tokens are those of what is shown of them: with
+    what came to mind, without reasoning that is shown no more. `limit` is in estimated tokens, `per_estimate` says how
     many of the model's own tokens one of them was when they were last counted. `sources` are the runs whose items are
     only shown in a summary, `pinned` how many messages of the user the last summary left alone (None: there is none),
     `start` is the oldest item that is shown itself.
@@ -95,6 +99,19 @@ class Window:
         """About how many bytes it holds: what a cache of windows counts."""
         return sum(map(len, self.fragments)) + 300 * len(self.items)
 
+    @property
+    def own_budget(self) -> int:
+        """The budget in tokens as they are estimated here: fewer where the model counts more than one for each."""
+        return int(self.budget / self.per_estimate)
+
+    def room_for(self, wanted: int) -> int:
+        """Return how many tokens to keep free for `wanted` of what comes to mind: at most a quarter of the budget."""
+        return min(wanted + JOINT, self.own_budget // 4)
+
+    def room_left(self, wanted: int) -> int:
+        """Return how many tokens of what comes to mind may be shown now; 0 where nothing is left."""
+        return max(min(self.room_for(wanted), self.own_budget - self.tokens) - JOINT, 0)
+
     def add(self, item: Item, fragment: bytes) -> None:
         """Append one item."""
         if not self.items:
@@ -103,16 +120,23 @@ class Window:
         self.fragments.append(fragment)
         self.tokens += item.tokens
 
+    def reword(self, index: int, fragment: bytes) -> None:
+        """Show other bytes of an item."""
+        item = self.items[index]
+        self.items[index] = _counted(item, fragment)
+        self.fragments[index] = fragment
+        self.tokens += self.items[index].tokens - item.tokens
+
     def show(self, items: Iterable[Item], fragments: Sequence[bytes], sources: Iterable[bytes] = ()) -> None:
-        """Show these items and no others; what stands in for an item counts as the tokens it has itself."""
-        self.items = [
-            msgspec.structs.replace(item, tokens=estimate_tokens(fragment))
-            if item.away or item.kind in STAND_INS
-            else item
-            for item, fragment in zip(items, fragments, strict=True)
-        ]
+        """Show these items and no others."""
+        self.items = [_counted(item, fragment) for item, fragment in zip(items, fragments, strict=True)]
         self.fragments = list(fragments)
         self.tokens = sum(item.tokens for item in self.items)
         self.start = next((item.ref for item in self.items if item.kind not in STAND_INS), NOWHERE)
         self.sources |= frozenset(sources)
         self.moves += 1
+
+
+def _counted(item: Item, fragment: bytes) -> Item:
+    tokens = estimate_tokens(fragment)
+    return item if item.tokens == tokens else msgspec.structs.replace(item, tokens=tokens)

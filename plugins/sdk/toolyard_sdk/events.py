@@ -176,7 +176,8 @@ class RunStarted(Struct, frozen=True, gc=False, tag_field="event", omit_defaults
 class MemoryRecalled(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
     """What long-term memory contributed to the next turn, and what was left out for budget.
 
-    `degraded` says that a part of it was not asked, or lags behind: `vectors`.
+    `tokens` estimates what the text takes of the window, `room` how much it might have taken. `degraded` says that a
+    part of it was not asked, or lags behind: `vectors`.
     """
 
     at: int
@@ -184,6 +185,8 @@ class MemoryRecalled(Struct, frozen=True, gc=False, tag_field="event", omit_defa
     recalled: tuple[Recalled, ...]
     text: Content | None = None
     degraded: str = ""
+    tokens: int = 0
+    room: int = 0
 
 
 class ToolsOffered(Struct, frozen=True, gc=False, tag_field="event", omit_defaults=True):
@@ -207,7 +210,7 @@ class WindowCompacted(Struct, frozen=True, gc=False, tag_field="event", omit_def
     SHA-256 of what was summarised, `model` is who did (`extractive:v1` is no model), `prompt` a digest of what it was
     told, `usage` what it took, `fault` why a model's summary could not be had. Tool results of more than `above` tokens
     up to `until` are placeholders now, `results` more of them than before. Token counts are the model server's where
-    `counted`, else estimates.
+    `counted`, else estimates; `room` is how many were left free for what comes to mind, always an estimate.
     """
 
     at: int
@@ -216,6 +219,7 @@ class WindowCompacted(Struct, frozen=True, gc=False, tag_field="event", omit_def
     tokens_before: int
     tokens_after: int
     counted: bool = False
+    room: int = 0
     start: ItemRef | None = None
     end: ItemRef | None = None
     messages: int = 0

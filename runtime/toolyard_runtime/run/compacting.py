@@ -84,33 +84,34 @@ class Compacting:
         self._settings = log.agent.release.window or PLAIN
         self._journal = logging.getLogger("toolyard.model")
 
-    async def compact(self, turn: int, *, reader: bool) -> None:
+    async def compact(self, turn: int, *, reader: bool, recalling: int = 0) -> None:
         """Bring a window that passed its limit to half its budget, or as near as can be.
 
-        `reader` tells that the model can read back what is put away. Where too little would be won the window stays as
-        it is until it has grown; where the run is to end, now or meanwhile, it stays as well.
+        `reader` tells that the model can read back what is put away; room is kept for `recalling` tokens of what is to
+        come to mind. Where too little would be won the window stays as it is until it has grown; where the run is to
+        end, now or meanwhile, it stays as well.
         """
         log = self._log
         if log.state.closing or log.services.stops.run_stopped(log.identity.tenant, log.identity.agent):
             return
         try:
-            await self._compact(turn, reader)
+            await self._compact(turn, reader, recalling)
         except Interrupted:
             return
 
-    async def _compact(self, turn: int, reader: bool) -> None:
+    async def _compact(self, turn: int, reader: bool, recalling: int) -> None:
         log, window, began = self._log, self._log.conversation.window, self._log.now()
         count = await self._count()
         before = count if count is not None else window.tokens
         window.per_estimate = before / max(window.tokens, 1)
-        budget = int(window.budget / window.per_estimate)
+        budget, room = window.own_budget, window.room_for(recalling) if recalling else 0
         full, step = fullness(budget), step_tokens(budget)
-        window.limit = max(full, window.tokens)
-        if window.tokens <= full:
+        window.limit = max(full, window.tokens + room)
+        if window.tokens + room <= full:
             return
         pinned = self._settings.pinned if window.pinned is None else min(self._settings.pinned, window.pinned)
-        made = plan(window.items, budget, self._readable() if reader else (), pinned)
-        window.limit = window.tokens + step
+        made = plan(window.items, budget, self._readable() if reader else (), pinned, room)
+        window.limit = window.tokens + room + step
         if made is None:
             return
         after = window.items[-1].ref
@@ -126,7 +127,7 @@ class Compacting:
             _tentative(made, log.identity.run, after), start=own[0].ref if own else None, summary=n
         )
         one = log.conversation.compact(one, fragment)
-        window.limit = max(full, window.tokens + step)
+        window.limit = max(full, window.tokens + room + step)
         count = await self._recount() if count is not None else None
         event = e.WindowCompacted(
             at=log.now(),
@@ -135,6 +136,7 @@ class Compacting:
             tokens_before=before,
             tokens_after=count if count is not None else round(window.tokens * window.per_estimate),
             counted=count is not None,
+            room=room,
             start=one.start,
             end=one.end,
             messages=len(own),

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 from toolyard_memory.sessions.compaction import Compaction, compacted, covered
-from toolyard_memory.sessions.window import Window
+from toolyard_memory.sessions.window import Window, fullness
 from toolyard_sdk.events import ItemRef
 
 from toolyard_runtime.models.encoder import with_recalled, without_reasoning
@@ -30,13 +30,24 @@ class Conversation:
         self._moves = -1
         self._recalled: tuple[ItemRef, bytes] | None = None
 
+    @property
+    def said(self) -> list[bytes]:
+        """The window's fragments without what came to mind."""
+        fragments = list(self.window.fragments)
+        if self._recalled is not None:
+            asked, fragment = self._recalled
+            index = next((index for index, item in enumerate(self.window.items) if item.ref == asked), None)
+            if index is not None:
+                fragments[index] = fragment
+        return fragments
+
     def recall(self, asked: ItemRef, text: str) -> None:
         """Show what came to mind before the words of `asked`, a user's item, for as long as its run goes on."""
         window = self.window
         for index in range(len(window.items) - 1, -1, -1):
             if window.items[index].ref == asked:
                 self._recalled = asked, window.fragments[index]
-                window.fragments[index] = with_recalled(window.fragments[index], text)
+                window.reword(index, with_recalled(window.fragments[index], text))
                 self._moves = -1
                 return
 
@@ -81,16 +92,20 @@ class Conversation:
         return b"".join((prefix, lead, b",".join(window.fragments), END)), whole.digest()
 
     def settle(self, run: bytes) -> None:
-        """Drop what only a run under way is shown: its reasoning, and what came to mind for its request."""
+        """Drop what only a run under way is shown: its reasoning, and what came to mind for its request.
+
+        What could not be made smaller for it may be for the next one, which keeps another exchange.
+        """
         window = self.window
+        window.limit = fullness(window.own_budget)
         recalled, self._recalled = self._recalled, None
         for index in range(len(window.items) - 1, -1, -1):
             if window.items[index].ref.run != run:
                 break
             fragment = window.fragments[index]
             if recalled is not None and window.items[index].ref == recalled[0]:
-                window.fragments[index] = recalled[1]
+                window.reword(index, recalled[1])
                 self._moves = -1
             elif b'"reasoning":' in fragment:
-                window.fragments[index] = without_reasoning(fragment)
+                window.reword(index, without_reasoning(fragment))
                 self._moves = -1

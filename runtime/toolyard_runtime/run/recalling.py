@@ -12,13 +12,13 @@ from typing import Any
 from toolyard_memory.memory import Memory
 from toolyard_memory.records import Evidence, Owner, Passage, Reader, Trust
 from toolyard_memory.retrieval.query import Query
-from toolyard_memory.sessions.window import Item
+from toolyard_memory.sessions.window import Item, estimate_tokens
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import show
 from toolyard_sdk.ports import Tool
 
-from toolyard_runtime.models.encoder import decode_message, words_of
+from toolyard_runtime.models.encoder import decode_message, with_recalled, words_of
 from toolyard_runtime.run.hearsay import heard_from
 from toolyard_runtime.run.mind import Gathered
 from toolyard_runtime.run.remembering import MemoryTool, Scene, changed_by, tools_of
@@ -70,14 +70,16 @@ class Recalling:
         settings, asked = log.agent.release.memory, log.asked
         if settings is None or asked is None:
             return None
-        text = words_of(decode_message(log.contents[asked.n])).strip()
+        message, window = log.contents[asked.n], log.conversation.window
+        text = words_of(decode_message(message)).strip()
         if not text:
             return None
+        room = window.room_left(settings.tokens)
         query = Query(
             text[-LONGEST:],
-            budget_tokens=settings.tokens,
+            budget_tokens=max(room, 1),
             session=log.identity.session,
-            shown_from=log.conversation.window.shown_from,
+            shown_from=window.shown_from,
             now=log.now(),
             documents=settings.knowledge,
         )
@@ -101,7 +103,9 @@ class Recalling:
             for hit in found.hits
         )
         content = log.put("recalled", found.text.encode()) if found.text else None
-        return e.MemoryRecalled(log.now(), turn, recalled, content, "vectors" if found.degraded else "")
+        takes = estimate_tokens(with_recalled(message, found.text)) - estimate_tokens(message) if found.text else 0
+        degraded = "vectors" if found.degraded else ""
+        return e.MemoryRecalled(log.now(), turn, recalled, content, degraded, takes, room)
 
     async def hear(self, log: RunLog, *, asked: bool) -> None:
         """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered."""

@@ -1,5 +1,6 @@
 """One turn of a model within a run: what it is offered, what it is sent, and how its answer becomes an event."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -85,7 +86,7 @@ class Turns:
         log = self._log
         if log.offered is None:
             worked = log.services.successes.of(log.identity.tenant)
-            asked = conversed(log.conversation.window.fragments)
+            asked = conversed(log.conversation.said)
             candidates, unlisted = shortlists.first(asked, withheld, worked, self._near or ())
         else:
             candidates = shortlists.widened(log.offered.candidates, log.found, withheld)
@@ -98,7 +99,9 @@ class Turns:
         await shortlists.ready()
         await log.services.successes.ready(log.identity.tenant)
         if log.offered is None and self._near is None:
-            self._near = await shortlists.near(conversed(log.conversation.window.fragments).texts)
+            near = shortlists.near(conversed(log.conversation.said).texts)
+            with contextlib.suppress(Interrupted):
+                self._near = await self._interrupts.during(MODEL, near)
 
     async def think(self, effect: loop.Think) -> None:
         """Call the model once and journal what came of it; raises what the stores raise."""
@@ -111,19 +114,20 @@ class Turns:
                 return
         if log.agent.shortlists is not None:
             await self._looked_up(log.agent.shortlists)
-        window = log.conversation.window
-        if window.tokens > window.limit:
-            reader = log.agent.reads_on and READ_RESULT in self.offered().server
-            await Compacting(log, self._add, self._interrupts).compact(effect.turn, reader=reader)
+        recalling = self._recalling(effect)
+        await self._make_room(effect, recalling)
         why = log.services.stops.run_stopped(log.identity.tenant, log.identity.agent)
         if why and not log.state.closing:
             self._add(e.CancelRequested(log.now(), "operator", "stopped"))
         if log.state.closing:
             self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
             return
-        memory = log.agent.release.memory
-        if memory is not None and memory.recall and log.recalled is None and effect.turn == 1:
-            recalled = await log.services.mind().come_to_mind(log, effect.turn)
+        if recalling:
+            try:
+                recalled = await self._interrupts.during(MODEL, log.services.mind().come_to_mind(log, effect.turn))
+            except Interrupted:
+                self._add(e.ModelFailed(log.now(), effect.turn, effect.attempt, "cancelled"))
+                return
             if recalled is not None:
                 self._add(recalled)
         offer = self.offered()
@@ -139,6 +143,7 @@ class Turns:
             sampling=self._context.sampling,
         )
         body, digest = log.conversation.request(prefix)
+        window = log.conversation.window
         called = e.ModelCalled(
             at=log.now(),
             turn=effect.turn,
@@ -154,6 +159,20 @@ class Turns:
         )
         self._add(called)
         await self._ask_model(called, body, offer, stream)
+
+    def _recalling(self, effect: loop.Think) -> int:
+        """Return how many tokens are to come to mind before this turn; 0 where nothing is."""
+        memory = self._log.agent.release.memory
+        wanted = memory is not None and memory.recall and self._log.recalled is None and effect.turn == 1
+        return memory.tokens if memory is not None and wanted else 0
+
+    async def _make_room(self, effect: loop.Think, recalling: int) -> None:
+        """Compact a window that is full, or would be with what is to come to mind: that comes after it."""
+        log, window = self._log, self._log.conversation.window
+        if window.tokens + (window.room_for(recalling) if recalling else 0) > window.limit:
+            reader = log.agent.reads_on and READ_RESULT in self.offered().server
+            compacting = Compacting(log, self._add, self._interrupts)
+            await compacting.compact(effect.turn, reader=reader, recalling=recalling)
 
     async def _ask_model(self, called: e.ModelCalled, body: bytes, offer: Offer, stream: bool) -> None:
         log = self._log

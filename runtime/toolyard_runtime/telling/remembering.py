@@ -21,7 +21,8 @@ def recalled(event: e.MemoryRecalled, shown: str) -> tuple[str, dict[str, Any]]:
     text = f"Turn {event.turn}: {what}" + (f", {left} more had no room" if left else "")
     if event.degraded:
         text += f" ({DEGRADED.get(event.degraded, event.degraded)})"
-    return text, {"memories": [_memory(memory) for memory in event.recalled], "shown": shown}
+    size = f"about {event.tokens:,} tokens, of {event.room:,} there was room for" if event.tokens else ""
+    return text, {"memories": [_memory(memory) for memory in event.recalled], "shown": shown, "size": size}
 
 
 def written(event: e.MemoryWritten) -> tuple[str, dict[str, Any]]:

@@ -238,7 +238,8 @@ class _Teller:
         if event.end is not None:
             by = SUMMED_UP.get(event.model, f"summarised by {event.model}")
             done.append(f"{_count(event.messages, 'message')} {by}")
-        text = f"Turn {event.turn}: what it is shown was brought {sizes}"
+        room = f", with room for {event.room:,} of what comes to mind" if event.room else ""
+        text = f"Turn {event.turn}: what it is shown was brought {sizes}{room}"
         start, end = event.start, event.end
         return f"{text}: {' and '.join(done)}" if done else text, {
             "tokens": "counted by the model server" if event.counted else "estimated",

@@ -12,7 +12,7 @@ from toolyard_memory.sessions.compaction import (
     step_tokens,
     summary_tokens,
 )
-from toolyard_memory.sessions.window import STAND_INS, Item, Kind, Window, estimate_tokens, fullness
+from toolyard_memory.sessions.window import JOINT, STAND_INS, Item, Kind, Window, estimate_tokens, fullness
 from toolyard_sdk.events import ItemRef
 
 from tests.memory.sessions.conversations import Life, lived, sessions
@@ -177,6 +177,34 @@ def test_a_window_at_half_its_budget_is_left_alone(steps: list[list[Item]]) -> N
     assert plan(items, 2 * sum(item.tokens for item in items), {item.ref for item in items}) is None
 
 
+@given(sessions(), BUDGETS, st.data())
+def test_room_for_what_comes_to_mind_counts_as_if_it_were_shown_already(
+    steps: list[list[Item]], budget: int, data: st.DataObject
+) -> None:
+    items = [item for step in steps for item in step]
+    held, room = sum(item.tokens for item in items), data.draw(st.integers(0, budget // 4))
+    planned = plan(items, budget, (), 0, room)
+    if held + room <= budget // 2:
+        assert planned is None
+    if planned is None:
+        return
+    newest = items[-1].ref
+    left = shown(items, [Compaction(newest.run, 0, 0, newest, end=planned.end)])
+    summary = summary_tokens(budget)
+    assert sum(item.tokens for item in left) + summary <= held - step_tokens(budget)
+    if sum(item.tokens for item in left) + summary + room > budget // 2:
+        first = last_exchange(items)[0].position
+        assert all(item.position >= first for item in left), "an older exchange could have gone"
+
+
+def test_what_has_no_room_beside_what_comes_to_mind_makes_room_for_it() -> None:
+    items = chat(*(100 for _ in range(9)))
+    assert plan(items, 2_000) is None
+    planned = plan(items, 2_000, room=500)
+    assert planned is not None
+    assert planned.end == items[7].ref, "all of it: half of the budget is 1,000, of which 500 are to stay free"
+
+
 def chat(*sizes: int) -> list[Item]:
     """Return exchanges of a question and an answer, by tokens of both."""
     kinds: tuple[Kind, Kind] = ("user", "assistant")
@@ -218,10 +246,10 @@ def test_a_window_too_small_for_a_summary_lets_go_without_one() -> None:
     assert [item.ref.n for item in left] == [4, 5, 6, 7, 8]
 
 
-def test_a_window_counts_what_stands_in_for_an_item_by_its_own_bytes() -> None:
+def test_a_window_counts_what_it_shows_by_its_own_bytes() -> None:
     window = Window(1_000)
     for item in chat(300, 200, 100):
-        window.add(item, b"x" * item.tokens * 4)
+        window.add(item, b"x" * (item.tokens - 4) * 4)
     assert (window.tokens, window.start, window.shown_from, window.next_position) == (600, ItemRef(RUN, 0), 0, 3)
     summary = Item(ItemRef(RUN, 9), "summary", 0, 1)
     noted = Item(ItemRef(RUN, 9), "noted", 0, 1)
@@ -229,6 +257,18 @@ def test_a_window_counts_what_stands_in_for_an_item_by_its_own_bytes() -> None:
     assert window.tokens == estimate_tokens(b"s" * 40) + estimate_tokens(b"n" * 20) + 100
     assert (window.start, window.shown_from, window.moves) == (ItemRef(RUN, 2), 2, 1)
     assert window.sources == {RUN}
+    window.reword(2, window.fragments[2] + b"x" * 80)
+    assert window.tokens == 14 + 9 + 120
+
+
+def test_what_comes_to_mind_has_at_most_a_quarter_of_a_window_and_what_is_left_of_it() -> None:
+    window = Window(1_000)
+    assert (window.room_for(100), window.room_left(100)) == (100 + JOINT, 100)
+    assert (window.room_for(900), window.room_left(900)) == (250, 250 - JOINT)
+    window.add(Item(ItemRef(RUN, 1), "user", 904, 0), b"x" * 3_600)
+    assert (window.room_for(900), window.room_left(900)) == (250, 96 - JOINT)
+    window.per_estimate = 2.0
+    assert (window.room_for(900), window.room_left(900)) == (125, 0)
 
 
 def test_an_estimate_grows_with_the_bytes_and_is_never_nothing() -> None:
