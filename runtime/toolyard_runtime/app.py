@@ -23,6 +23,7 @@ from toolyard_registry.publishing.publishing import no_check
 from toolyard_registry.rights import HOUSE
 from toolyard_registry.toolbox.collecting import open_toolbox
 from toolyard_registry.toolbox.local_packages import plugin_names
+from toolyard_registry.toolbox.owners import owners_in
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.http import open_egress
 from toolyard_sdk.ids import uuid7
@@ -207,6 +208,7 @@ async def composed(
         )
         registry.judge_by(
             installed=lambda: agents.repository.toolbox.releases,
+            owners=lambda: owners_in(agents.repository.toolbox, config.sources),
             replay=Replaying(database, clock),
             check=others.definitions if config.environments.check_published else no_check,
             requests=functools.partial(recent_requests, database),

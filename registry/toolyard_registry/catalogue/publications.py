@@ -97,6 +97,7 @@ def _published() -> Select[Any]:
     )
 
 
+BODIES = select(PUBLICATION.c.body).where(_of(PUBLICATION, "tenant")).order_by(PUBLICATION.c.published_at)
 NAMES = select(PUBLICATION.c.name).where(_of(PUBLICATION, "tenant")).distinct().order_by(PUBLICATION.c.name)
 OF_TENANT = _published()
 OF_NAME = _published().where(PUBLICATION.c.name == bindparam("name", type_=Text()))
@@ -169,6 +170,11 @@ class Publications:
     async def names(self, tenant: str) -> tuple[str, ...]:
         """Return the names under which a tenant has published something."""
         return tuple(str(row[0]) for row in await self._database.read(NAMES, {"tenant": tenant}))
+
+    async def plugins(self, tenant: str) -> dict[str, str]:
+        """Return by the name of a plugin who signed the newest wheel that a tenant has published with it."""
+        published = [_decode(row[0]) for row in await self._database.scan(BODIES, {"tenant": tenant})]
+        return {plugin: one.envelope.signer for one in published for plugin in one.plugins}
 
     async def of_tenant(self, tenant: str) -> tuple[Published, ...]:
         """Return everything a tenant has published, by name and then in the order in which it was."""

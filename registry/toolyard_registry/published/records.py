@@ -20,7 +20,7 @@ class Publication(Struct, frozen=True, omit_defaults=True):
 
     `wheel` is the SHA-256 of the distribution's wheel in hex, `file` the wheel's name; `checked` says what the
     definition was taken from, and `unchecked` why the wheel was not loaded for it; `bump` is what the change asked
-    for, `forced` whether an operator overruled it.
+    for, `forced` whether an operator overruled it. `plugins` are the wheel's entry points, by name.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Publication(Struct, frozen=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
     published_at: int = 0
     unchecked: str = ""
+    plugins: tuple[str, ...] = ()
 
 
 class Standing(Struct, frozen=True):

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+import stat
 import struct
 import tempfile
 import zipfile
@@ -50,6 +51,9 @@ _FILE = re.compile(
     r"(?:-[0-9][A-Za-z0-9_.]*)?-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+\.whl\Z",
     re.ASCII,
 )
+_PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", re.ASCII)
+"""A plugin's name goes into settings, grants and a command's words."""
+
 _RUNS = re.compile(r"[-_.]+")
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
@@ -116,15 +120,20 @@ def _read(archive: zipfile.ZipFile, content: bytes, name: str, version: str) -> 
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the files by path; raises WheelRefused for paths that lead out, doubles, and too much of anything."""
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    """Return the files by path; raises WheelRefused for links, doubles, paths that lead out, too much of anything."""
+    every = archive.infolist()
+    entries = [entry for entry in every if not entry.is_dir()]
+    for entry in every:
+        path = entry.filename
+        if path.startswith("/") or "\\" in path or ":" in path or ".." in path.split("/"):
+            raise WheelRefused(f"the wheel holds {path[:120]!r}, a path that leads out of it")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise WheelRefused(f"the wheel holds {path[:120]!r}, a link: an installer may follow it out of the wheel")
     if sum(entry.file_size for entry in entries) > MOST_UNPACKED:
         raise WheelRefused(f"unpacked, the wheel has more than {MOST_UNPACKED} bytes")
     members: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         path = entry.filename
-        if path.startswith("/") or "\\" in path or ":" in path or ".." in path.split("/"):
-            raise WheelRefused(f"the wheel holds {path[:120]!r}, a path that leads out of it")
         if path in members:
             raise WheelRefused(f"the wheel holds {path[:120]!r} twice")
         if entry.compress_type not in _COMPRESSION:
@@ -182,7 +191,14 @@ def _plugins(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path
         raise WheelRefused(
             f"it has no entry point of group `{GROUP}`: add [project.entry-points.{GROUP}] to its project"
         )
-    return dict(parser.items(GROUP))
+    named = dict(parser.items(GROUP))
+    odd = next((name for name in named if not _PLUGIN.match(name)), None)
+    if odd is not None:
+        raise WheelRefused(
+            f"its entry point {odd[:80]!r} can be no plugin: a name has 1 to 64 letters, digits, '_', '-' or '.', and "
+            "begins with a letter or digit"
+        )
+    return named
 
 
 class WheelStore:

@@ -3,7 +3,7 @@
 They look at what they are given; what was published before is found out by whoever asks them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from toolyard_sdk.messages import ToolSpec
@@ -13,13 +13,15 @@ from toolyard_registry.names import RESERVED, NameInvalid, check_channel, check_
 from toolyard_registry.published.records import USABLE, Published
 from toolyard_registry.published.shelf import STABLE
 from toolyard_registry.published.signing import Envelope, SignatureInvalid, Statement, verify
-from toolyard_registry.published.wheels import WheelRefused, inspect_wheel, normal_name
+from toolyard_registry.published.wheels import Wheel, WheelRefused, inspect_wheel, normal_name
 from toolyard_registry.publishing.lookalikes import Flag
 from toolyard_registry.publishing.submissions import Manifest, Publisher, PublishRefused, Replay, Submission
 from toolyard_registry.releases import ToolRelease, tool_release
+from toolyard_registry.rights import HOUSE
 from toolyard_registry.schemas.checking import SchemaInvalid, compile_schema
 from toolyard_registry.schemas.compatibility import Verdict
 from toolyard_registry.schemas.differences import spec_differences
+from toolyard_registry.toolbox.owners import Owners
 from toolyard_registry.versions import Bump, Version, at_least, bump_of, least_after, read_version
 
 NEXT = "next"
@@ -82,8 +84,8 @@ def signed_by_author(envelope: Envelope) -> Statement:
         raise PublishRefused("invalid_signature", str(error), "envelope") from error
 
 
-def hash_of_wheel(submission: Submission) -> str:
-    """Read the wheel and return its hash; raises PublishRefused unless it is the manifest's."""
+def wheel_of(submission: Submission) -> Wheel:
+    """Read the wheel and return what it says of itself; raises PublishRefused unless it is the manifest's."""
     manifest = submission.manifest
     try:
         wheel = inspect_wheel(submission.wheel, manifest.file)
@@ -94,7 +96,7 @@ def hash_of_wheel(submission: Submission) -> str:
             f"the wheel is {wheel.name} {wheel.version}, the manifest says {manifest.distribution} {manifest.version}"
         )
         raise PublishRefused("invalid_wheel", message, "manifest.distribution")
-    return wheel.sha256
+    return wheel
 
 
 def must_be_what_was_signed(submission: Submission, statement: Statement, sha256: str) -> None:
@@ -216,6 +218,31 @@ def must_not_take_over(name: str, distribution: str, there: ToolRelease | None) 
             "or let an operator publish it with --force"
         )
         raise PublishRefused("name_taken", message, "manifest.tools")
+
+
+def must_not_go_by_anothers_name(
+    who: Publisher, wheel: Wheel, signer: str, owners: Owners, signers: Mapping[str, str]
+) -> None:
+    """Refuse an entry point with the name of another's plugin: settings, hosts and secrets are granted by that name.
+
+    `owners` have the names of this server; `signers` have signed the newest published wheel of each plugin. Only the
+    house is told who has a name.
+    """
+    for plugin in wheel.plugins:
+        owner = owners.get(plugin)
+        if owner is not None and normal_name(owner.source) != normal_name(wheel.name):
+            whose = f"belongs to {owner.source} here" if who.tenant == HOUSE else "is taken here"
+        elif owner is not None and not all(map(who.may, owner.tools)):
+            whose = "belongs to tools that this key may not publish"
+        elif signers.get(plugin, signer) != signer:
+            whose = f"is that of a wheel signed by {signers[plugin][:16]}, and this is signed by {signer[:16]}"
+        else:
+            continue
+        message = (
+            f"the name of the entry point `{plugin}` {whose}, and what a plugin may reach goes by its name: "
+            "choose another one, or let an operator publish it with --force"
+        )
+        raise PublishRefused("name_taken", message, "wheel")
 
 
 def must_not_deceive(flags: Sequence[Flag]) -> None:

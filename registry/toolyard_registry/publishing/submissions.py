@@ -52,13 +52,22 @@ class Unchecked(Struct, frozen=True):
     why: str
 
 
+def everything(_name: str) -> bool:
+    """See every tool."""
+    return True
+
+
 class Publisher(Struct, frozen=True):
-    """Who publishes: the tenant, the key's id, whether it is an operator's, and which names it may use."""
+    """Who publishes: the tenant, the key's id, whether it is an operator's, which names it may use, and which it sees.
+
+    What it does not see is named to it nowhere, and stands in its way only where it publishes for the house.
+    """
 
     tenant: str
     key: str
     operator: bool
     may: Callable[[str], bool]
+    sees: Callable[[str], bool] = everything
 
 
 class PublishedTool(Struct, frozen=True):

@@ -21,6 +21,7 @@ from toolyard_registry.publishing.submissions import PublishedTool, Publisher, S
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.rights import HOUSE, Rights
 from toolyard_registry.search.documents import document
+from toolyard_registry.toolbox.owners import Owners
 from toolyard_registry.toolbox.pins import Changed, Pins, Standing
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.errors import ConfigError
@@ -116,23 +117,25 @@ class Registry:
         self,
         *,
         installed: Callable[[], Mapping[str, ToolRelease]],
+        owners: Callable[[], Owners] = dict,
         replay: Replaying = no_replay,
         check: Checking = no_check,
         requests: Requests = no_requests,
         meanings: Meanings | None = None,
     ) -> None:
-        """Say what publishing looks at beside the catalogue: the tools that are there, recorded calls, the wheel.
+        """Say what publishing looks at beside the catalogue: the tools and names there are, recorded calls, the wheel.
 
         `requests` returns what people of a tenant have asked for lately, the newest first; `meanings` has vectors tell
         what is alike, too.
         """
 
-        async def alike(tenant: str, specs: Sequence[ToolSpec]) -> Mapping[str, Sequence[str]]:
-            there, shelf = dict(installed()), self._shelves[tenant]
+        async def alike(who: Publisher, specs: Sequence[ToolSpec]) -> Mapping[str, Sequence[str]]:
+            there = {name: release for name, release in installed().items() if who.sees(name)}
+            shelf = self._shelves[who.tenant]
             published = (shelf.release(shelf.entries(name)[0]) for name in shelf.names())
             there |= {release.spec.name: release for release in published}
             others = [(release.spec, release.source) for release in there.values()]
-            asked = (await requests(tenant))[: max(TRIALS // max(len(specs), 1), 1)]
+            asked = (await requests(who.tenant))[: max(TRIALS // max(len(specs), 1), 1)]
             near = await _nearness(meanings, specs, others, asked) if meanings is not None else {}
             return await asyncio.to_thread(all_confusable, specs, "", others, asked, near)
 
@@ -143,6 +146,7 @@ class Registry:
             self.wheels,
             self._clock,
             known=installed,
+            owners=owners,
             confusable=alike,
             replay=replay,
             check=check,

@@ -41,6 +41,32 @@ def test_a_wheel_in_which_something_does_not_fit_is_refused(path: str, content: 
         inspect_wheel(zipped(files), FILE)
 
 
+@pytest.mark.parametrize("folder", ["../../outside/", "/outside/"])
+def test_a_wheel_with_a_folder_that_leads_out_of_it_is_refused(folder: str) -> None:
+    with pytest.raises(WheelRefused, match="leads out of it"):
+        inspect_wheel(zipped({**contents("acme-weather", "0.1.0"), folder: b""}), FILE)
+
+
+def test_a_wheel_with_a_link_is_refused() -> None:
+    files = contents("acme-weather", "0.1.0")
+    files["weather/link"] = b"/etc/passwd"
+    files[f"{INFO}/RECORD"] = record({path: each for path, each in files.items() if not path.endswith("RECORD")}, INFO)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in files.items():
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = (stat.S_IFLNK if path == "weather/link" else stat.S_IFREG) << 16
+            archive.writestr(entry, content)
+    with pytest.raises(WheelRefused, match=r"'weather/link', a link"):
+        inspect_wheel(buffer.getvalue(), FILE)
+
+
+@pytest.mark.parametrize("name", ["--http", "tools/refunds.py", "a b", "w\u0435ather", "x" * 65])
+def test_an_entry_point_whose_name_can_be_no_plugin_is_refused(name: str) -> None:
+    with pytest.raises(WheelRefused, match="can be no plugin"):
+        inspect_wheel(zipped(contents("acme-weather", "0.1.0", entry=f"[toolyard]\n{name} = weather\n")), FILE)
+
+
 def test_a_wheel_without_a_plugin_is_refused_with_what_to_write() -> None:
     files = contents("acme-weather", "0.1.0", entry="[console_scripts]\nx = y\n")
     with pytest.raises(WheelRefused, match=r"project\.entry-points\.toolyard"):

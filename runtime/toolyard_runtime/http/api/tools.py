@@ -15,7 +15,7 @@ from toolyard_registry.published.wheels import inspect_wheel
 from toolyard_registry.publishing.lookalikes import by_looks, flags_of, skeleton
 from toolyard_registry.publishing.submissions import Publisher, PublishRefused, Submission
 from toolyard_registry.releases import ToolRelease
-from toolyard_registry.rights import may_publish
+from toolyard_registry.rights import may_publish, may_see
 from toolyard_registry.schemas.differences import spec_differences
 from toolyard_sdk.errors import ConfigError
 
@@ -107,6 +107,7 @@ async def publish_tools(request: Request[Any, Any, Any]) -> Response[bytes]:
         key=caller.key,
         operator="operator" in caller.roles,
         may=functools.partial(may_publish, rights, caller.name, caller.roles, tenant=caller.tenant),
+        sees=functools.partial(may_see, rights, caller.tenant, caller.roles),
     )
     try:
         done = await admin.registry.publish(who, submission)
