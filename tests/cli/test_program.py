@@ -59,6 +59,13 @@ def test_help_lists_every_command_under_a_heading() -> None:
         assert entry.line in out
 
 
+def test_no_list_of_commands_cuts_a_line_off() -> None:
+    for name, command in commands(program, "toolyard"):
+        if isinstance(command, click.Group):
+            for line in toolyard(*name.split()[1:], "--help").out.splitlines()[1:]:
+                assert not line.endswith("..."), name
+
+
 def test_the_lines_of_the_table_are_those_of_the_commands() -> None:
     for entry in COMMANDS:
         command = program.get_command(click.Context(program), entry.name)

@@ -6,13 +6,14 @@ import click
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option, run_named
 from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.screen import call_line, clean, day_and_clock, print_json, print_table
 
 _OUTCOMES = ("happened", "did_not", "unknown")
 _PAGE = 100
 
 
-@click.group()
+@click.group(cls=Group)
 def doubt() -> None:
     """Settle calls of which nobody knows whether they happened.
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, Refused
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line, print_json, print_table
 
 _ROUTE = "/api/v1/knowledge"
@@ -34,7 +35,7 @@ class File(Struct, frozen=True):
     media_type: str
 
 
-@click.group()
+@click.group(cls=Group)
 def knowledge() -> None:
     """Add, list, search and remove documents to ground answers on."""
 

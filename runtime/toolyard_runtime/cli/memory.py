@@ -7,18 +7,18 @@ from typing import Any
 
 import click
 from rich.progress import Progress
-from toolyard_memory.moments import show_day
 
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.proof import SECONDS, tell_proof
-from toolyard_runtime.cli.screen import clean, console, day_and_clock, one_line, print_json, print_table
+from toolyard_runtime.cli.remembered import WIDTH, day, print_fact, print_passage, tell_added
+from toolyard_runtime.cli.screen import clean, console, one_line, print_json, print_table
 
 _ROUTE = "/api/v1/memory"
 _PASSAGES = ("msg_", "chunk_", "sum_")
 _LAST = "last"
 _PAGE = 100
-_WIDTH = 90
 _POLL_SECONDS = 0.2
 
 Command = Callable[..., Any]
@@ -31,7 +31,7 @@ def user_option(function: Command) -> Command:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def memory() -> None:
     """Search, show, mend, forget and export what is remembered."""
 
@@ -67,9 +67,9 @@ def search(
     for hit in found["data"]:
         parts = ", ".join(f"{name} {score:g}" for name, score in hit["scores"].items() if name != "total")
         click.echo(
-            f"{hit['scores']['total']:.2f}  {hit['id']}  {clean(hit['said_by'] or hit['trust'])}, {_day(hit['at'])}"
+            f"{hit['scores']['total']:.2f}  {hit['id']}  {clean(hit['said_by'] or hit['trust'])}, {day(hit['at'])}"
         )
-        click.echo(f"      {one_line(hit['text'], _WIDTH)}")
+        click.echo(f"      {one_line(hit['text'], WIDTH)}")
         if parts:
             click.echo(f"      {parts}")
 
@@ -104,9 +104,9 @@ def show(
         if as_json:
             print_json(shown)
         elif is_passage:
-            _print_passage(shown)
+            print_passage(shown)
         else:
-            _print_fact(shown)
+            print_fact(shown)
         return
     facts: list[dict[str, Any]] = []
     after: str | None = None
@@ -120,9 +120,7 @@ def show(
     if as_json:
         print_json({"data": facts})
         return
-    rows = [
-        (one["id"], one["about"], one["trust"], _day(one["valid_from"]), one_line(one["text"], 60)) for one in facts
-    ]
+    rows = [(one["id"], one["about"], one["trust"], day(one["valid_from"]), one_line(one["text"], 60)) for one in facts]
     print_table(("FACT", "ABOUT", "TRUST", "SINCE", "SAYS"), rows, empty="No facts.")
 
 
@@ -141,8 +139,8 @@ def timeline(server: Connection, of: str, end_user: str, as_json: bool) -> None:
         return
     rows = [
         (
-            f"{_day(one['recorded_at'])} - {_day(one['retired_at'])}",
-            f"{_day(one['valid_from'])} - {_day(one['valid_to'])}",
+            f"{day(one['recorded_at'])} - {day(one['retired_at'])}",
+            f"{day(one['valid_from'])} - {day(one['valid_to'])}",
             one["id"],
             one_line(one["text"], 60),
         )
@@ -159,25 +157,27 @@ def timeline(server: Connection, of: str, end_user: str, as_json: bool) -> None:
 @connected
 def graph(server: Connection, about: str, end_user: str, picture: Path | None, as_json: bool) -> None:
     """Show what memory says around a name; with `--svg`, draw it."""
+    near = server.get(f"{_ROUTE}/graph", end_user=end_user, about=about)
+    names = {one["id"]: one["name"] for one in near["entities"]}
     if picture is not None:
+        if not names:
+            raise Failed(f"Nothing speaks of {clean(about)}: there is nothing to draw.")
         drawn = server.text_of(f"{_ROUTE}/graph", end_user=end_user, about=about, **{"as": "svg"})
         _write(picture, drawn)
         click.echo(f"Drew {picture}.")
         return
-    near = server.get(f"{_ROUTE}/graph", end_user=end_user, about=about)
     if as_json:
         print_json(near)
         return
-    names = {one["id"]: one["name"] for one in near["entities"]}
     if not names:
         click.echo(f"Nothing speaks of {clean(about)}.", err=True)
     for entity in near["entities"]:
-        click.echo(f"{clean(entity['name'])}  ({entity['kind']}, {entity['mentions']} mentions)")
+        click.echo(f"{clean(entity['name'])}  ({entity['kind']}, {_count(entity['mentions'], 'mention')})")
     for edge in near["edges"]:
         source, target = names.get(edge["source"], "?"), names.get(edge["target"], "?")
         click.echo(f"  {clean(source)} --{clean(edge['relation'])}--> {clean(target)}")
     for passage in near["passages"]:
-        click.echo(f"  {_day(passage['at'])}  {one_line(passage['text'], _WIDTH)}")
+        click.echo(f"  {day(passage['at'])}  {one_line(passage['text'], WIDTH)}")
 
 
 @memory.command("add")
@@ -211,7 +211,7 @@ def add(
         "since": since,
         "until": until,
     }
-    _tell_added(server.post(f"{_ROUTE}/facts", body), as_json)
+    tell_added(server.post(f"{_ROUTE}/facts", body), as_json)
 
 
 @memory.command("correct")
@@ -228,7 +228,7 @@ def correct(server: Connection, fact: str, text: str, end_user: str, because: st
     """
     body = {"text": text, "end_user": end_user, "because": because}
     fact = _id_of(server, fact, end_user)
-    _tell_added(server.post(f"{_ROUTE}/facts/{part(fact)}/correct", body), as_json)
+    tell_added(server.post(f"{_ROUTE}/facts/{part(fact)}/correct", body), as_json)
 
 
 @memory.command("forget")
@@ -247,7 +247,7 @@ def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool,
     if not yes:
         for fact in facts:
             shown = server.get(f"{_ROUTE}/facts/{part(fact)}", end_user=end_user)
-            click.echo(f"{fact}  {one_line(shown['text'], _WIDTH)}")
+            click.echo(f"{fact}  {one_line(shown['text'], WIDTH)}")
         click.confirm("Forget this, what was derived from it, and the messages it rests on?", abort=True)
     body = {"facts": list(facts), "end_user": end_user, **({"verify": True} if verify else {})}
     gone = server.post(f"{_ROUTE}/forget", body, seconds=SECONDS if verify else 0.0)
@@ -314,8 +314,11 @@ def rebuild(server: Connection, as_json: bool) -> None:
         raise Failed(f"It could not be built: {clean(done['error'])}. What was there still serves.")
     if as_json:
         print_json(state)
-    else:
+    elif done["done"]:
         click.echo(f"Built: {_count(done['done'], 'passage')}.")
+    else:
+        off = state["vectors"] is None
+        click.echo(f"Nothing to build: {'vectors are off' if off else 'no one has so many that there is an index'}.")
 
 
 @memory.command("consolidate")
@@ -334,11 +337,11 @@ def consolidate(server: Connection, end_user: str, summarise: str | None, dry_ru
     for change in done["data"]:
         click.echo(f"{change['kind']}: {clean(change['why'])}")
         for fact in change["before"]:
-            click.echo(f"  {'=' if change['says'] else '-'} {fact['id']}  {one_line(fact['text'], _WIDTH)}")
+            click.echo(f"  {'=' if change['says'] else '-'} {fact['id']}  {one_line(fact['text'], WIDTH)}")
         if change["after"] is not None:
-            click.echo(f"  + {one_line(change['after']['text'], _WIDTH)}")
+            click.echo(f"  + {one_line(change['after']['text'], WIDTH)}")
         if change["says"]:
-            click.echo(f"  + {one_line(change['says'], _WIDTH)}")
+            click.echo(f"  + {one_line(change['says'], WIDTH)}")
     verb = "would change" if dry_run else "changed"
     click.echo(f"{_count(len(done['data']), 'thing')} {verb}." if done["data"] else "Nothing to do.")
 
@@ -386,50 +389,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Failed(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _tell_added(added: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(added)
-    elif added["known"]:
-        click.echo(f"Known already: {added['fact']['id']}.")
-    else:
-        took = f", in place of {', '.join(added['superseded'])}" if added["superseded"] else ""
-        click.echo(f"Put down as {added['fact']['id']}{took}.")
-
-
-def _print_passage(passage: dict[str, Any]) -> None:
-    click.echo(clean(passage["text"]))
-    page = f", page {passage['page']}" if passage["page"] else ""
-    where = f"{clean(passage['document'])} v{passage['version']}{page}" if passage["document"] else passage["kind"]
-    if passage["run"]:
-        where = f"message {passage['item']} of {passage['run']}"
-    click.echo(f"{where}; said by {clean(passage['said_by'] or passage['trust'])}, {day_and_clock(passage['at'])}")
-    click.echo(f"trust {passage['trust']}" + (f"; for the agent {clean(passage['agent'])}" if passage["agent"] else ""))
-
-
-def _print_fact(fact: dict[str, Any]) -> None:
-    click.echo(clean(fact["text"]))
-    about = f"about {clean(fact['about'])}" + (f", {clean(fact['attribute'])}" if fact["attribute"] else "")
-    click.echo(f"{about}; trust {fact['trust']}")
-    click.echo(f"holds    {_day(fact['valid_from'])} - {_day(fact['valid_to'])}")
-    click.echo(
-        f"believed {day_and_clock(fact['recorded_at'])} - {_day(fact['retired_at'])}, by {clean(fact['writer'])}"
-    )
-    if fact["superseded_by"]:
-        click.echo(f"replaced by {fact['superseded_by']}")
-    for one in fact["evidence"]:
-        where = f"{one['kind']} {one['source'] or ''}".strip() + (
-            f" item {one['item']}" if one["kind"] == "message" else ""
-        )
-        span = f" [{one['start']}, {one['stop']})" if one["stop"] else ""
-        words = f": {one_line(one['words'], _WIDTH)}" if one["words"] else ""
-        click.echo(f"because  {where}{span}{words}")
-
-
-def _day(at: int | None) -> str:
-    """Write a day as it was given: days without a zone are UTC's."""
-    return "" if at is None else show_day(at)
 
 
 def _count(number: int, noun: str) -> str:

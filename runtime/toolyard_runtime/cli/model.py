@@ -12,12 +12,13 @@ from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.cli.asking import Failed, connected
 from toolyard_runtime.cli.connection import Connection
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.model_launch import Launch, NoParser, plan
 from toolyard_runtime.cli.screen import clean, console, print_table
 from toolyard_runtime.cli.surroundings import Surroundings, find_repository
 
 
-@click.group()
+@click.group(cls=Group)
 def model() -> None:
     """Check, serve and list models."""
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from toolyard_runtime.cli.asking import connected, json_option, run_named
 from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.screen import (
     ago,
     call_line,
@@ -20,7 +21,7 @@ from toolyard_runtime.cli.screen import (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def runs() -> None:
     """List, show and cancel runs."""
 

@@ -10,6 +10,7 @@ import click
 
 from toolyard_runtime.cli.administering import keeping_secrets
 from toolyard_runtime.cli.asking import Failed, json_option
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.screen import clean, day_and_clock, print_json, print_table
 from toolyard_runtime.cli.secretbook import SecretBook
 
@@ -17,7 +18,7 @@ _of_user = click.option("--user", "end_user", metavar="END_USER", help="Whose ow
 _of_tenant = click.option("--tenant", help="Another tenant. [default: that of your own key]")
 
 
-@click.group()
+@click.group(cls=Group)
 def secret() -> None:
     """Set, list, rotate and remove secrets that tools send unseen."""
 

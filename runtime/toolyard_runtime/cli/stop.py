@@ -4,6 +4,7 @@ import click
 
 from toolyard_runtime.cli.asking import connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.screen import clean, day_and_clock, print_json, print_table
 
 _EFFECT = {
@@ -13,7 +14,7 @@ _EFFECT = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def stop() -> None:
     """Stop an agent, a tool or a tenant before its next effect."""
 

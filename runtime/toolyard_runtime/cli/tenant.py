@@ -4,11 +4,12 @@ import click
 
 from toolyard_runtime.cli.administering import administering
 from toolyard_runtime.cli.asking import json_option
+from toolyard_runtime.cli.group import Group
 from toolyard_runtime.cli.keybook import KeyBook
 from toolyard_runtime.cli.screen import clean, day_and_clock, print_json, print_table
 
 
-@click.group()
+@click.group(cls=Group)
 def tenant() -> None:
     """Create, list and revoke tenants."""
 
