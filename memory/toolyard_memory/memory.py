@@ -11,8 +11,9 @@ from toolyard_memory.facts.store import Facts
 from toolyard_memory.graph.store import Graph
 from toolyard_memory.graph.whole import Wholes
 from toolyard_memory.passages import Passages
-from toolyard_memory.records import Fact, NewFact, Owner, Passage, Written
+from toolyard_memory.records import Evidence, Fact, NewFact, Owner, Passage, Written
 from toolyard_memory.retrieval.recall import Recall
+from toolyard_memory.standing import Said, own_word
 from toolyard_memory.vectors.store import Vectors
 
 
@@ -47,6 +48,15 @@ class Memory:
         for piece in pieces:
             await self.graph.note(tx, piece)
             await asyncio.sleep(0)
+
+    async def own_word(
+        self, owner: Owner, new: NewFact, messages: Iterable[Said], at: int, wrong: Fact | None = None
+    ) -> Evidence | None:
+        """Return where the owner's messages say what is to be put down at `at`, in the place of `wrong` if it is given.
+
+        None where it is not their own word, or would take the place of what these words do not speak of.
+        """
+        return await own_word(self.database, owner, new, messages, at, wrong)
 
     async def put_down(self, tx: Transaction, owner: Owner, new: NewFact, at: int) -> Written:
         """Put a fact down, in the place of what it contradicts; raises MemoryRefused."""

@@ -19,7 +19,7 @@ from toolyard_sdk.ids import show
 from toolyard_sdk.ports import Tool
 
 from toolyard_runtime.models.encoder import decode_message, with_recalled, words_of
-from toolyard_runtime.run.hearsay import heard_from
+from toolyard_runtime.run.hearsay import heard_from, told_in
 from toolyard_runtime.run.mind import Gathered
 from toolyard_runtime.run.remembering import MemoryTool, Scene, changed_by, tools_of
 from toolyard_runtime.run.runlog import RunIdentity, RunLog
@@ -125,7 +125,8 @@ class Recalling:
             tx=gathered,
             now=log.now(),
             said=said,
-            trust="agent" if said is None and heard == "user" else heard,
+            told=told_in(log),
+            trust="agent" if heard == "user" else heard,
             release=log.agent.release,
             run=identity.run,
             session=identity.session,

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from toolyard_memory.memory import Memory
 from toolyard_memory.moments import read_moment
-from toolyard_memory.records import AsOf, Evidence, MemoryRefused, NewFact, NoSuchMemory, Reader, Trust
+from toolyard_memory.records import AsOf, Evidence, Fact, MemoryRefused, NewFact, NoSuchMemory, Reader, Trust
 from toolyard_memory.retrieval.query import Query
+from toolyard_memory.standing import Said
 from toolyard_registry.names import OWN_SOURCE
 from toolyard_registry.releases import AgentRelease
 from toolyard_registry.toolbox.remembering import CORRECT, FORGET, RECALL, REMEMBER, SPECS
@@ -17,6 +19,8 @@ from toolyard_sdk.errors import ArgumentsInvalid, ToolError
 from toolyard_sdk.ids import read, show
 from toolyard_sdk.messages import ToolResult, ToolSpec
 from toolyard_sdk.ports import Transaction
+
+from toolyard_runtime.run.hearsay import Told
 
 NOBODY = (
     "There is no memory here: the request does not say for which end user it is. Answer without it, and do not promise "
@@ -30,9 +34,9 @@ ASKED: Final = {"subject": "about", "valid_from": "since", "valid_to": "until"}
 class Scene(Struct, frozen=True):
     """What a call of these tools works in: whose memory, on behalf of which agent, and what was said.
 
-    `said` is the end user's message that the run answers, None where it has no words: what is put down is the agent's
-    own then. `trust` is whose word the run has heard: once something from outside was read, what is put down is no
-    longer the end user's word alone.
+    `said` is the end user's message that the run answers, None where it has no words. `told` are the messages in which
+    what is put down has to stand to be the end user's own word. Else it is as much worth as `trust` says: the agent's
+    word, or less once something from outside was read.
     """
 
     memory: Memory
@@ -40,6 +44,7 @@ class Scene(Struct, frozen=True):
     tx: Transaction
     now: int
     said: Evidence | None
+    told: tuple[Told, ...]
     trust: Trust
     release: AgentRelease
     run: bytes
@@ -120,11 +125,13 @@ class MemoryTool:
             raise ArgumentsInvalid(f"{error}. See the schema of {self.spec.name}.") from error
 
 
-def _new(scene: Scene, asked: _Remember | _Correct, subject: str, attribute: str, tool: str) -> NewFact:
+async def _new(
+    scene: Scene, asked: _Remember | _Correct, subject: str, attribute: str, tool: str, wrong: Fact | None = None
+) -> NewFact:
     """Return the fact that a call puts down; raises ToolError for times that are none."""
-    return NewFact(
+    new = NewFact(
         asked.text,
-        _evidence(scene, asked.text),
+        (scene.said if scene.said is not None else Evidence("stated", words=asked.text),),
         subject=subject,
         attribute=attribute,
         valid_from=_moment("since", asked.since),
@@ -135,10 +142,30 @@ def _new(scene: Scene, asked: _Remember | _Correct, subject: str, attribute: str
         run=scene.run,
         agent=_private(scene),
     )
+    own = await scene.memory.own_word(scene.reader.owner, new, await _heard(scene), scene.now, wrong)
+    return new if own is None else replace(new, evidence=(own,), trust="user")
+
+
+async def _heard(scene: Scene) -> list[Said]:
+    """Return those of the told messages that memory holds as this end user's, and that the fact may rest on."""
+    places = {one.position for one in scene.told}
+    held = await scene.memory.passages.of_session(scene.reader, scene.session, places) if places else []
+    private = _private(scene)
+    heard = {
+        (one.source, one.n): one
+        for one in held
+        if one.kind == "message" and one.speaker == "user" and one.trust == "user" and one.agent in ("", private)
+    }
+    found = ((one, heard.get((one.ref.run, one.ref.n))) for one in scene.told)
+    return [
+        Said(told.ref.run, told.ref.n, passage.at, passage.text, told.others)
+        for told, passage in found
+        if passage is not None and passage.text == told.text  # of a long one a passage is a piece
+    ]
 
 
 async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
-    new = _new(scene, asked, asked.about, asked.attribute, REMEMBER)
+    new = await _new(scene, asked, asked.about, asked.attribute, REMEMBER)
     written = await scene.memory.put_down(scene.tx, scene.reader.owner, new, scene.now)
     name = show("fact", written.fact.id)
     if written.known:
@@ -150,7 +177,7 @@ async def _remember(scene: Scene, asked: _Remember) -> ToolResult:
 
 async def _correct(scene: Scene, asked: _Correct) -> ToolResult:
     old = await scene.memory.facts.kept(scene.reader, _fact(asked.fact))
-    new = _new(scene, asked, old.subject, old.attribute, CORRECT)
+    new = await _new(scene, asked, old.subject, old.attribute, CORRECT, old)
     written = await scene.memory.put_right(scene.tx, scene.reader.owner, old.id, new, scene.now)
     changed = Changed(
         (show("fact", written.fact.id),), tuple(show("fact", one) for one in (written.superseded or (old.id,)))
@@ -213,10 +240,6 @@ def changed_by(structured: Any) -> Changed | None:
     except msgspec.ValidationError:
         return None
     return changed if changed != Changed() else None
-
-
-def _evidence(scene: Scene, text: str) -> tuple[Evidence, ...]:
-    return (scene.said if scene.said is not None else Evidence("stated", words=text),)
 
 
 def _private(scene: Scene) -> str:
