@@ -10,14 +10,26 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import (
+    BindParameter,
+    LargeBinary,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+)
 from toolyard_sdk.ports import Clock, Database, Transaction
 
 from toolyard_memory.records import AsOf, Owner, Passage, Reader
 from toolyard_memory.tables.documents import DOCUMENT
 from toolyard_memory.tables.facts import FACT
 from toolyard_memory.tables.passages import EDGE, ENTITY, MENTION, PASSAGE
-from toolyard_memory.tables.vectors import EMBEDDING, OUTBOX, SOILED
+from toolyard_memory.tables.vectors import EMBEDDING, INDEX_STATE, OUTBOX, SOILED
 
 NEVER: Final = (1 << 63) - 1
 """The microsecond that no interval reaches: an open end, so that ends can be compared."""
@@ -30,12 +42,24 @@ AT_ONCE: Final = 500
 WRITTEN: Final = tuple(column.key for column in PASSAGE.columns if column.key != "key")
 """The columns that `row_of` gives: all but the one the database itself numbers."""
 ADD = insert(PASSAGE).inline().values({name: bindparam(name) for name in WRITTEN}).execution_options(row=WRITTEN)
+_UNFOLLOWED = (
+    select(INDEX_STATE.c.index)
+    .where(INDEX_STATE.c.tenant == literal_column("''"), INDEX_STATE.c.index == literal_column("'unfollowed'"))
+    .exists()
+)
 FOLLOW = (
     insert(OUTBOX)
     .inline()
-    .values({name: bindparam(name) for name in ("tenant", "passage", "change")})
+    .from_select(
+        ["tenant", "passage", "change"],
+        select(
+            bindparam("tenant", type_=Text), bindparam("passage", type_=LargeBinary), bindparam("change", type_=Text)
+        ).where(~_UNFOLLOWED),
+        include_defaults=False,
+    )
     .execution_options(row=("tenant", "passage", "change"))
 )
+"""Has an index follow a change, where there is one that does."""
 _ID: BindParameter[bytes] = bindparam("of_id")
 DROP = (
     delete(PASSAGE)
@@ -173,8 +197,8 @@ def row_of(passage: Passage) -> tuple[Any, ...]:
 class Passages:
     """The store of passages; writes join a transaction, reads see what was committed.
 
-    What comes and goes waits in the outbox also where no index follows: one that is switched on later, or again, has
-    to learn of it.
+    What comes and goes waits in the outbox for the index that follows it, also before there is one. Where there is to
+    be none, `vectors.unfollowed` says so.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from toolyard_memory.records import Reader, documents_of
+from toolyard_memory.vectors.unfollowed import follow_nothing
 
 from tests.conformance.adapters import Adapter
-from tests.memory.vectors.world import ADA, BOB, Spelling, World, best, follow
+from tests.memory.vectors.world import ADA, BOB, STRANGER, Spelling, World, best, follow
 
 
 @pytest.fixture
@@ -51,6 +52,34 @@ async def test_a_new_embedder_takes_over_and_leaves_nothing_of_the_former_one(wo
     assert (await vectors.state("acme")).embedder == "spelling:2"
     assert await world.rows("SELECT DISTINCT embedder FROM embedding") == [("spelling:2",)]
     assert len(await best(vectors, ADA, "rivers", 20)) == len(said)
+
+
+async def test_where_nothing_is_followed_nothing_waits_and_whoever_follows_again_has_everything(world: World) -> None:
+    said = await world.say(ADA, *(f"note {n} on rivers" for n in range(8)))
+    first = Spelling()
+    await follow(world.vectors(first))
+    await world.say(ADA, "not followed yet")
+    await follow_nothing(world.database, world.clock)
+    assert await world.count("outbox") == 0
+    later = await world.say(ADA, "said without vectors", "and this")
+    [theirs] = await world.say(STRANGER, "a stranger's words")
+    await world.drop(said[0], later[1])
+    assert await world.count("outbox") == 0
+    assert await world.rows("SELECT count(*) FROM index_state WHERE \"index\" LIKE 'shelf:%'") == [(0,)]
+
+    again = Spelling()
+    vectors = world.vectors(again)
+    await follow(vectors)
+    assert sorted(again.texts) == ["a stranger's words", "not followed yet", "said without vectors"]
+    everything = {*(passage.id for passage in said[1:]), later[0].id}
+    assert set(await best(vectors, ADA, "rivers", 20)) >= everything
+    assert not {said[0].id, later[1].id} & set(await best(vectors, ADA, "rivers", 20))
+    assert await best(vectors, STRANGER, "words") == [theirs.id]
+    state = await vectors.state("acme")
+    assert (state.state, state.waiting, state.shelves, state.degraded) == ("serving", 0, 1, "")
+    [new] = await world.say(ADA, "said with vectors again")
+    await follow(vectors)
+    assert new.id in await best(vectors, ADA, "said with vectors again")
 
 
 async def test_an_index_that_is_behind_shows_no_wrong_row(world: World) -> None:

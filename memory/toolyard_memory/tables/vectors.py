@@ -40,7 +40,8 @@ INDEX_STATE = Table(
 )
 """How far an embedder (`vectors:EMBEDDER`) has followed a tenant's outbox, `building` or `serving`; and the shelves
 that large owners have in an index (`shelf:SCOPE:EMBEDDER`), in which generation: `position` of a shelf is how many
-vectors were deleted in it since it was built."""
+vectors were deleted in it since it was built. While `unfollowed`, of no tenant, is there, no index follows anything and
+nothing is put into the outbox."""
 
 SOILED = text(
     'INSERT INTO index_state (tenant, "index", position, generation, state, updated_at) '

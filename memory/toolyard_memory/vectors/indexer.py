@@ -18,6 +18,7 @@ from toolyard_memory.vectors.index import IndexDown, Shelf
 from toolyard_memory.vectors.shelves import TAIL_SECONDS, Shelves, State, States, shelf_of, shelves_of
 from toolyard_memory.vectors.statements import (
     BUILDING,
+    EVERY_TENANT,
     FOLLOWED,
     FORGET_OTHERS,
     GONE,
@@ -25,8 +26,11 @@ from toolyard_memory.vectors.statements import (
     NEWEST_CHANGE,
     NEWLY_EMBEDDED,
     NEXT_TENANT,
+    REFOLLOW,
     RENEW,
+    RENEW_ALL,
     SETTLED,
+    UNFOLLOWED,
     UNKEEP,
     UNSTATE,
     WAITING,
@@ -157,15 +161,24 @@ class Indexer:
         return self._locks.setdefault(tenant, asyncio.Lock())
 
     async def _begin(self) -> None:
-        """Have everything embedded that only other embedders have, and go on with what was begun."""
-        tenants = [row[0] for row in await self._database.scan(NEWLY_EMBEDDED, {"of_index": followed_by(self._id)})]
-        if tenants:
+        """Have all embedded that only other embedders have, or nobody has followed; go on with what was begun."""
+        unfollowed = bool(await self._database.read(UNFOLLOWED))
+        followed = {"of_index": followed_by(self._id)}
+        rows = await (
+            self._database.scan(EVERY_TENANT) if unfollowed else self._database.scan(NEWLY_EMBEDDED, followed)
+        )
+        tenants = [row[0] for row in rows]
+        if tenants or unfollowed:
             tx = self._database.begin()
-            tx.write(RENEW, (followed_by(self._id),))
+            if unfollowed:
+                tx.write(RENEW_ALL, ())
+                tx.write(REFOLLOW, ())
+            else:
+                tx.write(RENEW, (followed_by(self._id),))
             for tenant in tenants:
                 self._shelves.note(tx, tenant, followed_by(self._id), State(0, 0, "building"))
             await self._database.commit(tx, "full")  # in a thread: there may be very many rows
-        for row in await self._database.scan(BUILDING, {"of_index": followed_by(self._id)}):
+        for row in await self._database.scan(BUILDING, followed):
             async with self._lock(row[0]):
                 await self._batch(row[0])  # also where nothing waits: it serves then
         self._begun = True

@@ -1,6 +1,19 @@
 """The SQL of vectors: what waits to be followed, what is kept, and how far each index has come; decides nothing."""
 
-from sqlalchemy import BindParameter, LargeBinary, Text, and_, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    LargeBinary,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from toolyard_memory.tables.passages import PASSAGE
 from toolyard_memory.tables.vectors import EMBEDDING, INDEX_STATE, OUTBOX
@@ -146,6 +159,31 @@ RENEW = (
     .execution_options(row=("of_index",))
 )
 """Have an embedder that is new to a tenant follow all of its passages, as if they had just been added."""
+
+_UNFOLLOWED = and_(INDEX_STATE.c.tenant == literal_column("''"), INDEX_STATE.c.index == literal_column("'unfollowed'"))
+UNFOLLOWED = select(INDEX_STATE.c.updated_at).where(_UNFOLLOWED)
+"""Whether nothing is followed, as `passages.FOLLOW` goes by it, and since when."""
+
+UNFOLLOW = text(
+    'INSERT INTO index_state (tenant, "index", position, generation, state, updated_at) '
+    "VALUES ('', 'unfollowed', 0, 0, 'unfollowed', :at) ON CONFLICT (tenant, \"index\") DO NOTHING"
+).execution_options(row=("at",))
+UNWAIT = delete(OUTBOX)
+UNSTATE_ALL = delete(INDEX_STATE).where(
+    or_(INDEX_STATE.c.index.like(literal_column("'vectors:%'")), INDEX_STATE.c.index.like(literal_column("'shelf:%'")))
+)
+REFOLLOW = delete(INDEX_STATE).where(_UNFOLLOWED)
+EVERY_TENANT = select(PASSAGE.c.tenant).distinct()
+RENEW_ALL = (
+    insert(OUTBOX)
+    .inline()
+    .from_select(
+        ["tenant", "passage", "change"],
+        select(PASSAGE.c.tenant, PASSAGE.c.id, literal_column("'added'")),
+        include_defaults=False,
+    )
+)
+"""Have all passages followed: those that have a vector keep it."""
 
 BUILDING = select(INDEX_STATE.c.tenant).where(INDEX_STATE.c.index == _INDEX, INDEX_STATE.c.state == "building")
 FORGET_OTHERS = (

@@ -100,8 +100,9 @@ class LongTerm:
 
             vectors = self._vectors()
             self._memory = Memory(self._database, self._clock, self._new_id, self._entropy, vectors)
-            if vectors is not None:
-                self._following = asyncio.get_running_loop().create_task(vectors.run())
+            self._following = asyncio.get_running_loop().create_task(
+                vectors.run() if vectors is not None else self._follow_nothing()
+            )
             logging.getLogger("toolyard.memory").info("memory is open: embedder %s", self._settings.embedder)
         return self._memory
 
@@ -143,6 +144,11 @@ class LongTerm:
             await asyncio.wait(tasks)
         if self._memory is not None:
             await self._memory.close()
+
+    async def _follow_nothing(self) -> None:
+        from toolyard_memory.vectors.unfollowed import follow_nothing  # noqa: PLC0415 - as above
+
+        await follow_nothing(self._database, self._clock)
 
     def _vectors(self) -> "Vectors | None":
         if self._settings.vectors == "none":
