@@ -316,7 +316,8 @@ async def test_a_new_embedder_embeds_everything_while_the_former_one_serves(worl
     vectors = world.vectors(new, former=old)
     await follow(vectors)  # while a shelf is being built, which may be at once, nothing is followed
     assert sorted(new.texts) == sorted(passage.text for passage in said)
-    later = world.vectors(Spelling("spelling:3"), former=new)
+    await vectors.close()  # what waits beside the shelf is put there
+    later = world.vectors(Spelling("spelling:3"), former=Spelling("spelling:2"))
     state = await later.state("acme")
     assert state.embedder == "spelling:2"
     assert len(await best(later, ADA, "note", 500)) == 100
