@@ -46,7 +46,13 @@ _ENDED_BY = {
 """Which elements end which open one that has no end tag of its own (HTML Living Standard, 13.1.2.4)."""
 
 _MAIN = ("main", "article")
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])")
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0\d*)?(?![.\d])"
+    r"|font-size\s*:\s*(?:0(?![.\d])|0?\.\d+px|1px)|(?<![-\w])color\s*:\s*transparent"
+    r"|(?<![-\w])(?:left|right|top|bottom|text-indent)\s*:\s*-\d{4}|clip\s*:\s*rect\(\s*0|clip-path\s*:\s*inset\(\s*(?:50|100)%"
+)
+"""Styles by which an element is there and not seen; what a sheet of styles says of it is not known here."""
+
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_-]{2,40})""", re.IGNORECASE)
 _TEXT_CHARSET = re.compile(
     r"utf-?8|us-ascii|iso-?8859-?\d{1,2}|windows-\d{3,4}|koi8-[ru]|shift[_-]jis|euc-(jp|kr)|gb2312|gbk|gb18030|big5",

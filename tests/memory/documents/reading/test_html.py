@@ -39,6 +39,13 @@ def test_elements_become_lines(html: str, text: str) -> None:
         "<p>yes</p><span aria-hidden=true>no</span><p>yes",
         "<p>yes</p><li hidden>no<li>yes",
         "<p>yes</p><p style='font-size:0'>no</p>yes",
+        "<p>yes</p><p style='font-size: .1px'>no</p>yes",
+        "<p>yes</p><p style='position:absolute; left: -9999px'>no</p>yes",
+        "<p>yes</p><p style='text-indent:-10000em'>no</p>yes",
+        "<p>yes</p><p style='clip:rect(0 0 0 0)'>no</p>yes",
+        "<p>yes</p><p style='color:transparent'>no</p>yes",
+        "<p>yes</p><p style='opacity:0.01'>no</p>yes",
+        "<p>yes</p><p style='left:-10px;font-size:0.8em;background-color:transparent;opacity:0.9'>yes",
     ],
 )
 def test_what_is_hidden_is_left_out_and_what_follows_is_not(html: str) -> None:
