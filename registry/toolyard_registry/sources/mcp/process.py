@@ -66,13 +66,16 @@ class Process:
                 await asyncio.shield(self._listening)
 
     async def end(self) -> None:
-        """End it: by the end of its input, by SIGTERM, by SIGKILL of the whole group; returns within seconds."""
+        """End it: by the end of its input, by SIGTERM, then with all that it has started; returns within seconds."""
         with contextlib.suppress(OSError, RuntimeError):
             self.stdin.close()
         try:
             if not await self._gone(GRACE):
                 self._signal(signal.SIGTERM)
-                await self._gone(GRACE)
+                if not await self._gone(GRACE):
+                    with contextlib.suppress(ProcessLookupError):  # the leash kills what the group does not hold, too
+                        self._process.send_signal(signal.SIGUSR1)
+                    await self._gone(GRACE)
         finally:
             self._signal(signal.SIGKILL)
             os.close(self._lifeline)

@@ -199,6 +199,15 @@ async def test_a_server_that_will_not_go_is_killed_with_all_it_has_started(tmp_p
     await eventually(lambda: not any(alive(pid) for pid in left))  # what was killed takes a moment to be gone
 
 
+async def test_a_server_that_goes_takes_along_what_it_has_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    async with opened({"command": puppet("modern", "leaves"), "env": {"PIDS": str(pids)}}) as it:
+        assert "add" in it.names
+        left = [int(pid) for pid in pids.read_text().split()]
+        assert all(alive(pid) for pid in left)
+    await eventually(lambda: not any(alive(pid) for pid in left))
+
+
 async def test_a_killed_parent_takes_its_servers_along(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = f"""

@@ -331,15 +331,23 @@ def receive() -> dict[str, object]:
     return message
 
 
+def start_children() -> None:
+    """Start two processes that no SIGTERM ends, one in a session of its own, and write down who is there."""
+    deaf = [sys.executable, "-c", "import signal,time;signal.signal(15,1);time.sleep(600)"]
+    apart = sys.platform == "linux"  # elsewhere nothing holds it
+    children = [subprocess.Popen(deaf), subprocess.Popen(deaf, start_new_session=apart)]
+    Path(os.environ["PIDS"]).write_text(" ".join(str(pid) for pid in (os.getpid(), *(one.pid for one in children))))
+
+
 def begin() -> None:
     """Do what the behaviour does before anything is read."""
     if "LIVES" in os.environ:
         with Path(os.environ["LIVES"]).open("a") as file:
             file.write("i")
+    if "PIDS" in os.environ:
+        start_children()
     if BEHAVIOUR == "stays":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        child = subprocess.Popen([sys.executable, "-c", "import signal,time;signal.signal(15,1);time.sleep(600)"])
-        Path(os.environ["PIDS"]).write_text(f"{os.getpid()} {child.pid}")
     elif BEHAVIOUR == "hang":
         time.sleep(600)
     elif BEHAVIOUR == "dies":
