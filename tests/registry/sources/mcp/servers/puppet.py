@@ -333,6 +333,8 @@ def receive() -> dict[str, object]:
 
 def start_children() -> None:
     """Start two processes that no SIGTERM ends, one in a session of its own, and write down who is there."""
+    if BEHAVIOUR == "stays":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     deaf = [sys.executable, "-c", "import signal,time;signal.signal(15,1);time.sleep(600)"]
     apart = sys.platform == "linux"  # elsewhere nothing holds it
     children = [subprocess.Popen(deaf), subprocess.Popen(deaf, start_new_session=apart)]
@@ -346,9 +348,7 @@ def begin() -> None:
             file.write("i")
     if "PIDS" in os.environ:
         start_children()
-    if BEHAVIOUR == "stays":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    elif BEHAVIOUR == "hang":
+    if BEHAVIOUR == "hang":
         time.sleep(600)
     elif BEHAVIOUR == "dies":
         print("no cheese today", file=sys.stderr, flush=True)
