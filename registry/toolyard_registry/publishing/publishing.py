@@ -186,7 +186,7 @@ class Publishing:
         before = before_of(own)
         verdict, replay = Verdict(), None
         if before is not None:
-            verdict = compare(before.release.spec, spec)
+            verdict = await asyncio.to_thread(compare, before.release.spec, spec)
             replay = await self._replay(who.tenant, spec.name, spec)
         if not submission.force:
             must_go_on(spec.name, manifest.version, own)

@@ -23,6 +23,9 @@ Standing = Literal["admitted", "quarantined", "rejected"]
 Place = tuple[str, str]
 """A source and the name of a tool of it."""
 
+_COMPARED = 20_000
+"""Comparisons that are remembered."""
+
 
 class Definition(Struct, frozen=True):
     """A definition that was presented, and what was decided about it."""
@@ -60,6 +63,7 @@ class Pins:
     def __init__(self) -> None:
         self._admitted: dict[Place, ToolRelease] = {}
         self._standings: dict[tuple[Place, str], Standing] = {}
+        self._compared: dict[tuple[str, str], bool] = {}
         self.serial = 0
 
     def learn(self, definitions: Iterable[Definition]) -> None:
@@ -96,7 +100,7 @@ class Pins:
             standing = self.standing(release)
             if standing is None:
                 news.append(Definition(release, "quarantined"))
-            kept = still_callable(pinned.spec.input_schema, release.spec.input_schema)
+            kept = self._still_callable(pinned, release)
             changed.append(Changed(pinned, release, standing or "quarantined", kept))
             if kept:
                 releases[name] = pinned
@@ -111,6 +115,15 @@ class Pins:
         return Held(
             msgspec.structs.replace(box, tools=tools, releases=releases, held=held), tuple(news), tuple(changed)
         )
+
+    def _still_callable(self, pinned: ToolRelease, release: ToolRelease) -> bool:
+        """Compare two definitions once: they are looked at with every reading, and may take a second."""
+        pair = pinned.digest, release.digest
+        if pair not in self._compared:
+            if len(self._compared) >= _COMPARED:
+                self._compared.clear()
+            self._compared[pair] = still_callable(pinned.spec.input_schema, release.spec.input_schema)
+        return self._compared[pair]
 
 
 def _may_follow(pinned: ToolRelease, release: ToolRelease) -> bool:

@@ -1,5 +1,6 @@
 """`/api/v1/tools/...`: how releases stand, where channels point, what a withdrawal hits, and definitions that wait."""
 
+import asyncio
 from typing import Any, Literal
 
 from litestar import Request, get, post
@@ -163,7 +164,8 @@ async def list_quarantine(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the tools that present another definition than the one they were admitted with, and where they differ."""
     admin, caller = admin_of(request), caller_of(request)
     Query(request)
-    return listed(_waiting(each) for each in _changed(admin, caller))
+    changed = _changed(admin, caller)
+    return listed(await asyncio.to_thread(lambda: [_waiting(each) for each in changed]))
 
 
 @post("/api/v1/quarantine/{tool:str}", opt=OPERATORS, summary="Admit or reject a definition that waits")
