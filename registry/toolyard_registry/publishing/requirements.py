@@ -9,7 +9,7 @@ import msgspec
 from toolyard_sdk.messages import ToolSpec
 
 from toolyard_registry.catalogue.storing import DRAFT
-from toolyard_registry.names import RESERVED, NameInvalid, check_channel, check_name
+from toolyard_registry.names import OWN_SOURCE, RESERVED, NameInvalid, check_channel, check_name
 from toolyard_registry.published.records import USABLE, Published
 from toolyard_registry.published.shelf import STABLE
 from toolyard_registry.published.signing import Envelope, SignatureInvalid, Statement, verify
@@ -57,7 +57,10 @@ def channel_of(submission: Submission, version: Version) -> str:
 
 
 def check_names(who: Publisher, manifest: Manifest) -> None:
-    """Raise PublishRefused unless the tools may have their names, and this publisher may use them."""
+    """Raise PublishRefused unless the wheel and its tools may have their names, and this publisher may use them."""
+    if normal_name(manifest.distribution) == OWN_SOURCE:
+        message = f"`{OWN_SOURCE}` is where the server's own tools come from; give the distribution another name"
+        raise PublishRefused("invalid_name", message, "manifest.distribution")
     names = [spec.name for spec in manifest.tools]
     if not names or len(names) > _MOST_TOOLS:
         message = f"a wheel holds 1 to {_MOST_TOOLS} tools, and this one {len(names)}"

@@ -210,6 +210,12 @@ async def test_tools_that_a_publisher_does_not_see_are_named_to_them_nowhere(reg
         await registry.publish(seeing, submission("0.1.0", spec("calcu1ate")))
 
 
+@pytest.mark.parametrize("name", ["toolyard", "Toolyard"])
+async def test_nobody_publishes_what_would_pass_for_the_server_s_own_tools(registry: Registry, name: str) -> None:
+    with pytest.raises(PublishRefused, match=r"`toolyard` is where the server's own tools come from"):
+        await registry.publish(OPERATOR, submission(name=name, force=True))
+
+
 async def test_a_definition_too_long_for_a_model_is_refused(registry: Registry) -> None:
     with pytest.raises(PublishRefused, match=r"definition of `weather` has 7\d{4} bytes"):
         await registry.publish(ANN, submission("0.1.0", spec(description="word " * 14_000)))
