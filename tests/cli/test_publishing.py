@@ -21,8 +21,8 @@ class Bench:
         self.key = folder / "settings" / "toolyard" / "signing.key"
         self._settings = str(folder / "settings")
 
-    def run(self, *arguments: str, cwd: Path | None = None) -> Outcome:
-        return toolyard(*arguments, cwd=cwd or self.repository, XDG_CONFIG_HOME=self._settings)
+    def run(self, *arguments: str, cwd: Path | None = None, stdin: str = "") -> Outcome:
+        return toolyard(*arguments, cwd=cwd or self.repository, stdin=stdin, XDG_CONFIG_HOME=self._settings)
 
     def publish(self, version: str, *more: str) -> Outcome:
         project = self.package / "pyproject.toml"
@@ -135,7 +135,10 @@ def test_a_source_is_added_with_what_is_there_left_as_it_was(bench: Bench, tmp_p
     assert (asked.code, "It is started by: python3 never" in asked.out) == (1, True), asked
     assert settings.read_text() == before
     assert "'we ird' is no name of a source" in bench.run("tool", "add", "we ird", "--server-json", str(server)).err
-    added = bench.run("tool", "add", "--server-json", str(server), "--yes")
+    refused = bench.run("tool", "add", "--server-json", str(server), "--yes")
+    assert (refused.code, "It offers no tool, so it is not added" in refused.err) == (1, True), refused
+    assert settings.read_text() == before
+    added = bench.run("tool", "add", "--server-json", str(server), stdin="y\ny\n")
     assert added.code == 0, added
     after = settings.read_text()
     assert after.startswith(before)

@@ -77,11 +77,16 @@ class Sources:
             Supplied(name, origin, self._prefixes[name], supply) for name, (origin, supply) in sorted(found.items())
         )
 
-    async def open(self) -> None:
-        """Open all sources side by side; those that have not answered after a while go on opening by themselves."""
+    async def open(self) -> bool:
+        """Open all sources side by side and return whether all have answered.
+
+        Those that have not after a while go on opening by themselves.
+        """
         self._opening = [asyncio.create_task(self._open(name, source)) for name, source in self._sources.items()]
-        if self._opening:
-            await asyncio.wait(self._opening, timeout=OPEN_SECONDS)
+        if not self._opening:
+            return True
+        _, silent = await asyncio.wait(self._opening, timeout=OPEN_SECONDS)
+        return not silent
 
     async def _open(self, name: str, source: ToolSource) -> None:
         try:

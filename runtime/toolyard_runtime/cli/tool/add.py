@@ -6,10 +6,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
-from toolyard_sdk.egress import EgressGrant
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Supply
 
@@ -19,6 +17,8 @@ from toolyard_runtime.cli.surroundings import REPOSITORY_FILE, Surroundings, fin
 
 _SHOWN = 20
 _WIDTH = 100
+_SECRET = "{{secret:"  # noqa: S105 - how a handle begins
+"""In a table: the source has what it needs only once somebody has set it."""
 
 
 @click.command("add")
@@ -31,6 +31,7 @@ _WIDTH = 100
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A server.json of the official MCP registry.",
 )
+@click.option("--server", default="", metavar="URL", help="Where a REST API is, in place of what its document says.")
 @click.option("--prefix", default=None, help="How its tools' names begin. [default: NAME_]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--repo", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The agent repository.")
@@ -41,6 +42,7 @@ def add_tools(
     mcp: str,
     openapi: str,
     server_json: Path | None,
+    server: str,
     prefix: str | None,
     yes: bool,
     repo: Path | None,
@@ -54,10 +56,12 @@ def add_tools(
         raise Failed(f"There is no {REPOSITORY_FILE} here or above: name the repository with --repo.")
     if sum(map(bool, (mcp, openapi, server_json))) != 1:
         raise click.UsageError("say one of --mcp, --openapi and --server-json")
+    if server and not openapi:
+        raise click.UsageError("--server says where a REST API is: it goes with --openapi")
     try:
         name, table = _table(name, mcp, openapi, server_json, surroundings.cwd, repository)
-        if prefix is not None:
-            table = {**table, "prefix": prefix}
+        table |= {"server": server} if server else {}
+        table |= {"prefix": prefix} if prefix is not None else {}
         before = _checked(repository, name)
         if server_json is not None and "command" in table and not yes:
             click.confirm(f"It is started by: {clean(shlex.join(table['command']))}\nStart it?", abort=True)
@@ -65,15 +69,15 @@ def add_tools(
     except ConfigError as error:
         raise Failed(str(error)) from error
     _show(supply)
-    if not supply.tools and not yes:
-        click.confirm("It offers no tool now. Add it all the same?", abort=True)
-    elif not yes:
-        click.confirm(f"Add it to {REPOSITORY_FILE} as {clean(name)}?", abort=True)
+    if not yes:
+        wanted = f"Add it to {REPOSITORY_FILE} as {clean(name)}?" if supply.tools else "Add it all the same?"
+        click.confirm(wanted, abort=True)
+    elif not supply.tools and _SECRET not in str(table):
+        raise Failed("It offers no tool, so it is not added; without --yes you are asked.")
     _write(repository / REPOSITORY_FILE, before, name, table)
     click.echo(f"Added [sources.{clean(name)}] to {REPOSITORY_FILE}; a running server takes it up when it starts anew.")
-    click.echo(
-        f'Grant its tools in an agent\'s file: tools = ["{clean(name)}_*"]. What it says of their effects is a claim.'
-    )
+    begin = clean(str(table.get("prefix", f"{name}_")))
+    click.echo(f'Grant its tools in an agent\'s file: tools = ["{begin}*"]. What it says of their effects is a claim.')
 
 
 def _table(
@@ -139,18 +143,18 @@ def _checked(repository: Path, name: str) -> str:
 
 
 async def _opened(name: str, table: Mapping[str, Any], repository: Path) -> Supply:
-    """Open the source once, with no secret and no way out but to what was named, and return what it offers."""
+    """Open the source once, with no secret and no way out but to what its table names, and return what it offers."""
     from toolyard_registry.plugins import load_plugins  # noqa: PLC0415 - --help must not wait for it
     from toolyard_sdk.http import open_egress  # noqa: PLC0415 - same
 
     from toolyard_runtime.contributions import Contributions  # noqa: PLC0415 - same
-    from toolyard_runtime.engine.sources import Sources  # noqa: PLC0415 - same
+    from toolyard_runtime.engine.sources import OPEN_SECONDS, Sources  # noqa: PLC0415 - same
+    from toolyard_runtime.engine.ways_out import NOTHING, with_sources  # noqa: PLC0415 - same
 
     added = Contributions(load_plugins())
     added.take_sources()
     outside = open_egress()
-    host = urlsplit(str(table.get("url", ""))).hostname or ""
-    grant = EgressGrant(hosts=(host,) if host else ())
+    grant = with_sources({}, {name: table}).get(name, NOTHING)
     sources = Sources(
         {name: table},
         added.sources,
@@ -159,8 +163,10 @@ async def _opened(name: str, table: Mapping[str, Any], repository: Path) -> Supp
         secrets=_NoSecrets(),
     )
     try:
-        await sources.open()
+        answered = await sources.open()
         (supplied,) = sources.supplied()
+        if not answered and not supplied.supply.problems:
+            return Supply(problems=(f"it has not answered within {OPEN_SECONDS:.0f} s",))
         return supplied.supply
     finally:
         await sources.close()
@@ -183,7 +189,8 @@ def _show(supply: Supply) -> None:
 
     for problem in supply.problems:
         click.echo(f"! {clean(problem)}", err=True)
-    click.echo(f"It offers {len(supply.tools)} tool{'' if len(supply.tools) == 1 else 's'}:")
+    count = {0: "no tool.", 1: "1 tool:"}.get(len(supply.tools), f"{len(supply.tools)} tools:")
+    click.echo(f"It offers {count}")
     for tool in supply.tools[:_SHOWN]:
         click.echo(f"  {clean(tool.spec.name)}: {one_line(tool.spec.description, _WIDTH)}")
         for flag in flags_of(tool.spec):
@@ -198,10 +205,6 @@ def _write(path: Path, before: str, name: str, table: Mapping[str, Any]) -> None
 
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     text = before + gap + toml_table(name, table)
-    host = urlsplit(str(table.get("url", ""))).hostname
-    if table["kind"] == "openapi" and host:
-        egress = f'\n[egress.{name}]\nhosts = ["{host}"]\n'
-        text += egress if f"[egress.{name}]" not in before else ""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
