@@ -35,7 +35,7 @@ from toolyard_runtime.engine.agents import Agents
 from toolyard_runtime.engine.approving import Approving
 from toolyard_runtime.engine.cleaning import Cleaning
 from toolyard_runtime.engine.desk import Desk
-from toolyard_runtime.engine.embedding import meanings
+from toolyard_runtime.engine.embedding import Embedders, meanings
 from toolyard_runtime.engine.engine import Engine
 from toolyard_runtime.engine.erasing import erasing_with
 from toolyard_runtime.engine.ledger import Ledger
@@ -176,6 +176,7 @@ async def composed(
                 Limits(config.environments.idle_seconds, config.environments.most_running),
             )
         )
+        embedders = Embedders(routes, options.repository, clock)
         long_term = await opened.enter_async_context(
             long_term_memory(
                 LongTerm(
@@ -184,17 +185,14 @@ async def composed(
                     clock,
                     uuid7,
                     os.urandom,
-                    routes=routes,
-                    repository=options.repository,
+                    embedders=embedders,
                     state_dir=options.state_dir,
                 ),
                 loader.current.agents.values(),
             )
         )
         meters = Meters()
-        sense = await opened.enter_async_context(
-            meanings(config.search, loader.current.toolbox, routes, options.repository, clock, meters)
-        )
+        sense = await opened.enter_async_context(meanings(config.search, loader.current.toolbox, embedders, meters))
         agents = Agents(
             loader,
             routes,

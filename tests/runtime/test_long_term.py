@@ -11,6 +11,7 @@ from toolyard_memory.retrieval.query import Query
 from toolyard_memory.tables.vectors import EMBEDDING, OUTBOX
 from toolyard_runtime.clocks import SystemClock
 from toolyard_runtime.config import Config, MemoryTable
+from toolyard_runtime.engine.embedding import Embedders
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.store.opening import OwnedDatabase, open_database
@@ -27,8 +28,7 @@ def opened(database: OwnedDatabase, folder: Path, vectors: Literal["exact", "non
         SystemClock(),
         uuid7,
         os.urandom,
-        routes=Routes(Config(), {}, rehearsal=True),
-        repository=folder,
+        embedders=Embedders(Routes(Config(), {}, rehearsal=True), folder, SystemClock()),
         state_dir=folder,
     )
 

@@ -25,7 +25,9 @@ from toolyard_memory.embedders.unit import unit
 LONGEST = 512
 """Tokens of a text that are looked at where the model does not say."""
 
-BATCH = 32
+BATCH = 8
+"""Texts that are computed at a time: after as many, a question that somebody waits for has its turn."""
+
 Pooling = Literal["mean", "cls", "max", "last"]
 
 _POOLING: dict[str, Pooling] = {
@@ -70,14 +72,20 @@ class OnnxEmbedder:
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
         """Return one vector of unit length for each text; raises EmbedderError."""
-        if not texts:
-            return []
+        loop, vectors = asyncio.get_running_loop(), [b""] * len(texts)
+        # Texts of like length together: the short ones are not filled up to the longest.
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._embed, texts, query)
+            for start in range(0, len(order), BATCH):
+                part = order[start : start + BATCH]
+                found = await loop.run_in_executor(self._pool, self._embed, [texts[n] for n in part], query)
+                for n, vector in zip(part, found, strict=True):
+                    vectors[n] = vector
         except EmbedderError:
             raise
         except Exception as error:  # the runtime's own errors are of no type that it names
             raise EmbedderError(f"{self._model}: {error}") from error
+        return vectors
 
     async def close(self) -> None:
         """Let go of the model."""
@@ -124,14 +132,7 @@ class _Loaded:
     def embed(self, texts: Sequence[str], query: bool) -> list[bytes]:
         prefix = self._settings.query_prefix if query else self._settings.text_prefix
         encoded = self._tokenizer.encode_batch([prefix + text for text in texts])
-        # Texts of like length together: the short ones are not filled up to the longest.
-        order = sorted(range(len(texts)), key=lambda n: sum(encoded[n].attention_mask))
-        vectors = [b""] * len(texts)
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            for n, vector in zip(part, self._vectors([encoded[n] for n in part]), strict=True):
-                vectors[n] = unit(array("f", vector))
-        return vectors
+        return [unit(array("f", vector)) for vector in self._vectors(encoded)]
 
     def _vectors(self, encoded: Sequence[Any]) -> Any:
         numpy = self._numpy

@@ -6,7 +6,6 @@ transactions that speak of the same thing do not meet; and so that nobody's name
 
 import asyncio
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,6 +30,7 @@ class Graph:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._loaded = False
         self._add_entity, self._add_mention, self._add_edge = (
             statements.write_once(table, database.dialect) for table in (ENTITY, MENTION, EDGE)
         )
@@ -68,13 +68,18 @@ class Graph:
         share most. With `relations`, as a person wants to see it, hubs are shown, lead to their latest mentions when
         asked for by name, and facts say how entities are related.
         """
-        if "networkx" not in sys.modules:  # a quarter of a second, in which the event loop is not to stand still
-            await asyncio.to_thread(importlib.import_module, "networkx")
+        await self.warm_up()
         walk = Walk(self._database, reader, sight(reader, as_of, self._clock.now()), most)
         await walk.begin(passages, entities, hubs=relations)
         for _ in range(1, hops, 2):
             await walk.go_on()
         return await walk.end(relations=relations)
+
+    async def warm_up(self) -> None:
+        """Load what ranks: a quarter of a second, in which the event loop is not to stand still."""
+        if not self._loaded:
+            await asyncio.to_thread(importlib.import_module, "networkx")
+            self._loaded = True
 
     def sweep(self, tx: Transaction, owner: Owner) -> None:
         """Delete the owner's entities that no passage speaks of any more; `tx` drops passages before it sweeps."""

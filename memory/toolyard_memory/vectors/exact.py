@@ -21,6 +21,12 @@ def by_numpy() -> bool:
     return importlib.util.find_spec("numpy") is not None
 
 
+def load() -> None:
+    """Import numpy where it is installed: a tenth of a second, which no event loop has."""
+    if by_numpy():
+        importlib.import_module("numpy")
+
+
 def nearest(vector: bytes, rows: Sequence[Row], limit: int) -> list[tuple[bytes, float]]:
     """Return the `limit` ids most similar to `vector`, best first, with their cosine similarity.
 

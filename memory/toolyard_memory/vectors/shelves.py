@@ -18,6 +18,7 @@ from toolyard_memory.vectors import exact
 from toolyard_memory.vectors.exact import Row
 from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost, VectorIndex
 from toolyard_memory.vectors.statements import (
+    EVERY_TENANT,
     HOW_MANY,
     LARGE,
     LIVING,
@@ -88,6 +89,20 @@ class Shelves:
         self.trouble: dict[str, str] = {}
         """By tenant, what is wrong with a shelf of it, in words."""
         self._tails: dict[Shelf, _Tail] = {}
+        self._loaded = False
+
+    async def warm_up(self) -> None:
+        """Load what looks at vectors, in threads, and open a shelf where there is one: Chroma takes a second for it."""
+        await self._load()
+        if self._index is None:
+            return
+        for (tenant,) in await self._database.scan(EVERY_TENANT):
+            for _, shelf in shelves_of(await self.states(tenant), tenant):
+                of = {"of_scope": shelf.scope, "of_embedder": shelf.embedder, "most": 1}
+                for _, vector in await self._database.scan(OF_OWNER, of):
+                    with contextlib.suppress(ShelfLost, IndexDown):  # whoever searches it is told
+                        await self._index.nearest(shelf, vector, 1)
+                    return
 
     async def states(self, tenant: str) -> States:
         """Return how far every index of a tenant is."""
@@ -103,6 +118,7 @@ class Shelves:
         self, shelf: Shelf | None, scope: str, embedder: str, vector: bytes, limit: int
     ) -> list[tuple[bytes, float]]:
         """Return an owner's passages most similar to a vector, best first, with their cosine similarity."""
+        await self._load()
         if shelf is not None and self._index is not None:
             try:
                 found = await self._index.nearest(shelf, vector, limit)
@@ -268,6 +284,12 @@ class Shelves:
             with contextlib.suppress(IndexDown):  # SQL has it, and the next start notices what is missing
                 await self.put_down()
             await self._index.close()
+
+    async def _load(self) -> None:
+        """Load what looks at vectors, once: in a thread, since it takes a tenth of a second."""
+        if not self._loaded:
+            await asyncio.to_thread(exact.load)
+            self._loaded = True
 
     async def _large(self, scope: str) -> bool:
         rows = await self._database.read(HOW_MANY, {"of_scope": scope, "most": self._flat + 1})

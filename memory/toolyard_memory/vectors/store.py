@@ -74,6 +74,10 @@ class Vectors:
                 self._indexer.look_at(shelf)
         return found
 
+    async def warm_up(self) -> None:
+        """Load what a search would wait for; embeds nothing."""
+        await self._shelves.warm_up()
+
     async def state(self, tenant: str) -> VectorState:
         """Return how the vectors of a tenant are."""
         states = await self._shelves.states(tenant)

@@ -14,12 +14,11 @@ from msgspec import Struct
 from toolyard_registry.releases import AgentRelease
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ids import NewId
-from toolyard_sdk.ports import Clock, Database, Embedder
+from toolyard_sdk.ports import Clock, Database
 
 from toolyard_runtime.config import FILE, MemoryTable
-from toolyard_runtime.engine.embedding import embedder_named
+from toolyard_runtime.engine.embedding import Embedders
 from toolyard_runtime.engine.memory_settings import has_chroma, trouble_with
-from toolyard_runtime.engine.routing import Routes
 from toolyard_runtime.run.mind import Mind
 
 if TYPE_CHECKING:  # loaded when an agent that remembers is first met
@@ -51,8 +50,7 @@ class LongTerm:
         new_id: NewId,
         entropy: Callable[[int], bytes],
         *,
-        routes: Routes,
-        repository: Path,
+        embedders: Embedders,
         state_dir: Path,
     ) -> None:
         self._settings = settings
@@ -60,8 +58,7 @@ class LongTerm:
         self._clock = clock
         self._new_id = new_id
         self._entropy = entropy
-        self._routes = routes
-        self._repository = repository
+        self._embedders = embedders
         self._state_dir = state_dir
         self._memory: Memory | None = None
         self._mind: Mind | None = None
@@ -89,7 +86,7 @@ class LongTerm:
 
     def check(self) -> None:
         """Raise ConfigError for settings that name what is not there: at the start, not when somebody first asks."""
-        trouble = trouble_with(self._settings, self._routes.providers, self._repository)
+        trouble = trouble_with(self._settings, self._embedders.providers, self._embedders.repository)
         if trouble:
             raise ConfigError(trouble, path=FILE)
 
@@ -113,6 +110,15 @@ class LongTerm:
 
             self._mind = Recalling(self.memory())
         return self._mind
+
+    async def warm_up(self) -> None:
+        """Load what the first recall would wait for, one thing after the other, in threads; nothing while shut."""
+        if self._memory is None:
+            return
+        await self._memory.graph.warm_up()
+        if self._memory.vectors is not None:
+            await self._embedders.warm_up()
+            await self._memory.vectors.warm_up()
 
     def rebuild(self, tenant: str) -> Rebuilding:
         """Begin to build a tenant's vector index again from SQL, unless that is under way; return how far it is."""
@@ -155,8 +161,9 @@ class LongTerm:
             return None
         from toolyard_memory.vectors.store import Vectors  # noqa: PLC0415 - as above
 
-        former = self._embedder(self._settings.former) if self._settings.former else None
-        named = self._embedder(self._settings.embedder)
+        settings = self._settings
+        former = self._embedders.named(settings.former, settings) if settings.former else None
+        named = self._embedders.named(settings.embedder, settings)
         return Vectors(self._database, named, self._index(), self._clock, former=former)
 
     def _index(self) -> "VectorIndex | None":
@@ -179,9 +186,6 @@ class LongTerm:
             return ChromaServerIndex(Origin(self._settings.chroma_url))
         except ValueError as error:
             raise ConfigError(f"[memory] chroma_url: {error}", path=FILE) from error
-
-    def _embedder(self, named: str) -> Embedder:
-        return embedder_named(named, self._settings, self._routes, self._repository, self._clock)
 
 
 @contextlib.asynccontextmanager

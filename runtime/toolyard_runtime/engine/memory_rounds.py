@@ -20,6 +20,9 @@ from toolyard_runtime.store.tenants import Tenants
 if TYPE_CHECKING:  # loaded when an agent wants messages read
     from toolyard_runtime.engine.extracting import Extracting
 
+SOON = 0.5
+"""Seconds after which a server that has begun loads what the first recall would wait for."""
+
 EVERY = 5.0
 """Seconds between two looks for messages that nobody has read."""
 
@@ -52,12 +55,15 @@ class MemoryRounds:
         self._cleaning = erasing.cleaning
         self._ledger = erasing.ledger
         self._cleaned_at = 0
+        self._warm = False
         self._extracting: Extracting | None = None
         self._log = logging.getLogger("toolyard.memory")
 
     async def go(self) -> None:
         """Go round for ever; what fails is logged and tried again in the next round."""
+        await self._clock.sleep(SOON)
         while True:
+            await self._warm_up()
             await self._clock.sleep(EVERY)
             await self._look_after_forgetting()
             if not _wanted(self._agents.repository.agents.values()):
@@ -66,6 +72,17 @@ class MemoryRounds:
                 await self.round()
             except Exception:  # noqa: BLE001 - a database or a model that fails for a moment must not end these rounds
                 self._log.exception("messages could not be read for facts: they are read later")
+
+    async def _warm_up(self) -> None:
+        """Load what the first recall would wait for, once, where an agent remembers."""
+        remembers = any(release.memory is not None for release in self._agents.repository.agents.values())
+        if self._warm or not remembers or not self._long_term.is_open:
+            return
+        self._warm = True
+        try:
+            await self._long_term.warm_up()
+        except Exception:  # noqa: BLE001 - the first recall tries it again, and says what came of it
+            self._log.exception("memory could not be made ready: the first recall takes longer")
 
     async def _look_after_forgetting(self) -> None:
         """Write tombstones down, and now and then clean up; once, where nobody has asked for the memory yet."""

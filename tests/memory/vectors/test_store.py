@@ -1,11 +1,13 @@
 """Vectors: what is said is found by likeness, what is dropped is not, and every step can be done twice."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from toolyard_memory.embedders.hashing import HashingEmbedder
 from toolyard_memory.records import Reader, documents_of
 from toolyard_memory.vectors import shelves
+from toolyard_memory.vectors.chroma import ChromaIndex
 from toolyard_memory.vectors.index import Shelf
 from toolyard_memory.vectors.store import Vectors
 from toolyard_sdk.errors import EmbedderError
@@ -185,6 +187,27 @@ async def shelf(world: World, vectors: Vectors) -> Shelf:
     assert len(rows) == 1
     scope, _, embedder = rows[0][0].removeprefix("shelf:").partition(":")
     return Shelf("acme", scope, embedder, rows[0][1])
+
+
+async def test_a_shelf_is_opened_before_anybody_asks_and_one_that_is_lost_is_no_trouble(
+    world: World, tmp_path: Path
+) -> None:
+    await world.say(ADA, *RHYMES)
+    index = ChromaIndex(tmp_path / "vectors")
+    first = world.vectors(index=index)
+    await first.warm_up()
+    await follow(first)
+    await first.close()
+    index = ChromaIndex(tmp_path / "vectors")
+    embedder = Spelling()
+    embedder.failure = EmbedderError("nobody is to ask it")
+    vectors = world.vectors(embedder, index=index)
+    assert not index._place._opened
+    await vectors.warm_up()
+    assert list(index._place._opened) == [await shelf(world, vectors)]
+    await index.keep_only("acme", ())
+    await vectors.warm_up()
+    assert not index._place._opened
 
 
 async def test_a_lost_shelf_is_answered_for_by_sql_and_built_again_without_the_embedder(world: World) -> None:
