@@ -337,6 +337,12 @@ def test_a_source_that_changes_a_definition_is_held_to_the_admitted_one_until_an
     assert "waits for you" in line
     assert "description: says something else" in said.out
     assert "toolyard tool admit TOOL@DIGEST" in said.err
+    shown = toolyard("tool", "show", "library_look_up", *way)
+    assert "! `library_look_up` has changed where it comes from" in shown.err
+    unnamed = toolyard("tool", "admit", "library_look_up", *way)
+    assert "write NAME@sha256:..., as `toolyard tool waiting` shows it" in unnamed.err
+    other = toolyard("tool", "admit", "library_look_up@sha256:0", *way)
+    assert "`toolyard tool waiting` lists those that wait" in other.err
 
     stranger = desk.client(desk.tenant(), "operator")
     assert waiting(stranger) == []

@@ -259,3 +259,20 @@ def test_whatever_is_asked_for_its_reach_is_answered(server: Server, author: Cli
 def test_only_authors_and_operators_publish(server: Server, tenant: str, role: str) -> None:
     answered = server.client(tenant, role).ask("POST", "/api/v1/tools", body_of(submission()))
     refused(answered, 403, "Authorization")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("weather@9.1.0", "There is no tool weather@9.1.0: published are 0.2.0, 0.1.0."),
+        ("wether", "There is no tool wether: the nearest name is weather."),
+        ("wether/usage", "There is no tool wether: the nearest name is weather."),
+        ("weather@9.1.0/reach", "There is no tool weather@9.1.0: published are 0.2.0, 0.1.0."),
+        ("nothing_like_it", "There is no tool nothing_like_it: `toolyard tool list` shows what there is."),
+    ],
+)
+def test_what_is_not_there_is_answered_with_the_nearest_that_is(author: Client, path: str, words: str) -> None:
+    publish(author, "0.1.0")
+    publish(author, "0.2.0")
+    answered = author.ask("GET", f"/api/v1/tools/{path}")
+    assert (answered.status, answered.body["detail"]) == (404, words)

@@ -213,8 +213,9 @@ class _Reading:
         try:
             if names:
                 return [granting.settled(tools[name]) for name in names]
-            if grant in held:
-                raise self._error(held[grant], "tools", index)
+            waiting = [name for name in held if fnmatchcase(name, grant)]
+            if waiting:
+                raise self._error(held[waiting[0]], "tools", index)
             if "@" in grant or granting.published(grant):
                 return [granting.find(grant)]
         except (Unresolved, NameInvalid) as error:

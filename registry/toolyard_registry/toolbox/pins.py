@@ -108,7 +108,7 @@ class Pins:
                 del releases[name], tools[name]
                 held[name] = (
                     f"`{name}` of {release.source} has changed and no longer takes what it was admitted with: see "
-                    f"`toolyard tool diff {name}`, then `toolyard tool admit {name}@{release.digest}`"
+                    f"`toolyard tool waiting`, then `toolyard tool admit {name}@{release.digest}`"
                 )
         if not changed:
             return Held(box, tuple(news), ())

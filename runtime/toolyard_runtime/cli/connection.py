@@ -5,6 +5,7 @@ install or import, and Ctrl-C stops it where it stands. Proxies in the environme
 """
 
 import http.client
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -187,4 +188,6 @@ def _why(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, http.client.RemoteDisconnected):
         return "it closed the connection"
+    if isinstance(error, socket.gaierror):
+        return "no machine is found by that name"
     return str(error) or type(error).__name__

@@ -112,6 +112,15 @@ def test_a_tool_pinned_as_not_read_only_is_trusted_with_nothing_else() -> None:
     assert agent.tools[0].spec.annotations == Annotations(read_only=True, destructive=False, idempotent=True)
 
 
+@pytest.mark.parametrize("grant", ["mail_read", "mail_*"])
+def test_a_grant_of_what_is_held_back_says_why_it_is(grant: str) -> None:
+    with pytest.raises(ConfigError, match=r"mail_read has changed: see `toolyard tool waiting`"):
+        read(
+            f'instructions = "x"\ntools = ["{grant}"]',
+            held={"mail_read": "mail_read has changed: see `toolyard tool waiting`"},
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [

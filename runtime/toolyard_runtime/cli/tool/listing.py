@@ -69,9 +69,10 @@ def show_tool(server: Connection, name: str, as_json: bool) -> None:
     properties = spec["input_schema"].get("properties", {})
     required = spec["input_schema"].get("required", [])
     for argument, schema in properties.items():
-        told = schema.get("description", "") if isinstance(schema, dict) else ""
+        told, kind = (schema.get("description"), schema.get("type")) if isinstance(schema, dict) else ("", "")
         optional = "" if argument in required else " (optional)"
-        click.echo(f"    {clean(argument)}{optional}: {one_line(told, 90)}")
+        words = f": {one_line(str(told or kind), 90)}" if told or kind else ""
+        click.echo(f"    {clean(argument)}{optional}{words}")
     rows = [
         (
             each["version"],

@@ -159,7 +159,11 @@ def _decider(decision: str, words: str, done: str) -> click.Command:
     @click.argument("definition", metavar="NAME@DIGEST")
     @connected
     def command(server: Connection, definition: str) -> None:
-        name, digest = _release(definition)
+        name, _, digest = definition.partition("@")
+        if not name or not digest:
+            raise Failed(
+                f"{definition!r} names no definition: write NAME@sha256:..., as `toolyard tool waiting` shows it."
+            )
         server.post(f"/api/v1/quarantine/{part(name)}", {"release": digest, "decision": decision})
         click.echo(f"{done} {clean(definition)}.")
 

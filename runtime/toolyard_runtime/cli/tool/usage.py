@@ -28,7 +28,8 @@ def tool_usage(server: Connection, name: str, days: int, as_json: bool) -> None:
         return
     out = console()
     runs = answer["runs"] if answer["complete"] else f"the newest {answer['runs']}"
-    out.print(Text.assemble((clean(answer["tool"]), "bold"), f"  {runs} runs of the last {days} days"))
+    said = "1 run" if answer["runs"] == 1 else f"{runs} runs"
+    out.print(Text.assemble((clean(answer["tool"]), "bold"), f"  {said} of the last {days} days"))
     for release in answer["own"]:
         _print(release)
     if not answer["own"]:
@@ -64,7 +65,9 @@ def _print(release: dict[str, Any]) -> None:
 
 
 def _number(value: int | None, noun: str = "") -> str:
-    return f"{value} {noun}".rstrip() if value is not None else _HIDDEN
+    if value is None:
+        return _HIDDEN
+    return f"{value} {noun.removesuffix('s') if value == 1 else noun}".rstrip()
 
 
 def _share(value: int | None, whole: int | None) -> str:

@@ -35,10 +35,15 @@ def fields_of(record: Struct) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
-def not_found(noun: str, name: str, *, param: str | None = None) -> RequestRefused:
-    """Return the one refusal for what is not there, is another tenant's, or has a name nobody could have given."""
+def not_found(
+    noun: str, name: str, *, param: str | None = None, hint: str = "look up the ids you may see in its list"
+) -> RequestRefused:
+    """Return the one refusal for what is not there, is another tenant's, or has a name nobody could have given.
+
+    A `hint` says what to do instead, of nothing but what the caller sees.
+    """
     return RequestRefused(
-        f"There is no {noun} {quote(name)}: look up the ids you may see in its list.",
+        f"There is no {noun} {quote(name)}: {hint}.",
         param=param or noun,
         code=f"{noun}_not_found",
         status=404,

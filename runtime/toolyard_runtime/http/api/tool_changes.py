@@ -18,7 +18,7 @@ from toolyard_runtime.http.access import caller_of
 from toolyard_runtime.http.api.admin import OPERATORS, WATCHERS, Admin, admin_of, in_house
 from toolyard_runtime.http.api.reading import Query, answer, fields_of, listed, not_found
 from toolyard_runtime.http.api.seeing import installed_for
-from toolyard_runtime.http.api.tools import AUTHORS, READERS, entry_meant, reference_of
+from toolyard_runtime.http.api.tools import AUTHORS, READERS, entry_meant, no_tool, reference_of
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.usage.reach import reach_of
 from toolyard_runtime.wire.errors import RequestRefused
@@ -74,7 +74,7 @@ async def change_state(request: Request[Any, Any, Any], tool: FromPath[str]) -> 
     entry = next((each for each in shelf.entries(name) if each.text == wanted.version), None)
     installed = admin.agents.repository.toolbox.releases.get(name)
     if entry is None and not (in_house(caller) and installed is not None and installed.version == wanted.version):
-        raise not_found("tool", f"{name}@{wanted.version}", param="version")
+        raise no_tool(f"{name}@{wanted.version}", await installed_for(admin, caller), shelf, param="version")
     weighty = wanted.state == "yanked" or entry is None or entry.state in ("yanked", "quarantined")
     if weighty and "operator" not in caller.roles:
         raise RequestRefused(
@@ -114,7 +114,7 @@ async def show_reach(request: Request[Any, Any, Any], tool: FromPath[str]) -> Re
     elif installed is not None and reference.value in ("", installed.version, installed.digest):
         version = installed.version
     else:
-        raise not_found("tool", str(reference))
+        raise no_tool(str(reference), await installed_for(admin, caller), shelf)
     facts = not caller.roles.isdisjoint({"operator", "auditor"})
     reach = await reach_of(admin.services.database, caller.tenant, reference.name, version, facts=facts)
     return answer({"name": reference.name, "version": version, **fields_of(reach)})
@@ -137,7 +137,7 @@ async def move_channel(request: Request[Any, Any, Any], tool: FromPath[str], cha
     shelf = await admin.registry.shelf_of(caller.tenant)
     entry = next((each for each in shelf.entries(name) if each.text == wanted.version), None)
     if not shelf.entries(name) or (wanted.version and entry is None):
-        raise not_found("tool", f"{name}@{wanted.version}", param="version")
+        raise no_tool(f"{name}@{wanted.version}", await installed_for(admin, caller), shelf, param="version")
     if entry is not None and entry.state not in ("active", "deprecated"):
         raise RequestRefused(
             f"version: {quote(wanted.version)} is {entry.state}: a channel points at an active release.",
@@ -177,7 +177,8 @@ async def decide_quarantine(request: Request[Any, Any, Any], tool: FromPath[str]
     name = reference_of(tool).name
     found = next((one for one in _changed(admin, caller) if _named(one) == (name, wanted.release)), None)
     if found is None:
-        raise not_found("definition", f"{name}@{wanted.release}", param="release")
+        hint = "`toolyard tool waiting` lists those that wait, by their digests"
+        raise not_found("definition", f"{name}@{wanted.release}", param="release", hint=hint)
     await admin.registry.decide(caller.key, found, "admitted" if wanted.decision == "admit" else "rejected")
     await admin.agents.reload()
     return answer({"name": name, "release": wanted.release, "decision": wanted.decision})

@@ -1,8 +1,9 @@
 """`/api/v1/tools`: publishing tools, and looking at what is there; how a release stands is changed elsewhere."""
 
 import asyncio
+import difflib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litestar import Request, get, post
@@ -20,14 +21,16 @@ from toolyard_registry.schemas.differences import spec_differences
 from toolyard_sdk.errors import ConfigError
 
 from toolyard_runtime.http.access import caller_of, only
-from toolyard_runtime.http.api.admin import admin_of
+from toolyard_runtime.http.api.admin import Admin, admin_of
 from toolyard_runtime.http.api.reading import Query, answer, fields_of, listed, not_found
-from toolyard_runtime.http.api.seeing import installed_for
+from toolyard_runtime.http.api.seeing import installed_for, watches
+from toolyard_runtime.identity import Caller
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.reading import Reader
 
 AUTHORS = only("author", "operator")
 READERS = only("author", "operator", "auditor")
+_SHOWN = 5
 MOST_BODY = 48 * 1024 * 1024
 """Bytes of a submission: a wheel of the largest size in base64, and its manifest."""
 
@@ -173,13 +176,14 @@ async def show_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> Res
     reference = reference_of(tool)
     shelf = await admin.registry.shelf_of(caller.tenant)
     installed = await installed_for(admin, caller)
-    release = release_meant(installed, shelf, reference)
+    release = release_meant(installed, shelf, reference, _held(admin, caller))
     every = (*shelf.names(), *installed)
     published = await admin.registry.publications.of_name(caller.tenant, reference.name)
     shown = _tool(reference.name, shelf, installed.get(reference.name), every)
     return answer(
         {
             **fields_of(shown),
+            "warnings": (*shown.warnings, *_waiting(admin, caller, reference.name)),
             "definition": {"release": release.digest, "version": release.version, "spec": release.spec},
             "releases": [
                 ReleaseObject(
@@ -242,7 +246,7 @@ async def export_tool(request: Request[Any, Any, Any], tool: FromPath[str]) -> R
     entry = shelf.entries(reference.name)[:1] if reference.by == "default" else [entry_meant(shelf, reference)]
     found = next(iter(entry), None)
     if found is None:
-        raise not_found("tool", tool)
+        raise no_tool(tool, (), shelf)
     release = shelf.release(found)
     path = admin.registry.wheels.path(found.wheel, found.file)
     wheel = await asyncio.to_thread(lambda: inspect_wheel(path.read_bytes(), path.name))
@@ -276,10 +280,49 @@ def reference_of(text: str) -> Reference:
         raise RequestRefused(f"tool: {error}.", param="tool") from error
 
 
-def release_meant(tools: Mapping[str, ToolRelease], shelf: Shelf, reference: Reference) -> ToolRelease:
+def no_tool(
+    text: str,
+    tools: Iterable[str],
+    shelf: Shelf,
+    *,
+    param: str | None = None,
+    held: Mapping[str, str] | None = None,
+) -> RequestRefused:
+    """Return the refusal of a tool or release that is not there, with the nearest that the caller sees."""
+    name = text.partition("@")[0]
+    versions = [entry.text for entry in shelf.entries(name)]
+    near = difflib.get_close_matches(name, {*shelf.names(), *tools}, n=1, cutoff=0.6)
+    if held and name in held:
+        hint = held[name]
+    elif versions:
+        more = " and others" if len(versions) > _SHOWN else ""
+        hint = f"published are {', '.join(versions[:_SHOWN])}{more}"
+    elif near and near[0] != name:
+        hint = f"the nearest name is {near[0]}"
+    else:
+        hint = "`toolyard tool list` shows what there is"
+    return not_found("tool", text, param=param, hint=hint)
+
+
+def _held(admin: Admin, caller: Caller) -> Mapping[str, str]:
+    """Return why tools are held back, for who watches over the server."""
+    return admin.agents.repository.toolbox.held if watches(caller) else {}
+
+
+def _waiting(admin: Admin, caller: Caller, name: str) -> tuple[str, ...]:
+    """Say, to who watches over the server, that a tool's source presents another definition than agents have."""
+    if not watches(caller) or not any(one.presented.spec.name == name for one in admin.registry.changed):
+        return ()
+    return (f"`{name}` has changed where it comes from, and agents have what it was before: `toolyard tool waiting`",)
+
+
+def release_meant(
+    tools: Mapping[str, ToolRelease], shelf: Shelf, reference: Reference, held: Mapping[str, str] | None = None
+) -> ToolRelease:
     """Return the release a reference means, in whatever state; without a version the newest, or the installed one.
 
-    `tools` are those that are installed and that the caller may look at. Raises RequestRefused (404).
+    `tools` are those that are installed and that the caller may look at; `held` says why some are not there now.
+    Raises RequestRefused (404).
     """
     installed = tools.get(reference.name)
     entries = shelf.entries(reference.name)
@@ -291,7 +334,7 @@ def release_meant(tools: Mapping[str, ToolRelease], shelf: Shelf, reference: Ref
         return installed
     named = entry_meant(shelf, reference)
     if named is None:
-        raise not_found("tool", str(reference))
+        raise no_tool(str(reference), tools, shelf, held=held)
     return shelf.release(named)
 
 

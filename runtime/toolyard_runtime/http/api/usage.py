@@ -9,8 +9,9 @@ from toolyard_registry.releases import ToolRelease
 
 from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import Admin, admin_of
-from toolyard_runtime.http.api.reading import Query, answer, not_found
+from toolyard_runtime.http.api.reading import Query, answer
 from toolyard_runtime.http.api.seeing import installed_for
+from toolyard_runtime.http.api.tools import no_tool
 from toolyard_runtime.models.encoder import encode_tools
 from toolyard_runtime.usage.counting import Tally, across
 from toolyard_runtime.usage.stored import UsageReader
@@ -36,9 +37,9 @@ async def show_usage(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     since = max(0, admin.services.clock.now() - days * _DAY_US)
     reader = UsageReader(admin.services.database)
     own, everybody = await reader.read(caller.tenant, name, since, LEAST_TENANTS)
-    published = (await admin.registry.shelf_of(caller.tenant)).entries(name)
-    if not own.tallies and not published and name not in await installed_for(admin, caller):
-        raise not_found("tool", name, param="name")
+    shelf, installed = await admin.registry.shelf_of(caller.tenant), await installed_for(admin, caller)
+    if not own.tallies and not shelf.entries(name) and name not in installed:
+        raise no_tool(name, installed, shelf, param="name")
     releases = [(release, _sum(own.of(release))) for release in own.releases()]
     content: dict[str, Any] = {
         "tool": name,
