@@ -13,7 +13,7 @@ from toolyard_memory.graph.whole import Wholes
 from toolyard_memory.passages import Passages
 from toolyard_memory.records import Evidence, Fact, NewFact, Owner, Passage, Written
 from toolyard_memory.retrieval.recall import Recall
-from toolyard_memory.standing import Said, own_word
+from toolyard_memory.standing import Said, as_said, own_word
 from toolyard_memory.vectors.store import Vectors
 
 
@@ -57,6 +57,10 @@ class Memory:
         None where it is not their own word, or would take the place of what these words do not speak of.
         """
         return await own_word(self.database, owner, new, messages, at, wrong)
+
+    async def as_said(self, owner: Owner, new: NewFact, said_at: int) -> NewFact | None:
+        """Return what is to be put down of what was said at a moment and is heard only now; None for nothing."""
+        return await as_said(self.database, owner, new, said_at)
 
     async def put_down(self, tx: Transaction, owner: Owner, new: NewFact, at: int) -> Written:
         """Put a fact down, in the place of what it contradicts; raises MemoryRefused."""

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from toolyard_sdk.ports import Database
 
 from toolyard_memory.facts import statements as sql
@@ -64,6 +65,26 @@ async def own_word(
         if all(_gives_way(one, new, message, span) for one in held):
             return Evidence("message", message.source, message.item, span.start, span.stop)
     return None
+
+
+async def as_said(database: Database, owner: Owner, new: NewFact, said_at: int) -> NewFact | None:
+    """Return what is to be put down of what was said at a moment, and is heard only now.
+
+    What was said of the same attribute since then holds on: the statement ends where that begins. None where nothing is
+    left of it.
+    """
+    words = digest(new.text.strip(), canonical(new.subject))
+    since = said_at if new.valid_from is None else new.valid_from
+    later = [
+        fact
+        for fact in await values_held(database, owner, new.subject, new.attribute, since)
+        if digest(fact.text, fact.subject) != words and await said_last(database, fact) > said_at
+    ]
+    if not later:
+        return new
+    until = min(fact.valid_from for fact in later)
+    until = until if new.valid_to is None else min(until, new.valid_to)
+    return replace(new, valid_from=since, valid_to=until) if since < until else None
 
 
 async def said_last(database: Database, fact: Fact) -> int:

@@ -300,7 +300,7 @@ async def composed(
         )
         await opened.enter_async_context(
             memory_rounds(
-                MemoryRounds(long_term, agents, routes, services.runs, tenants, clock, erasing),
+                MemoryRounds(long_term, agents, routes, services.runs, tenants, clock, erasing, meters),
                 Returning(database, clock, erasing.ledger, erasing, long_term),
             )
         )

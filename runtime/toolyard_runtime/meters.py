@@ -45,6 +45,9 @@ class Meters:
             registry=self.registry,
         )
         self.facts_changed = self._counter("toolyard_facts_changed", "Facts that runs changed.", "change")
+        self.messages_read = self._counter(
+            "toolyard_messages_read", "Tries to read a message for facts, by outcome.", "outcome"
+        )
         self.facts = Gauge("toolyard_facts", "Facts that are believed.", registry=self.registry)
         self.passages_waiting = Gauge(
             "toolyard_passages_waiting", "Changes that the vectors have not followed yet.", registry=self.registry

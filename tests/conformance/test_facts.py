@@ -412,6 +412,36 @@ async def test_an_extractor_reads_no_message_twice_and_its_tokens_are_counted(to
     assert await ledger.spent("evil", 0) == 0
 
 
+async def test_what_an_extractor_could_not_read_waits_its_time_and_what_is_done_stays_done(told: Told) -> None:
+    ledger = Extractions(told.database)
+    places = [((await told.message(f"message {n}")).source or b"", 1) for n in range(3)]
+
+    async def note(place: tuple[bytes, int], **more: Any) -> None:
+        tx = told.database.begin()
+        ledger.add(tx, ANN, place, "small", at=5, facts=0, **more)
+        await told.database.commit(tx)
+
+    await note(places[0], tokens=10, outcome="waiting", tries=1, again_at=100, reason="timeout")
+    await note(places[1], tokens=0, outcome="waiting", again_at=50, reason="budget")
+    assert [one.text for one in await ledger.unread("acme", "small")] == ["message 2"]
+    assert await ledger.due("acme", "small", 49) == []
+    assert [one.passage.text for one in await ledger.due("acme", "small", 100)] == ["message 1", "message 0"]
+    assert await ledger.due("acme", "large", 100) == await ledger.due("evil", "small", 100) == []
+    await note(places[0], tokens=25, outcome="waiting", tries=2, again_at=200, reason="timeout")
+    (again,) = [one for one in await ledger.due("acme", "small", 200) if one.tries]
+    assert (again.tries, again.tokens) == (2, 25)
+    assert await ledger.spent("acme", 0) == 25
+    await note(places[0], tokens=30, outcome="failed", tries=3, reason="timeout")
+    await note(places[1], tokens=7)
+    await note(places[1], tokens=99, outcome="waiting", again_at=1)
+    assert await ledger.due("acme", "small", 1_000) == []
+    assert {(one.outcome, one.reason, one.messages) for one in await ledger.tally("acme")} == {
+        ("failed", "timeout", 1),
+        ("read", "", 1),
+    }
+    assert await ledger.tally("evil") == []
+
+
 async def test_a_session_is_read_at_positions_and_by_its_owner_only(told: Told) -> None:
     for n in range(4):
         await told.message(f"message {n}", n=n)

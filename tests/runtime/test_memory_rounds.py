@@ -42,7 +42,9 @@ async def rounds(shop: Workshop) -> tuple[MemoryRounds, Tenants]:
     await shop.database.commit(tx)
     memory: Any = Opened(shop)
     unused: Any = Nothing()
-    return MemoryRounds(memory, shop.agents, shop.routes, shop.services.runs, tenants, clock, unused), tenants
+    services = shop.services
+    going = MemoryRounds(memory, shop.agents, shop.routes, services.runs, tenants, clock, unused, services.meters)
+    return going, tenants
 
 
 async def revoke(shop: Workshop, tenants: Tenants) -> None:

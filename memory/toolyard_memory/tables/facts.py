@@ -69,10 +69,15 @@ EXTRACTION = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("facts", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
+    Column("tries", BigInteger, nullable=False),
+    Column("again_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
     Index("ix_extraction_tenant", "tenant", "at"),
+    Index("ix_extraction_waiting", "tenant", "outcome", "again_at"),
     sqlite_with_rowid=False,
 )
-"""That an extractor has read a message: what makes reading it again needless."""
+"""How far an extractor is with a message: what has been read or given up is not read again, what is `waiting` is at
+`again_at`. `reason` says in a word why it waits or was given up."""
 
 TOMBSTONE = Table(
     "tombstone",

@@ -359,6 +359,11 @@ def stats(server: Connection, end_user: str | None, as_json: bool) -> None:
     for kind, counted in shown["passages"].items():
         click.echo(f"{kind:<10} {counted['count']} of {_count(counted['people'], 'owner')}")
     click.echo(f"believed   {_count(shown['facts_believed'], 'fact')}; {_count(shown['tombstones'], 'tombstone')}")
+    reading = shown["reading"]
+    if any(reading[end] for end in ("read", "waiting", "failed")):
+        why = ", ".join(f"{reason} {count}" for reason, count in reading["why"].items())
+        ends = f"{_count(reading['read'], 'message')} read for facts, {reading['waiting']} waiting"
+        click.echo(f"extracted  {ends}, {reading['failed']} left alone{f' ({clean(why)})' if why else ''}")
     vectors = shown["vectors"]
     if vectors is None:
         click.echo("vectors    off")

@@ -14,6 +14,7 @@ from toolyard_runtime.engine.erasing import Erasing
 from toolyard_runtime.engine.long_term import LongTerm
 from toolyard_runtime.engine.returning import Returning
 from toolyard_runtime.engine.routing import Routes
+from toolyard_runtime.meters import Meters
 from toolyard_runtime.store.runs import Runs
 from toolyard_runtime.store.tenants import Tenants
 
@@ -45,6 +46,7 @@ class MemoryRounds:
         tenants: Tenants,
         clock: Clock,
         erasing: Erasing,
+        meters: Meters,
     ) -> None:
         self._long_term = long_term
         self._agents = agents
@@ -52,11 +54,13 @@ class MemoryRounds:
         self._runs = runs
         self._tenants = tenants
         self._clock = clock
+        self._meters = meters
         self._cleaning = erasing.cleaning
         self._ledger = erasing.ledger
         self._cleaned_at = 0
         self._warm = False
         self._extracting: Extracting | None = None
+        self._reading = frozenset[str]()
         self._log = logging.getLogger("toolyard.memory")
 
     async def go(self) -> None:
@@ -101,6 +105,10 @@ class MemoryRounds:
     async def round(self) -> None:
         """Have the unread messages of every tenant read, until there are no more or a model or a budget gives out."""
         extracting, after = self._opened(), ""
+        reading = frozenset(release.name for release in self._agents.repository.agents.values() if _reads(release))
+        if not reading <= self._reading:
+            extracting.look_again()
+        self._reading = reading
         while page := await self._tenants.list(after=after, limit=PAGE):
             for tenant in page:
                 while await self._served(tenant.id) and await extracting.read_on(tenant.id):
@@ -116,12 +124,16 @@ class MemoryRounds:
             from toolyard_runtime.engine.extracting import Extracting  # noqa: PLC0415 - loaded when it is wanted
 
             memory, agents = self._long_term.memory(), self._agents
-            self._extracting = Extracting(memory, self._runs, agents.release, self._routes.route)
+            self._extracting = Extracting(memory, self._runs, agents.release, self._routes.route, self._meters)
         return self._extracting
 
 
 def _wanted(agents: Iterable[AgentRelease]) -> bool:
-    return any(release.memory is not None and release.memory.extract for release in agents)
+    return any(_reads(release) for release in agents)
+
+
+def _reads(release: AgentRelease) -> bool:
+    return release.memory is not None and release.memory.extract
 
 
 @contextlib.asynccontextmanager

@@ -137,6 +137,18 @@ class PersonObject(Struct, frozen=True):
     islands: tuple[IslandObject, ...]
 
 
+class ReadingObject(Struct, frozen=True):
+    """Messages that agents have `read` for facts, that are tried (again) later, and that were left alone.
+
+    `why` counts those of the last two by reason.
+    """
+
+    read: int
+    waiting: int
+    failed: int
+    why: dict[str, int]
+
+
 class Stats(Struct, frozen=True):
     """Counts of a tenant; `vectors` is null where they are off, `rebuilding` where nothing was built again.
 
@@ -146,6 +158,7 @@ class Stats(Struct, frozen=True):
     passages: dict[str, Counted]
     facts_believed: int
     tombstones: int
+    reading: ReadingObject
     vectors: VectorsObject | None
     rebuilding: Rebuilding | None
     person: PersonObject | None = None
@@ -238,7 +251,22 @@ async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
             tuple(CentralObject(one.shown, one.kind, one.mentions, round(rank, 4)) for one, rank in central),
             tuple(IslandObject(one.size, tuple(entity.shown for entity in one.entities)) for one in islands),
         )
-    return answer(Stats(counted, believed, forgotten, vectors, rebuilding, person))
+    return answer(
+        Stats(counted, believed, forgotten, await _reading(memory, of["of_tenant"]), vectors, rebuilding, person)
+    )
+
+
+async def _reading(memory: "Memory", tenant: str) -> ReadingObject:
+    """Return how far the messages of a tenant are read for facts."""
+    from toolyard_memory.facts.extractions import Extractions  # noqa: PLC0415 - as memory itself, when it is asked
+
+    ends = {"read": 0, "waiting": 0, "failed": 0}
+    why: dict[str, int] = {}
+    for one in await Extractions(memory.database).tally(tenant):
+        ends[one.outcome] += one.messages
+        if one.outcome != "read":
+            why[one.reason] = why.get(one.reason, 0) + one.messages
+    return ReadingObject(**ends, why=why)
 
 
 @get("/api/v1/memory/export", opt=LOOKERS, summary="Export what is remembered of somebody")

@@ -142,10 +142,14 @@ def upgrade() -> None:
         sa.Column("tokens", sa.BigInteger, nullable=False),
         sa.Column("facts", sa.BigInteger, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("tries", sa.BigInteger, nullable=False),
+        sa.Column("again_at", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("run", "n", "extractor"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_extraction_tenant", "extraction", ["tenant", "at"])
+    op.create_index("ix_extraction_waiting", "extraction", ["tenant", "outcome", "again_at"])
     op.create_table(
         "tombstone",
         sa.Column("id", sa.LargeBinary, nullable=False),
