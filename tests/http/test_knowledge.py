@@ -138,6 +138,19 @@ def test_an_agent_finds_what_its_globs_allow(author: Client) -> None:
     assert found(author, "refunds", "&agent=support-eu") == []
 
 
+def test_who_searches_as_an_agent_finds_what_that_agent_grounds_on(tmp_path: Path) -> None:
+    clerk = 'instructions = "x"\n\n[memory]\nknowledge = ["handbook/*"]\n'
+    with serving(tmp_path, files={"agents/clerk.toml": clerk}) as server:
+        author = server.client("default", "author", "operator")
+        put(author, "handbook/refunds.md")
+        put(author, "gossip.md", b"Refunds are for friends.\n")
+        assert len(found(author, "refunds")) == 3
+        assert "Refunds are for friends." not in found(author, "refunds friends", "&agent=clerk")
+        hits = author.get("/api/v1/memory/search?words=refunds+friends&end_user=ann&agent=clerk")["data"]
+        assert hits
+        assert "Refunds are for friends." not in [hit["text"] for hit in hits]
+
+
 def test_every_change_is_on_record(author: Client, auditor: Client) -> None:
     first = put(author, "a.md").body["document"]["digest"]
     second = put(author, "a.md", EDITED).body["document"]["digest"]

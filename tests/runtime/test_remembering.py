@@ -294,7 +294,9 @@ async def test_a_strange_tool_that_says_it_has_added_something_has_written_no_me
         ("correct", {"fact": "fact_" + "0" * 32, "text": "x is y"}, "no such fact"),
         ("correct", {"fact": "nonsense", "text": "x is y"}, "no id of a fact"),
         ("remember", {"text": "It rains.", "since": "someday"}, "no date"),
-        ("remember", {"text": "It rains.", "since": "2026-05-03", "until": "2026-05-01"}, "end before it begins"),
+        ("remember", {"text": "It rains.", "since": "2026-05-03", "until": "2026-05-01"}, "changed: until: it would"),
+        ("remember", {"text": "It rains.", "about": "\u200b"}, "changed: about: name"),
+        ("recall", {"query": " "}, "`query`: there is nothing"),
         ("recall", {"query": "x", "as_of": "then"}, "no date"),
     ],
 )

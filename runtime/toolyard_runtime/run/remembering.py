@@ -204,7 +204,10 @@ async def _recall(scene: Scene, asked: _Recall) -> ToolResult:
         as_of=AsOf(moment, moment),
         documents=scene.release.memory.knowledge if scene.release.memory is not None else (),
     )
-    found = await scene.memory.recall.search(scene.reader, query)
+    try:
+        found = await scene.memory.recall.search(scene.reader, query)
+    except MemoryRefused as error:
+        raise ToolError(f"`query`: {error.message}.") from error
     if not found.text:
         return ToolResult("Nothing comes to mind about that.")
     named = [

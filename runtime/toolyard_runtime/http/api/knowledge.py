@@ -12,6 +12,7 @@ from toolyard_sdk.ids import show
 
 from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import admin_of, memory_of
+from toolyard_runtime.http.api.memory import grounds_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.identity import Caller
 from toolyard_runtime.store import audit
@@ -160,9 +161,11 @@ async def search_documents(request: Request[Any, Any, Any]) -> Response[bytes]:
     words, limit = query.text("words"), query.limit(FOUND)
     if not words:
         raise RequestRefused("words: say what to look for.", param="words")
-    reader, memory = Reader(documents_of(caller.tenant), query.text("agent") or ""), memory_of(request)
+    agent, memory = query.text("agent") or "", memory_of(request)
+    reader = Reader(documents_of(caller.tenant), agent)
+    question = Question(words, limit=limit, kinds=("chunk",), documents=grounds_of(request, agent))
     try:
-        recalled = await memory.recall.search(reader, Question(words, limit=limit, kinds=("chunk",)))
+        recalled = await memory.recall.search(reader, question)
     except MemoryRefused as error:
         raise RequestRefused(f"words: {error.message}.", param="words") from error
     cited = await memory.documents.cited(reader, [hit.passage.id for hit in recalled.hits])

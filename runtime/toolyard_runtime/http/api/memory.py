@@ -18,7 +18,7 @@ from toolyard_sdk.ids import PREFIX, read, show
 
 from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
-from toolyard_runtime.http.api.admin import memory_of
+from toolyard_runtime.http.api.admin import admin_of, memory_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
@@ -156,6 +156,12 @@ def as_of_of(query: Query) -> AsOf:
     return AsOf(believed if held is None else held, believed)
 
 
+def grounds_of(request: Request[Any, Any, Any], agent: str) -> tuple[str, ...]:
+    """Return globs over the documents that an agent grounds on; all, where there is no such agent that remembers."""
+    release = admin_of(request).agents.release(agent)
+    return release.memory.knowledge if release is not None and release.memory is not None else ("*",)
+
+
 def refusal(error: MemoryRefused, named: Mapping[str, str] = ASKED) -> RequestRefused:
     """Return what memory has refused as an answer: with the field, by the name that the request has for it."""
     field = named.get(error.field, error.field)
@@ -200,14 +206,16 @@ async def search_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     owner, words = owner_of(request, query.text("end_user")), query.text("words")
     if not words:
         raise RequestRefused("words: say what to look for.", param="words")
+    agent = query.text("agent") or ""
     question = Question(
         words,
         limit=query.limit(FOUND),
         budget_tokens=query.number("tokens", 1, 100_000) or 1000,
         as_of=as_of_of(query),
+        documents=grounds_of(request, agent),
     )
     try:
-        found = await memory_of(request).recall.search(MemoryReader(owner, query.text("agent") or ""), question)
+        found = await memory_of(request).recall.search(MemoryReader(owner, agent), question)
     except MemoryRefused as error:
         raise refusal(error, {"text": "words"}) from error
     return answer(Found(tuple(_hit(hit) for hit in found.hits), found.text, found.degraded))
