@@ -5,9 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from toolyard_registry.names import FIND_TOOLS
+from toolyard_registry.names import FIND_TOOLS, OWN_SOURCE, READ_RESULT
+from toolyard_registry.policy import make_policy
+from toolyard_registry.releases import AgentRelease, ModelSettings, tool_release
+from toolyard_registry.toolbox.rest import SPEC
+from toolyard_runtime.run.offering import with_reader
 from toolyard_sdk import events as e
+from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.tools import FunctionTool, tool
 
 from tests.runtime.test_rebuild import rebuilt
@@ -212,3 +218,14 @@ async def test_a_result_that_is_cut_still_offers_what_was_found(tmp_path: Path) 
         shop.model.will(call((FIND_TOOLS, {"query": "paint a volcano"})), say("done"))
         await shop.run("measure the river")
         assert "paint_volcano" in sent(shop)
+
+
+def test_the_servers_own_read_result_is_there_in_whatever_words_a_release_has_it_and_in_place_of_no_strangers() -> None:
+    former = ToolSpec(READ_RESULT, "Read on in a result that was cut.", {"type": "object"})
+    unread = AgentRelease("reader", "", "", "", ModelSettings(), (), make_policy(), e.Limits(), digest="sha256:1")
+    for spec, source, ours in ((former, OWN_SOURCE, True), (SPEC, OWN_SOURCE, True), (SPEC, "mcp:lab", False)):
+        release = msgspec.structs.replace(unread, tools=(tool_release(spec, source, "1"),))
+        assert (READ_RESULT in with_reader(release, {})) == ours
+    assert with_reader(unread, {}) == {}
+    assert "cut" in SPEC.description
+    assert "put away" in SPEC.description

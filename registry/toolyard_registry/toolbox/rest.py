@@ -1,4 +1,4 @@
-"""`read_result`: how the server's own tool for the rest of a long result presents itself; the runtime calls it."""
+"""`read_result`: how the server's own tool for results not shown whole presents itself; the runtime calls it."""
 
 from toolyard_sdk.messages import Annotations, ToolSpec
 
@@ -7,11 +7,14 @@ from toolyard_registry.releases import ToolRelease, tool_release
 
 SPEC = ToolSpec(
     name=READ_RESULT,
-    description="Read on in a result that was cut. The end of a cut result says with which arguments.",
+    description=(
+        "Give back a result that is not shown whole: one that was cut, or one that was put away. The end of a cut "
+        "result, or what stands in a result's place, says with which arguments."
+    ),
     input_schema={
         "type": "object",
         "properties": {
-            "call": {"type": "string", "description": "The call whose result was cut."},
+            "call": {"type": "string", "description": "The call that gave the result."},
             "offset": {"type": "integer", "description": "From which byte on.", "minimum": 0, "default": 0},
         },
         "required": ["call"],

@@ -9,14 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
-from toolyard_registry.names import FIND_TOOLS, READ_RESULT
+from toolyard_registry.names import FIND_TOOLS, OWN_SOURCE, READ_RESULT
 from toolyard_registry.releases import AgentRelease
 from toolyard_registry.search.fusion import ranked
 from toolyard_registry.search.meaning import NOTHING_NEAR, Near
 from toolyard_registry.search.searching import Search
 from toolyard_registry.search.shortlist import scores_of, shortlist
 from toolyard_registry.search.tools import documents_of, index_of
-from toolyard_registry.toolbox.rest import reader_release
 from toolyard_sdk.events import Candidate
 from toolyard_sdk.ports import Tool
 
@@ -147,9 +146,8 @@ def with_finder(tools: Mapping[str, Tool], shortlists: Shortlists | None) -> Map
 
 
 def with_reader(release: AgentRelease, tools: Mapping[str, Tool]) -> Mapping[str, Tool]:
-    """Return an agent's tools with `read_result` among them where its release has it."""
-    ours = reader_release().digest
-    own = any(tool.spec.name == READ_RESULT and tool.digest == ours for tool in release.tools)
+    """Return an agent's tools with the server's own `read_result` among them where its release has it, in any words."""
+    own = any(tool.spec.name == READ_RESULT and tool.source == OWN_SOURCE for tool in release.tools)
     return {**tools, READ_RESULT: ReadResult()} if own else tools
 
 
