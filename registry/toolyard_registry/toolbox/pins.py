@@ -8,6 +8,7 @@ While a changed definition waits, agents keep the admitted one, where whatever t
 now; else the tool is held back, and agents that need it are not served.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -22,6 +23,12 @@ from toolyard_registry.toolbox.local_tools import LOCAL
 Standing = Literal["admitted", "quarantined", "rejected"]
 Place = tuple[str, str]
 """A source and the name of a tool of it."""
+
+MOST_NAMES = 20_000
+"""Tools of one source that are admitted as they come, twice as many as one list has; another one is held back."""
+
+MOST_WAITING = 5
+"""Definitions of one tool that are written down while nobody decides; the newest waits all the same."""
 
 _COMPARED = 20_000
 """Comparisons that are remembered."""
@@ -64,6 +71,8 @@ class Pins:
         self._admitted: dict[Place, ToolRelease] = {}
         self._standings: dict[tuple[Place, str], Standing] = {}
         self._compared: dict[tuple[str, str], bool] = {}
+        self._names: Counter[str] = Counter()
+        self._waiting: Counter[Place] = Counter()
         self.serial = 0
 
     def learn(self, definitions: Iterable[Definition]) -> None:
@@ -75,7 +84,9 @@ class Pins:
         """Take over what `held` has found: nothing is another because of it."""
         for one in definitions:
             self._standings[one.place, one.release.digest] = one.standing
+            self._waiting[one.place] = self._waiting[one.place] + 1 if one.standing == "quarantined" else 0
             if one.standing == "admitted":
+                self._names[one.release.source] += one.place not in self._admitted
                 self._admitted[one.place] = one.release
 
     def admitted(self, place: Place) -> ToolRelease | None:
@@ -91,27 +102,34 @@ class Pins:
         tools, releases, held = dict(box.tools), dict(box.releases), dict(box.held)
         news: list[Definition] = []
         changed: list[Changed] = []
+        names = Counter(self._names)
         for name, release in box.releases.items():
             pinned = self._admitted.get((release.source, name))
             if pinned is None or _may_follow(pinned, release):
-                if not release.source.startswith(LOCAL) and (pinned is None or pinned.digest != release.digest):
+                names[release.source] += pinned is None
+                if pinned is None and names[release.source] > MOST_NAMES and not release.source.startswith(LOCAL):
+                    held[name] = (
+                        f"`{name}` is one too many: {release.source} has had {MOST_NAMES:,} tools of other names"
+                    )
+                elif (pinned is None or pinned.digest != release.digest) and not release.source.startswith(LOCAL):
                     news.append(Definition(release, "admitted"))
                 continue
             standing = self.standing(release)
-            if standing is None:
+            if standing is None and self._waiting[release.source, name] < MOST_WAITING:
                 news.append(Definition(release, "quarantined"))
             kept = self._still_callable(pinned, release)
             changed.append(Changed(pinned, release, standing or "quarantined", kept))
             if kept:
                 releases[name] = pinned
             else:
-                del releases[name], tools[name]
                 held[name] = (
                     f"`{name}` of {release.source} has changed and no longer takes what it was admitted with: see "
                     f"`toolyard tool waiting`, then `toolyard tool admit {name}@{release.digest}`"
                 )
-        if not changed:
+        if not changed and len(held) == len(box.held):
             return Held(box, tuple(news), ())
+        for name in held.keys() & tools.keys():
+            del releases[name], tools[name]
         return Held(
             msgspec.structs.replace(box, tools=tools, releases=releases, held=held), tuple(news), tuple(changed)
         )

@@ -5,7 +5,7 @@ import pytest
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.toolbox.collecting import Toolbox
-from toolyard_registry.toolbox.pins import Definition, Pins
+from toolyard_registry.toolbox.pins import MOST_WAITING, Definition, Pins
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.tools import tool
@@ -132,3 +132,31 @@ def test_any_part_of_a_definition_counts(pins: Pins) -> None:
         msgspec.structs.replace(spec(), title="Weather"),
     )
     assert all(pins.held(box(of(each))).changed for each in changes)
+
+
+def test_a_tool_that_changes_again_and_again_is_written_down_a_few_times_until_somebody_decides(pins: Pins) -> None:
+    written = 0
+    for number in range(MOST_WAITING + 3):
+        other = of(spec(description=f"Tell the weather, version {number}."))
+        held = pins.held(box(other))
+        assert [each.presented for each in held.changed] == [other], "the newest waits, written down or not"
+        pins.note(held.news)
+        written += len(held.news)
+    assert written == MOST_WAITING
+    pins.learn([Definition(other, "rejected")])
+    again = pins.held(box(of(spec(description="Tell the weather, at last."))))
+    assert [each.standing for each in again.news] == ["quarantined"]
+
+
+def test_a_source_with_other_names_every_time_is_admitted_only_so_far(
+    pins: Pins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolyard_registry.toolbox.pins.MOST_NAMES", 5)
+    for number in range(10):
+        held = pins.held(box(FIRST, of(spec(f"weather_{number}"))))
+        pins.note(held.news)
+        there = {"weather", f"weather_{number}"} if number < 4 else {"weather"}
+        assert set(held.box.tools) == set(held.box.releases) == there
+    assert "mcp:desk has had 5 tools of other names" in held.box.held["weather_9"]
+    other_source = pins.held(box(of(spec("forecast"), source="mcp:other")))
+    assert "forecast" in other_source.box.tools
