@@ -162,6 +162,20 @@ async def test_many_words_that_everything_has_are_bounded(world: World) -> None:
     assert len(looked.best(10)) == 10
 
 
+async def test_whoever_writes_the_name_of_anothers_memory_is_not_found_in_it(world: World, recall: Recall) -> None:
+    await world.say(f"{ANN.scope} spaniel", owner=BOB)
+    await world.say("We adopted a cat")
+    assert await found(recall, "spaniel") == []
+    assert await found(recall, f"{ANN.scope} spaniel") == []
+    assert await found(recall, f"{ANN.scope}") == []
+
+
+async def test_a_word_that_no_index_holds_finds_nothing_and_not_everything(world: World, recall: Recall) -> None:
+    await world.say("We adopted a spaniel", "It is brown")
+    assert await found(recall, "above") == []
+    assert (await found(recall, "above spaniel"))[0] == "We adopted a spaniel"
+
+
 @pytest.mark.parametrize("query", [Query("  "), Query("a" * 8_001), Query("a", limit=0), Query("a", budget_tokens=0)])
 async def test_a_query_that_cannot_be_answered_is_refused_by_name(recall: Recall, query: Query) -> None:
     with pytest.raises(MemoryRefused) as refused:

@@ -1,8 +1,9 @@
-"""What a recall costs in a large memory: `python -m tests.memory.recall_speed [--facts 100000] [--index none]`.
+"""What a recall costs in a large memory: `python -m tests.memory.recall_speed [--facts 100000] [--index none] [URL]`.
 
-One end user's facts in one SQLite file, whose words are spread as those of a language are (Zipf), with full text, graph
-and vectors; then questions of rare words, of common ones and of both. Printed are the time on the clock and the CPU
-time, and how soon a new message is found.
+One end user's facts in one SQLite file, or in the empty PostgreSQL database at URL. Their words are spread as those of
+a language are (Zipf), with full text, graph and vectors; then come questions of rare words, of common ones and of both.
+Printed are the time on the clock and the CPU time of this process (PostgreSQL has its own), and how soon a new message
+is found.
 """
 
 import argparse
@@ -154,12 +155,12 @@ async def say(spent: Spent, database: Any, passages: Passages, graph: Graph, rec
             raise SystemExit(f"{password} was put down and not found")
 
 
-async def main(count: int, index: str) -> None:
+async def main(count: int, index: str, url: str) -> None:
     """Fill, ask, and print."""
     texts, spent, clock = Texts(), Spent(), SystemClock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        database = await open_database(f"sqlite:///{folder / 'data.db'}")
+        database = await open_database(url or f"sqlite:///{folder / 'data.db'}")
         passages, graph = Passages(database, clock), Graph(database, clock)
         began = time.perf_counter()
         await fill(database, passages, graph, count, texts)
@@ -170,7 +171,7 @@ async def main(count: int, index: str) -> None:
             vectors = Vectors(database, HashingEmbedder(), chosen, clock)
             began = time.perf_counter()
             while await vectors.follow():
-                pass
+                await vectors.settle()  # while a shelf is being built, nothing is followed
             await vectors.settle()
             print(f"and have vectors after {time.perf_counter() - began:.0f} s more", flush=True)
         ways = {
@@ -195,7 +196,8 @@ async def main(count: int, index: str) -> None:
 
 if __name__ == "__main__":
     command = argparse.ArgumentParser(prog="python -m tests.memory.recall_speed", description="What a recall costs.")
+    command.add_argument("url", nargs="?", default="", help="a database; a SQLite file of its own without it")
     command.add_argument("--facts", type=int, default=100_000)
     command.add_argument("--index", choices=["chroma", "memory", "none"], default="chroma")
     given = command.parse_args()
-    asyncio.run(main(given.facts, given.index))
+    asyncio.run(main(given.facts, given.index, given.url))

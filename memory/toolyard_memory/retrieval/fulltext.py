@@ -31,6 +31,8 @@ Dialect = Literal["sqlite", "postgresql"]
 EACH: Final = 400
 """Passages that are looked up for one word."""
 
+NOBODY: Final = "nobody"
+"""A scope that no owner has."""
 
 _WORD_IN: Final[dict[Dialect, str]] = {
     "sqlite": (
@@ -38,8 +40,13 @@ _WORD_IN: Final[dict[Dialect, str]] = {
         "ORDER BY rowid DESC LIMIT :most)"
     ),
     "postgresql": (
-        "SELECT * FROM (SELECT {n} AS n, key FROM passage WHERE scope IN (:scope, :ground) "
-        "AND tokens @@ plainto_tsquery('english', :match{n}) ORDER BY key DESC LIMIT :most) AS of{n}"
+        "SELECT * FROM (SELECT {n} AS n, key FROM ("
+        "(SELECT key FROM passage WHERE scope = :scope AND numnode(plainto_tsquery('english', :match{n})) > 0 AND "
+        "tokens @@ (CAST(:scope_word AS tsquery) && plainto_tsquery('english', :match{n})) ORDER BY -key LIMIT :most) "
+        "UNION ALL "
+        "(SELECT key FROM passage WHERE scope = :ground AND numnode(plainto_tsquery('english', :match{n})) > 0 AND "
+        "tokens @@ (CAST(:ground_word AS tsquery) && plainto_tsquery('english', :match{n})) ORDER BY -key LIMIT :most)"
+        ") AS of{n} ORDER BY key DESC LIMIT :most) AS newest{n}"
     ),
 }
 
@@ -166,7 +173,8 @@ class FullText:
             parameters.update({f"match{n}": match_of(owners, word) for n, word in enumerate(words)})
         else:
             parameters.update({f"match{n}": word for n, word in enumerate(words)})
-            parameters.update(scope=owner.scope, ground=ground.scope if sought.documents else owner.scope)
+            scopes = {"scope": owner.scope, "ground": ground.scope if sought.documents else NOBODY}
+            parameters.update(scopes | {f"{name}_word": f"'={scope}'" for name, scope in scopes.items()})
         rows = await self._database.scan(POSTINGS[self._database.dialect][len(words) - 1], parameters)
         found: list[list[int]] = [[] for _ in words]
         for n, key in rows:

@@ -28,8 +28,12 @@ FULL_TEXT = {
         "CREATE VIRTUAL TABLE passage_text_terms USING fts5vocab('passage_text', 'row')",
     ),
     "postgresql": (
-        "ALTER TABLE passage ADD COLUMN tokens tsvector GENERATED ALWAYS AS (to_tsvector('english', text)) STORED",
-        "CREATE INDEX ix_passage_tokens ON passage USING gin (tokens)",
+        (
+            "ALTER TABLE passage ADD COLUMN tokens tsvector "
+            "GENERATED ALWAYS AS (to_tsvector('english', text) || array_to_tsvector(ARRAY['=' || scope])) STORED"
+        ),
+        "CREATE INDEX ix_passage_tokens ON passage USING gin (tokens) WITH (gin_pending_list_limit = 64)",
+        "CREATE INDEX ix_passage_newest ON passage (scope, (-key))",
     ),
 }
 
