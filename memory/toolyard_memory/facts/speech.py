@@ -61,7 +61,7 @@ def sentences(text: str) -> list[Sentence]:
 
 def plain(text: str) -> str:
     """Return the words of a text with single spaces around them: what one text repeats of another is found in it."""
-    return " ".join(("", *(fold(word) for word in re.findall(r"\w+", text)), ""))
+    return " ".join(("", *re.findall(r"\w+", fold(text)), ""))
 
 
 def fold(text: str) -> str:
