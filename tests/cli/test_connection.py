@@ -83,6 +83,31 @@ def test_names_are_one_segment_of_a_path_whatever_they_hold() -> None:
     assert part("a/../b?c#d e") == "a%2F..%2Fb%3Fc%23d%20e"
 
 
+@pytest.mark.parametrize(
+    "arguments", [("memory", "show", "", "--user", "ada"), ("knowledge", "show", ""), ("tool", "show", ""), ("why", "")]
+)
+def test_a_name_that_is_empty_is_called_empty(arguments: tuple[str, ...]) -> None:
+    with scripted({}) as server:
+        done = toolyard(*arguments, "--url", server.url)
+        assert (done.code, done.err) == (1, "toolyard: The name is empty: say which is meant.\n")
+        assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("memory", "add", "bad \udcff", "--user", "ada", "--because", "x"),
+        ("memory", "search", "bad \udcff", "--user", "ada"),
+        ("memory", "show", "bad \udcff", "--user", "ada"),
+    ],
+)
+def test_arguments_that_are_no_utf8_are_called_that(arguments: tuple[str, ...]) -> None:
+    with scripted({}) as server:
+        done = toolyard(*arguments, "--url", server.url)
+        assert done.code == 1
+        assert "no UTF-8" in done.err
+
+
 def test_a_silent_server_runs_into_the_deadline() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

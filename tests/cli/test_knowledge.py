@@ -99,6 +99,19 @@ def test_what_is_refused_is_said_and_the_rest_goes_in(shop: Path, handbook: Path
     assert "too large" in outcomes["large.txt"]["why"]
 
 
+def test_files_whose_names_no_document_can_have_are_refused_one_by_one(shop: Path, handbook: Path) -> None:
+    for name in (b"torn\xff.md", b"two\nlines.md"):
+        Path(os.fsdecode(os.fsencode(handbook) + b"/" + name)).write_text("hello")
+    done = toolyard("knowledge", "add", str(handbook), cwd=shop)
+    assert done.code == 1
+    lines = dict(line.removeprefix(f"{handbook.name}/").split(": ", 1) for line in done.out.splitlines()[:-1])
+    assert lines["refunds.md"] == "added v1"
+    assert "no UTF-8: rename it" in lines["torn\ufffd.md"]
+    assert "rename the file" in lines["two lines.md"]
+    told = toolyard("knowledge", "add", str(handbook), "--json", cwd=shop)
+    assert {one["outcome"] for one in json.loads(told.out)["data"]} == {"unchanged", "refused"}
+
+
 def test_documents_are_for_the_agents_that_are_named(shop: Path, handbook: Path) -> None:
     done = toolyard("knowledge", "add", str(handbook), "--agent", "support*", "--agent", "sales", cwd=shop)
     assert done.code == 0, done.err

@@ -101,6 +101,8 @@ def failures_in_words() -> Iterator[None]:
         if error.status == _UNAUTHORIZED:
             raise Failed(f"{error}\nGive a key with --key or TOOLYARD_KEY; `toolyard key create` makes one.") from error
         raise Failed(str(error)) from error
+    except UnicodeEncodeError as error:  # such bytes are halves of surrogate pairs here, which no request can hold
+        raise Failed("What was given holds bytes that are no UTF-8: write it in UTF-8.") from error
 
 
 def run_named(server: Connection, name: str) -> str:

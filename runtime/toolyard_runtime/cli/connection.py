@@ -159,7 +159,9 @@ def _query(values: Mapping[str, str | int | None]) -> str:
 
 
 def part(value: str) -> str:
-    """Write a name or an id as one segment of a path, whatever it holds."""
+    """Write a name or an id as one segment of a path, whatever it holds; raises Refused for one that is empty."""
+    if not value:
+        raise Refused(0, "The name is empty: say which is meant.")
     return quote(value, safe="")
 
 

@@ -25,6 +25,7 @@ _OF_THE_FILE = (400, 409, 413)
 _PAGE = 100
 _WIDTH = 90
 _SHORT = 60
+_LONGEST = 512
 
 
 class File(Struct, frozen=True):
@@ -61,8 +62,8 @@ def add(server: Connection, paths: tuple[Path, ...], agents: tuple[str, ...], un
     with _telling(len(files), quiet=as_json) as tell:
         for file in files:
             outcome = _sent(server, file, ",".join(agents) or None)
-            done.append({"name": file.name, **outcome})
-            tell(f"{clean(file.name)}: {_told(outcome)}")
+            done.append({"name": clean(file.name), **outcome})
+            tell(f"{one_line(file.name, _LONGEST)}: {_told(outcome)}")
     if as_json:
         print_json({"data": done, "left_out": others})
     else:
@@ -196,11 +197,13 @@ def _media_type(name: str) -> str | None:
 def _sent(server: Connection, file: File, agents: str | None) -> dict[str, Any]:
     """Send a file and return what became of it; raises Refused where that says nothing of the file itself."""
     try:
-        data = file.path.read_bytes()
+        where, data = _path(file.name), file.path.read_bytes()
     except OSError as error:
         return {"outcome": "refused", "why": f"it cannot be read: {error.strerror}"}
+    except UnicodeEncodeError:
+        return {"outcome": "refused", "why": "its name holds bytes that are no UTF-8: rename it"}
     try:
-        answer: dict[str, Any] = server.put_file(_path(file.name), data, file.media_type, agents=agents)
+        answer: dict[str, Any] = server.put_file(where, data, file.media_type, agents=agents)
     except Refused as error:
         if error.status not in _OF_THE_FILE:
             raise
@@ -267,4 +270,6 @@ def _place(found: dict[str, Any]) -> str:
 
 
 def _path(name: str) -> str:
+    if not name:
+        raise Failed("The name is empty: say which is meant.")
     return f"{_ROUTE}/{quote(unicodedata.normalize('NFC', name))}"

@@ -18,7 +18,10 @@ from rich.text import Text
 _CONTROL = {code: "\ufffd" for code in (*range(32), *range(0x7F, 0xA0)) if code not in (9, 10)}
 _CONTROL[13] = ""
 _BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
-_CLEAN = _CONTROL | _BIDI
+_HALVES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+"""Of surrogate pairs: what is left of arguments and names of files that are no UTF-8."""
+
+_CLEAN = _CONTROL | _BIDI | _HALVES
 
 _LEAST_COLUMNS = 30
 _SECOND = 1_000_000
@@ -38,7 +41,7 @@ STATUS_STYLE = {
 
 
 def clean(text: object) -> str:
-    """Return text in which nothing can steer a terminal: control and direction-changing characters are marked."""
+    """Return text that can be written and steers no terminal: control and direction-changing characters are marked."""
     return str(text).translate(_CLEAN)
 
 
