@@ -19,6 +19,7 @@ from toolyard_memory.passages import Passages
 from toolyard_memory.records import MemoryRefused, Reader
 from toolyard_memory.retrieval.asking import Question, Roots, understand
 from toolyard_memory.retrieval.assembly import assemble
+from toolyard_memory.retrieval.former import Former, former_pieces
 from toolyard_memory.retrieval.fulltext import FullText, Looked, Sought, rarity_of
 from toolyard_memory.retrieval.query import Hit, Query, Recalled
 from toolyard_memory.retrieval.ranking import (
@@ -102,6 +103,7 @@ class Recall:
         vectors: Nearest | None = None,
         weights: Mapping[str, float] | None = None,
     ) -> None:
+        self._database = database
         self._passages = passages
         self._fulltext = FullText(database, passages)
         self._graph = graph
@@ -113,13 +115,17 @@ class Recall:
         _check(query)
         question = understand(query.text, query.now or self._passages.now)
         sought = Sought(reader, query.as_of, query.kinds, query.documents, query.session, query.shown_from)
-        looked, meant = await asyncio.gather(
-            self._fulltext.look_up(sought, question.words), self._meant(reader, query.text)
+        looked, meant, former = await asyncio.gather(
+            self._fulltext.look_up(sought, question.words),
+            self._meant(reader, query.text),
+            former_pieces(self._database, sought, question.roots, self._passages.now),
         )
         candidates, signals = await self._gathered(query, question, sought, looked, meant.near)
+        roots = Roots(question.roots)
+        candidates += [take_apart(piece, roots) for piece in former.passages.values()]
         weights = self._weights or weights_for(meant.embedder)
         ranked = without_repetition(rank(question, candidates, signals, weights), query.limit)
-        return await self._told(query, question, sought, ranked, meant.degraded)
+        return await self._told(query, sought, ranked, former, roots, meant.degraded)
 
     async def _gathered(
         self, query: Query, question: Question, sought: Sought, looked: Looked, near: Mapping[bytes, float]
@@ -160,12 +166,12 @@ class Recall:
         return spread(around, {**dict.fromkeys(seeds, 1.0), **asked})
 
     async def _told(
-        self, query: Query, question: Question, sought: Sought, ranked: list[Ranked], degraded: str
+        self, query: Query, sought: Sought, ranked: list[Ranked], former: Former, roots: Roots, degraded: str
     ) -> Recalled:
         pieces = [one.passage.id for one in ranked if one.passage.kind == "chunk"]
         places = await self._fulltext.places(sought.reader.owner.tenant, pieces)
         passages = [one.passage for one in ranked]
-        told = assemble(passages, query.budget_tokens, places, Roots(question.roots))
+        told = assemble(passages, query.budget_tokens, {**places, **former.places}, roots)
         return Recalled(tuple(_hit(one, told.citations.get(one.passage.id, "")) for one in ranked), told.text, degraded)
 
 
