@@ -74,6 +74,17 @@ def test_what_no_grant_names_is_in_no_list_and_like_a_tool_that_never_was(tmp_pa
         assert {tool["name"] for tool in agents["clerk"]} == {"wait", "write_note"}
 
 
+def test_the_audit_log_of_another_tenant_names_no_tool_that_it_does_not_see(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        _grant(server, SOME)
+        tenant = server.tenant()
+        user, auditor = server.client(tenant, "user"), server.client(tenant, "auditor")
+        user.finished(user.start("hello"))
+        objects = {record["object"] for record in auditor.get("/api/v1/audit?limit=100")["data"]}
+        assert "agent:clerk@draft" in objects
+        assert not any(each.startswith("tool:") for each in objects)
+
+
 def test_who_watches_over_the_server_looks_at_every_tool(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         _grant(server, "call = []\n")

@@ -4,7 +4,7 @@ What the files of the server say belongs to the tenant that the caller names: ev
 across tenants.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from toolyard_registry.prompts import Prompt
 from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
 
 Kind = Literal["agent", "prompt", "tool"]
+KINDS: tuple[Kind, ...] = ("agent", "prompt", "tool")
 Audit = Callable[[Transaction, AuditRecord], Awaitable[None]]
 """Adds a record to the audit log within the same transaction, at the end of what it holds about the same object."""
 
@@ -110,11 +111,19 @@ class Catalogue:
         return head.digest
 
     async def publish(
-        self, tx: Transaction, tenant: str, actor: str, repository: Repository, *, channel: str = DRAFT
+        self,
+        tx: Transaction,
+        tenant: str,
+        actor: str,
+        repository: Repository,
+        *,
+        channel: str = DRAFT,
+        kinds: Collection[Kind] = KINDS,
     ) -> tuple[Channel, ...]:
         """Write what a repository's files say and make `channel` follow it; what is gone from the files is withdrawn.
 
-        Returns the channels that moved, in order of kind and name.
+        Only what is of these `kinds` has the channel: its moves stand in the tenant's audit log, by name. Returns the
+        channels that moved, in order of kind and name.
         """
         wanted: dict[tuple[Kind, str], str] = {}
         for tool in repository.toolbox.releases.values():
@@ -131,6 +140,8 @@ class Catalogue:
         heads = {(row[0], row[1]): _Head(row[3], row[4]) for row in rows}
         moved = []
         for kind, name in sorted(heads.keys() | wanted.keys()):
+            if kind not in kinds:
+                continue
             one = Channel(kind, name, channel)
             head, digest = heads.get((kind, name), _Head()), wanted.get((kind, name), "")
             if await self._move(tx, (tenant, actor), one, head, digest):

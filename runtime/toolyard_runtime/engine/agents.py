@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from toolyard_registry.agents.repository import Loader, Repository
-from toolyard_registry.catalogue.storing import Catalogue, CatalogueDamaged
+from toolyard_registry.catalogue.storing import KINDS, Catalogue, CatalogueDamaged
 from toolyard_registry.releases import AgentRelease, Policy, ToolRelease
+from toolyard_registry.rights import HOUSE
 from toolyard_sdk.errors import ConfigError
 from toolyard_sdk.ports import Database
 
@@ -232,14 +233,18 @@ class Agents:
             return None
 
     async def publish(self, tenant: str, actor: str = "server") -> None:
-        """Write the releases of the current files for a tenant, once; the channel `draft` follows."""
+        """Write the releases of the current files for a tenant, once; the channel `draft` follows.
+
+        Tools have it in the house alone: another tenant's audit log names no tool that it may not see.
+        """
         if tenant in self._published:
             return
         async with self._publishing:
             if tenant in self._published:
                 return
             tx = self._database.begin()
-            await self._catalogue.publish(tx, tenant, actor, self._loader.current)
+            kinds = KINDS if tenant == HOUSE else tuple(kind for kind in KINDS if kind != "tool")
+            await self._catalogue.publish(tx, tenant, actor, self._loader.current, kinds=kinds)
             await self._database.commit(tx)
             self._published.add(tenant)
 
