@@ -1,6 +1,7 @@
 """`toolyard answer`: a person answers what a tool asks, field by field or at once."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,7 +10,9 @@ from toolyard_runtime.cli.asking import Failed, connected, run_named
 from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.screen import clean
 
-_NUMBERS = {"integer": int, "number": float}
+_NUMBERS: dict[str, type[int] | type[float]] = {"integer": int, "number": float}
+_BESIDE = "  | "
+"""Before each further line of what a tool says, so that none passes for a line of this program."""
 
 
 @click.command("answer")
@@ -32,7 +35,8 @@ def answer_question(server: Connection, run: str, content: str | None, action: s
         if not questions:
             raise Failed(f"{clean(name)} asks nothing.")
     for question in questions:
-        click.echo(f"{clean(question['tool'])} asks: {clean(question['message'] or '[erased]')}")
+        asked = clean(question["message"] or "[erased]").replace("\n", f"\n{_BESIDE}")
+        click.echo(f"{clean(question['tool'])} asks: {asked}")
         if question["url"]:
             click.echo(f"Go to {clean(question['url'])} first.")
         given: dict[str, Any] = {"action": action or "accept"}
@@ -66,7 +70,21 @@ def _asked(schema: dict[str, Any]) -> dict[str, Any]:
             found[name] = click.confirm(told, default=bool(field.get("default", False)))
         else:
             default = field.get("default", None if needed else "")
-            value = click.prompt(told, type=_NUMBERS.get(kind, str) if needed else str, default=default)
+            value = click.prompt(told, type=str, default=default, value_proc=_optional(_NUMBERS.get(kind, str), needed))
             if needed or value != "":
-                found[name] = _NUMBERS.get(kind, str)(value)
+                found[name] = value
     return found
+
+
+def _optional(kind: type[str] | type[int] | type[float], needed: bool) -> Callable[[Any], Any]:
+    """Return what reads a person's word as a value of this kind, or asks again; nothing is nothing where it may be."""
+
+    def read(text: Any) -> Any:
+        if text == "" and not needed:
+            return ""
+        try:
+            return kind(text)
+        except ValueError:
+            raise click.UsageError(f"{text!r} is no {'whole number' if kind is int else 'number'}.") from None
+
+    return read
