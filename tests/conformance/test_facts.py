@@ -183,17 +183,32 @@ async def test_a_fact_whose_ground_is_forgotten_meanwhile_is_not_added(told: Tol
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_of_two_corrections_made_at_once_the_later_one_holds(told: Told, together: bool) -> None:
+async def test_of_corrections_made_at_once_the_last_one_holds(told: Told, together: bool) -> None:
     wrong = (await told.remember(stated("Ann has a dog"))).fact.id
     first = told.database.begin()
-    second = first if together else told.database.begin()
-    for tx, words in ((first, "Ann has a cat"), (second, "Ann has a canary")):  # neither sees the other
-        await told.facts.correct(tx, ANN, wrong, stated(words), told.clock.at)
-    await told.database.commit(first)
-    if not together:
-        await told.database.commit(second)
-    assert await told.texts() == ["Ann has a canary"]
-    assert len(await told.facts.timeline(Reader(ANN, ""), wrong)) == 3
+    txs = [first if together else told.database.begin() for _ in range(4)]
+    for tx, animal in zip(txs, ("cat", "canary", "newt", "hamster"), strict=True):  # none sees another
+        await told.facts.correct(tx, ANN, wrong, stated(f"Ann has a {animal}"), told.clock.at)
+    for tx in [first] if together else txs:
+        await told.database.commit(tx)
+    assert await told.texts() == ["Ann has a hamster"]
+    assert len(await told.facts.timeline(Reader(ANN, ""), wrong)) == 5
+
+
+async def test_a_correction_of_what_is_forgotten_meanwhile_is_not_added(told: Told) -> None:
+    wrong = (await told.remember(stated("Ann has a dog"))).fact.id
+    txs = [told.database.begin(), told.database.begin()]
+    for tx, animal in zip(txs, ("cat", "canary"), strict=True):
+        await told.facts.correct(tx, ANN, wrong, stated(f"Ann has a {animal}"), told.clock.at)
+    await told.forget(wrong)
+    for tx in txs:
+        await told.database.commit(tx)
+    assert (
+        await count(told, select(FACT))
+        == await count(told, select(PASSAGE))
+        == await count(told, select(EVIDENCE))
+        == 0
+    )
 
 
 async def test_a_correction_replaces_and_a_second_one_is_told_what_took_the_place(told: Told) -> None:

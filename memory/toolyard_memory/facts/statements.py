@@ -201,19 +201,22 @@ RETIRE = (
     .values(retired_at=bindparam("at"), superseded_by=bindparam("by"))
     .execution_options(row=("at", "by", "of_tenant", "of_id"))
 )
-_WRONG = FACT.alias()
+_NEXT = FACT.alias()
+_TAKEN = select(_NEXT.c.superseded_by.label("id")).where(_NEXT.c.id == bindparam("of_id")).cte(recursive=True)
+_TAKEN = _TAKEN.union(select(_NEXT.c.superseded_by).join(_TAKEN, _NEXT.c.id == _TAKEN.c.id))
 RETIRE_OTHER = (
     update(FACT)
     .where(
         FACT.c.tenant == bindparam("of_tenant"),
-        FACT.c.id.in_(select(_WRONG.c.superseded_by).where(_WRONG.c.id == bindparam("of_id"))),
+        FACT.c.id.in_(select(_TAKEN.c.id)),
         FACT.c.id != _bind(FACT.c.superseded_by, "by"),
         FACT.c.retired_at.is_(None),
     )
     .values(retired_at=bindparam("at"), superseded_by=bindparam("by"))
     .execution_options(row=("at", "by", "of_tenant", "of_id"))
 )
-"""Ends the belief in what another correction, made at once, has put in the place of a fact."""
+"""Ends the belief in what other corrections, made at once, have put in the place of a fact, one after the other."""
+
 SUPERSEDE_VALUE, SUPERSEDE_SAYING = _supersede(*VALUE), _supersede(*SAYING)
 GIVE_WAY_VALUE, GIVE_WAY_SAYING = _give_way(*VALUE), _give_way(*SAYING)
 LET_FALL = (

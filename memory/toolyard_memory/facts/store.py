@@ -113,6 +113,8 @@ class Facts:
         settled = settle_correction(_statement(said, at), _version(found[0]), held)
         written = await self._settle(tx, owner, said, settled, _by_id((*rows, found[0])), at)
         if not wrong.attribute:
+            if not written.known:  # what is forgotten meanwhile does not go on in other words
+                tx.write(sql.LET_FALL, (written.fact.id, fact))
             tx.write(sql.RETIRE_OTHER, (at, written.fact.id, owner.tenant, fact))
         return written
 
