@@ -74,6 +74,7 @@ class Memory:
         if not written.known:
             fact = written.fact
             await self.graph.note(tx, passage_of(fact, at), subject=fact.subject, attribute=fact.attribute)
+            self.passages.shed(tx, fact.id)
         return written
 
     def stir(self) -> None:

@@ -77,6 +77,12 @@ DROP_ENTITIES = delete(ENTITY).where(ENTITY.c.id.in_(select(MENTION.c.entity).wh
 DROP_EDGES = delete(EDGE).where(EDGE.c.passage == _ID)
 DROP_MENTIONS = delete(MENTION).where(MENTION.c.passage == _ID)
 DROP_VECTORS = delete(EMBEDDING).where(EMBEDDING.c.passage == _ID)
+_UNWRITTEN = ~select(PASSAGE.c.id).where(PASSAGE.c.id == _ID).exists()
+SHED = tuple(
+    statement.where(_UNWRITTEN).execution_options(row=("of_id",))
+    for statement in (DROP_ENTITIES, DROP_EDGES, DROP_MENTIONS)
+)
+"""The same, of a passage that has not come to be."""
 
 OF_PASSAGE = (
     PASSAGE.c.id,
@@ -229,6 +235,11 @@ class Passages:
             tx.write(FOLLOW, (tenant, id_, "dropped"))
         for tenant in {tenant for tenant, _ in gone}:
             tx.write(SOILED, (tenant, self.now))
+
+    def shed(self, tx: Transaction, passage: bytes) -> None:
+        """Drop what was noted of a passage that is not there: of a fact that was not added after all."""
+        for statement in SHED:
+            tx.write(statement, (passage,))
 
     async def load(self, reader: Reader, ids: Iterable[bytes], as_of: AsOf = PRESENT) -> dict[bytes, Passage]:
         """Return those of the passages that the reader may see from that moment, by id; the others are left out."""
