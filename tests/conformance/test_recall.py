@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toolyard_memory.records import AsOf, MemoryRefused, Owner, Reader
+from toolyard_memory.records import AsOf, MemoryRefused, Owner, Passage, Reader
 from toolyard_memory.retrieval.fulltext import AROUND_MESSAGES, BY_KEY, FullText, Sought
 from toolyard_memory.retrieval.query import Hit, Query
 from toolyard_memory.retrieval.recall import Recall
@@ -15,6 +15,26 @@ from tests.memory.facts.told import ANN, BOB, OTHER, stated
 from tests.memory.graph.world import World
 
 CLERK = Reader(ANN, "clerk")
+
+TALKS = (
+    (
+        "I moved to Oslo last week and I love the fjord.",
+        "Oslo is lovely! Where in Oslo do you live now? Many who live in Oslo live near the fjord.",
+    ),
+    (
+        "My sister Karin is allergic to nuts.",
+        "Noted: Karin is allergic to nuts. An allergy to nuts can be serious: who is allergic should read labels.",
+    ),
+    ("Which laptop should I buy for photo editing?", "The Zephyr 14 is good for editing photos."),
+)
+KNOWN = ("Lives in Oslo.", "The sister, Karin, is allergic to nuts.")
+ASKED = {
+    "Where do I live?": (KNOWN[0], *TALKS[0]),
+    "Do I live in Oslo?": (KNOWN[0], *TALKS[0]),
+    "Who is allergic to nuts?": (KNOWN[1], *TALKS[1]),
+    "What is Karin allergic to?": (KNOWN[1], *TALKS[1]),
+}
+"""Questions with the fact, the person's words and the agent's that speak of what is asked."""
 
 
 @pytest.fixture
@@ -122,6 +142,30 @@ async def test_kinds_say_what_is_looked_at(world: World, recall: Recall) -> None
     await world.say("a spaniel was mentioned")
     await world.know(stated("Ann has a spaniel"))
     assert await found(recall, "spaniel", kinds=("fact",)) == ["Ann has a spaniel"]
+
+
+async def test_facts_and_a_persons_own_words_come_before_an_answer_that_repeats_them(
+    world: World, recall: Recall
+) -> None:
+    tx = world.database.begin()
+    for session, (person, agent) in enumerate(TALKS, 1):
+        spoken = bytes([session]) * 16
+        asked = Passage(world.told.new_id(), ANN, "message", person, 1, speaker="user", session=spoken)
+        answer = Passage(
+            world.told.new_id(), ANN, "message", agent, 1, "", "assistant", "agent", session=spoken, position=1
+        )
+        for passage in (asked, answer):
+            world.passages.add(tx, passage)
+            await world.graph.note(tx, passage)
+    await world.database.commit(tx)
+    for fact in KNOWN:
+        await world.know(stated(fact))
+    for question, (fact, person, agent) in ASKED.items():
+        came = await found(recall, question)
+        places = {text: came.index(text) for text in (fact, person, agent)}
+        assert max(places[fact], places[person]) < places[agent], question
+    assert (await found(recall, "Which laptop did you recommend?"))[0] == TALKS[2][1]
+    assert (await found(recall, "Which laptop is good for editing photos?"))[0] == TALKS[2][1]
 
 
 async def test_the_same_words_come_once(world: World, recall: Recall) -> None:

@@ -39,14 +39,24 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _POSSESSIVE: Final = re.compile(r"'s\b")
 _WHEN: Final = re.compile(r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow (?:long|recently)\b")
 _ME: Final = frozenset({"i", "me", "my", "mine", "we", "our"})
-_YOU: Final = frozenset({"you", "your", "yours"})
+_ANSWERS: Final = re.compile(
+    r"""
+    \bdid\ you\b
+    |\byou(?:'ve|\ have|\ had)?\ (?:said|told|answered|recommended|suggested|advised|proposed|promised|mentioned
+      |explained|wrote|gave)\b
+    |\byour\ (?:last\ |first\ |earlier\ )?(?:answer|advice|recommendation|suggestion|proposal|reply|explanation
+      |word)s?\b
+    """,
+    re.VERBOSE,
+)
+"""What asks for something that was answered: not "can you tell me", which asks for anything."""
 
 
 class Question(Struct, frozen=True):
     """A question taken apart. `words` are as they were written, folded; `roots` their stems, in the same order.
 
     `days` are the dates it names (`2026-05-03`, `2026-05`, `2026`, `--05`); `named` are all of its words, for who is
-    meant.
+    meant. `of_answers` is whether it asks for what was answered ("what did you recommend?").
     """
 
     words: tuple[str, ...] = ()
@@ -54,11 +64,12 @@ class Question(Struct, frozen=True):
     days: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
     when: bool = False
+    of_answers: bool = False
 
     @property
     def of_me(self) -> bool:
         """Whether it asks for what the asking person said or is, and not for what was answered."""
-        return not _ME.isdisjoint(self.named) and _YOU.isdisjoint(self.named)
+        return not _ME.isdisjoint(self.named) and not self.of_answers
 
 
 def plain(text: str) -> str:
@@ -116,4 +127,5 @@ def understand(text: str, now: int) -> Question:
         days=tuple(dict.fromkeys(dated.names[0] for dated in dates_in(text, now))),
         named=frozenset(every),
         when=_WHEN.search(lower) is not None,
+        of_answers=_ANSWERS.search(lower) is not None,
     )

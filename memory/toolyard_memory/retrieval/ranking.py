@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from toolyard_memory.graph.dates import dates_in
-from toolyard_memory.records import Passage
+from toolyard_memory.records import Passage, Trust
 from toolyard_memory.retrieval.asking import LOOKED_AT, Question, Roots, plain, words_of
 
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -28,12 +28,14 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "day": 0.23,
     "moment": 0.12,
     "asking": -0.04,
+    "answered": -0.10,
     "graph": 0.02,
     "meaning": 0.15,
     "meant": 0.05,
 }
 """What each part counts. Those without a vector are what `python -m tests.memory.locomo PATH --leave-one-out` finds
-best on all of its conversations, divided by their sum; how much a vector says depends on the model that made it."""
+best on all of its conversations, divided by their sum; how much a vector says depends on the model that made it. Nobody
+there is an agent: `answered` is what lets facts and the person's own words come before an answer that repeats them."""
 
 HASHED: Final[Mapping[str, float]] = {
     "words": 0.05,
@@ -44,6 +46,7 @@ HASHED: Final[Mapping[str, float]] = {
     "day": 0.21,
     "moment": 0.11,
     "asking": -0.04,
+    "answered": -0.10,
     "graph": 0.01,
     "meaning": 0.05,
     "meant": 0.06,
@@ -74,6 +77,9 @@ SEASON: Final = 100
 
 AFTERWARDS: Final = ((3, 0.8), (10, 0.6), (31, 0.3))
 """Days after a date within which it is still spoken of, and how near that counts."""
+
+OWN: Final[frozenset[Trust]] = frozenset({"user", "operator"})
+"""Whose word is told of the person who asks of themselves: their own, and what an operator put down of them."""
 
 _TELLS_WHEN: Final = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|ago|last|next|weeks?|weekends?|months?|years?|days?|recently|since|already"
@@ -164,6 +170,7 @@ def parts_of(question: Question, candidates: Sequence[Candidate], signals: Signa
         "reply": spread_out(_reply(candidates, beside, words)),
         "speaker": [float(_is_meant(candidate.passage, named, question)) for candidate in candidates],
         "asking": [float(candidate.lower.rstrip().endswith("?")) for candidate in candidates],
+        "answered": [float(_is_an_answer(candidate.passage) and not question.of_answers) for candidate in candidates],
     }
     if question.days:
         spans = [span for day in question.days if (span := _span(day)) is not None]
@@ -198,7 +205,14 @@ def _is_named(speaker: str, question: Question) -> bool:
 def _is_meant(passage: Passage, named: set[str], question: Question) -> bool:
     if len(named) == 1:
         return passage.speaker in named
-    return not named and question.of_me and passage.trust == "user" and passage.kind == "message"
+    if not named and question.of_answers:
+        return _is_an_answer(passage)
+    return not named and question.of_me and passage.trust in OWN and passage.kind in {"message", "fact"}
+
+
+def _is_an_answer(passage: Passage) -> bool:
+    """Tell whether a passage is what an agent said: what a person says is always their own word."""
+    return passage.kind == "message" and passage.trust != "user"
 
 
 def _row(passage: Passage) -> bytes | None:
@@ -262,16 +276,18 @@ def _exchange(
 
 
 def _session(candidates: Sequence[Candidate], rarity: Mapping[str, float]) -> list[float]:
-    """Return how much of the question the whole session or document of each candidate speaks of."""
+    """Return how much of the question the whole session or document of each candidate speaks of.
+
+    What is of none, as a fact, stands for itself.
+    """
+    places = [one.passage.session or one.passage.source or one.passage.id for one in candidates]
     rows: dict[bytes, set[str]] = {}
-    for candidate in candidates:
-        row = candidate.passage.session or candidate.passage.source
-        if row is not None:
-            rows.setdefault(row, set()).update(root for root in candidate.counts if root in rarity)
+    for candidate, place in zip(candidates, places, strict=True):
+        rows.setdefault(place, set()).update(root for root in candidate.counts if root in rarity)
     having = Counter(root for roots in rows.values() for root in roots)
     weight = {root: math.log1p(len(rows) / count) for root, count in having.items()}
     sums = {row: sum(weight[root] for root in roots) for row, roots in rows.items()}
-    return [sums.get(one.passage.session or one.passage.source or b"", 0.0) for one in candidates]
+    return [sums[place] for place in places]
 
 
 def _reply(

@@ -48,6 +48,14 @@ def test_who_asks_for_own_words_is_told_from_who_asks_for_both() -> None:
     assert understand("What is my shoe size?", 0).of_me
     assert not understand("What did you tell me?", 0).of_me
     assert not understand("What is Ann's shoe size?", 0).of_me
+    assert understand("Can you tell me what my shoe size is?", 0).of_me
+
+
+def test_who_asks_for_an_answer_is_told_from_who_asks_for_anything() -> None:
+    for text in ("What did you tell me?", "Which one had you recommended?", "Your earlier advice on shoes, please"):
+        assert understand(text, 0).of_answers, text
+    for text in ("Can you tell me my size?", "Do you know my size?", "What is my size?", "Did Ann say so?"):
+        assert not understand(text, 0).of_answers, text
 
 
 def test_accents_capitals_and_widths_make_no_other_word() -> None:

@@ -26,6 +26,7 @@ ANN = Owner("acme", "ann")
 DAY = 86_400_000_000
 MAY_10 = 19_487 * DAY
 """Wednesday, 10 May 2023."""
+TRUSTS: tuple[Trust, ...] = ("user", "operator", "agent", "tool", "page")
 
 
 def said(
@@ -232,3 +233,41 @@ def test_spreading_out_keeps_the_order_and_the_bounds(values: list[float]) -> No
     for a, x in zip(values, out, strict=True):
         for b, y in zip(values, out, strict=True):
             assert x <= y or a > b
+
+
+def test_what_an_agent_answered_counts_less_unless_it_is_asked_for() -> None:
+    person = said(1, "Karin is allergic to nuts", "user")
+    agent = said(2, "Noted: Karin is allergic to nuts. An allergy to nuts is serious", "assistant", trust="agent")
+    of_a_page = said(3, "The page says that nuts are fine", "assistant", trust="page")
+    fact = said(4, "Karin cannot eat nuts", kind="fact")
+    piece = said(5, "Nuts are in aisle 3", kind="chunk", trust="page", session=2)
+    answered = parts("who is allergic to nuts?", person, agent, of_a_page, fact, piece)["answered"]
+    assert answered == [0.0, 1.0, 1.0, 0.0, 0.0]
+    for asked in ("what did you say of nuts?", "Your advice on nuts?", "the nuts that you recommended to me"):
+        asked_for = parts(asked, person, agent)
+        assert (asked_for["answered"], asked_for["speaker"]) == ([0.0, 0.0], [0.0, 1.0]), asked
+    assert parts("can you tell me who is allergic to nuts?", person, agent)["answered"] == [0.0, 1.0]
+
+
+def test_a_fact_is_compared_by_all_it_speaks_of_as_a_conversation_is() -> None:
+    session = parts(
+        "brown spaniel",
+        said(1, "a spaniel", session=1),
+        said(2, "and brown", session=1),
+        said(3, "Has a brown spaniel", kind="fact"),
+        said(4, "Has a spaniel", kind="fact"),
+        said(5, "rain", session=2),
+    )["session"]
+    assert session[0] == session[1] == session[2] == 1.0 > session[3] > session[4] == 0.0
+
+
+def test_who_asks_of_themselves_is_told_what_is_known_of_them_by_their_own_word_or_an_operators() -> None:
+    facts = [said(n, "Lives in Oslo", kind="fact", trust=trust) for n, trust in enumerate(TRUSTS)]
+    speaker = parts("where do I live?", *facts)["speaker"]
+    assert dict(zip(TRUSTS, speaker, strict=True)) == {
+        "user": 1.0,
+        "operator": 1.0,
+        "agent": 0.0,
+        "tool": 0.0,
+        "page": 0.0,
+    }
