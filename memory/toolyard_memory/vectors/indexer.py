@@ -22,6 +22,7 @@ from toolyard_memory.vectors.statements import (
     FOLLOWED,
     FORGET_OTHERS,
     GONE,
+    HOW_MANY_WAIT,
     KEEP,
     NEWEST_CHANGE,
     NEWLY_EMBEDDED,
@@ -44,7 +45,10 @@ LOOK_EVERY = 5.0
 
 GATHERED_FOR = 1.0
 """Seconds that what was said waits for what is said after it: following one change alone costs five times its share of
-a batch, and until then it is found by its words."""
+a batch, and until then it is found by its words. Who searches meanwhile has it followed (`catch_up`)."""
+
+FEW = 16
+"""Changes of a tenant up to which a search has them followed first."""
 
 Progress = Callable[[int, int], None]
 """Is told how many passages of how many have been gone through."""
@@ -72,6 +76,7 @@ class Indexer:
         self._whole: set[Shelf] = set()
         self._begun = False
         self._woken = asyncio.Event()
+        self._gathering = False
         self.trouble: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -93,11 +98,27 @@ class Indexer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._woken.wait()
+                self._gathering = True
                 await self._clock.sleep(GATHERED_FOR)
+                self._gathering = False
 
     def wake(self) -> None:
         """Say that there is something to follow."""
         self._woken.set()
+
+    async def catch_up(self, tenant: str) -> None:
+        """Follow what a tenant has just said, where that is little and still being gathered.
+
+        Raises nothing: whatever is wrong is told by `run`, which comes to the same changes in a moment.
+        """
+        if not self._gathering or self._lock(tenant).locked():
+            return
+        ((waiting,),) = await self._database.read(HOW_MANY_WAIT, {"of_tenant": tenant, "most": FEW + 1})
+        if not 0 < waiting <= FEW:
+            return
+        with contextlib.suppress(Exception):
+            async with self._lock(tenant):
+                await self._batch(tenant)
 
     async def follow(self) -> int:
         """Follow a batch of every tenant's changes; one tenant's trouble holds up no other's."""

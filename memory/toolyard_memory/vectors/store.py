@@ -63,6 +63,7 @@ class Vectors:
         if limit < 1 or not text.strip():
             return {}
         tenant = reader.owner.tenant
+        await self._indexer.catch_up(tenant)
         states = await self._shelves.states(tenant)
         embedding = self._serving(states)
         vector = await embedding.of_query(tenant, text)

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 from toolyard_memory.embedders.hashing import HashingEmbedder
 from toolyard_memory.vectors import indexer, shelves
 from toolyard_memory.vectors.index import IndexDown
+from toolyard_memory.vectors.indexer import FEW
 from toolyard_memory.vectors.store import Vectors
 from toolyard_sdk.errors import EmbedderError
 from toolyard_sdk.ports import Database, Durability, Transaction
@@ -209,3 +210,53 @@ async def test_what_is_said_one_after_the_other_is_followed_together(world: Worl
         following.cancel()
         await asyncio.wait([following])
         await vectors.close()
+
+
+class Moody(Batches):
+    """Embeds what is asked, and of what was said only the first."""
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+        if self.batches and not query:
+            raise EmbedderError("not now")
+        return await super().embed(texts, query=query)
+
+
+@contextlib.asynccontextmanager
+async def gathering(world: World, embedder: Batches) -> AsyncIterator[Vectors]:
+    """Give vectors that are being followed, and gather for as long as nobody lets time pass."""
+    clock = Held()
+    await world.say(ADA, "what was there at the start")
+    vectors = Vectors(world.database, embedder, None, clock)
+    following = asyncio.create_task(vectors.run())
+    try:
+        async with asyncio.timeout(10):
+            await embedder.asked.wait()
+            vectors.wake()
+            await clock.waits.wait()
+            yield vectors
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await vectors.close()
+
+
+async def test_who_searches_finds_by_meaning_what_is_still_being_gathered(world: World) -> None:
+    async with gathering(world, Batches()) as vectors:
+        (said,) = await world.say(ADA, "bees make honey")
+        assert (await best(vectors, ADA, "bees"))[0] == said.id
+        assert (await vectors.state(ADA.tenant)).waiting == 0
+
+
+async def test_a_search_does_not_wait_for_much_that_is_still_being_gathered(world: World) -> None:
+    embedder = Batches()
+    async with gathering(world, embedder) as vectors:
+        said = await world.say(ADA, *(f"bees make honey {number}" for number in range(FEW + 1)))
+        assert not {passage.id for passage in said} & set(await best(vectors, ADA, "bees"))
+    assert embedder.batches == [["what was there at the start"], ["bees"]]
+
+
+async def test_what_cannot_be_followed_at_once_does_not_keep_anybody_from_searching(world: World) -> None:
+    async with gathering(world, Moody()) as vectors:
+        await world.say(ADA, "bees make honey")
+        assert len(await best(vectors, ADA, "the start")) == 1
+        assert (await vectors.state(ADA.tenant)).waiting == 1
