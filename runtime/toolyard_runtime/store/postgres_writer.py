@@ -244,8 +244,11 @@ class Writer:
         for key, rows in tx.rows.items():
             statement, expect = key if type(key) is tuple else (key, None)
             write = self._statements.write(statement)
-            for row in rows:
-                values = row if write.pick is None else write.pick(row)
+            picked = rows if write.pick is None else list(map(write.pick, rows))
+            if expect is None and len(picked) > 1:  # the same on the way, at half the work here
+                await connection.cursor().executemany(write.sql, picked)
+                continue
+            for values in picked:
                 cursor = await connection.execute(write.sql, values, prepare=True)
                 if expect is not None:
                     guards.append((cursor, expect, write.sql))
