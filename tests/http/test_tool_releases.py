@@ -269,7 +269,7 @@ class Desk:
 
     def look(self):
         text = self.file.read_text()
-        if text == self.seen:
+        if text in (self.seen, ""):  # the file is just being written
             return False
         self.seen = text
         words, _, argument = text.partition("|")
@@ -366,7 +366,9 @@ def test_a_rejected_definition_stays_out_and_one_that_takes_less_fails_closed(de
     run = house.start('call library_look_up {"what": "x"}', "reader")
     house.post(f"/api/v1/approvals/{house.waiting(run)['id']}", {"decision": "approve"})
     house.finished(run)
-    assert "release.held" in str(house.get(f"/api/v1/runs/{run}/events")), "the set from before is served, and held"
+    assert "release.held" in str(house.get(f"/api/v1/runs/{run}/events")), "the agent is served, the tool held"
+    (desk.root / "agents/newcomer.toml").write_text('instructions = "Read."\ntools = ["library_*"]\n')
+    eventually(lambda: "newcomer" in {agent["name"] for agent in house.get("/api/v1/agents")["data"]})
     house.post("/api/v1/quarantine/library_look_up", {"release": found["presented"]["release"], "decision": "reject"})
     (again,) = waiting(house)
     assert again["standing"] == "rejected"

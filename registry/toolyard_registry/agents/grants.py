@@ -21,7 +21,7 @@ class LockedTool(Struct, frozen=True, omit_defaults=True):
 
 
 class Granting:
-    """The releases that one agent may be granted; `notes` say where a lock is older than the files."""
+    """The releases that one agent may be granted; `notes` say where a lock is older than the files, or a tool held."""
 
     def __init__(
         self, tools: Mapping[str, ToolRelease], shelf: Shelf, locked: Mapping[str, LockedTool] | None = None

@@ -211,9 +211,12 @@ class _Reading:
         """Return the releases that one grant means: of what is installed by name, else of what is published."""
         names = [grant] if grant in tools else [name for name in tools if fnmatchcase(name, grant)]
         try:
+            waiting = [name for name in names or held if name in held and fnmatchcase(name, grant)]
+            if names and waiting:
+                more = f" ({len(waiting) - 1} more of `{grant}` wait, too)" if len(waiting) > 1 else ""
+                granting.notes.append(held[waiting[0]] + more)
             if names:
                 return [granting.settled(tools[name]) for name in names]
-            waiting = [name for name in held if fnmatchcase(name, grant)]
             if waiting:
                 raise self._error(held[waiting[0]], "tools", index)
             if "@" in grant or granting.published(grant):

@@ -28,7 +28,7 @@ class Toolbox(Struct, frozen=True):
     `problems` are of installed plugins, `file_problems` of the repository's own files, `source_problems` of what is
     outside this process; `plugins.hooks` is where other hooks than `register_tools` are called. `silent` holds how
     names begin that a source without an answer may have: a grant of such a tool is no mistake. `held` says of tools
-    that are held back why nobody may be granted them; `about` what sources say of themselves, by their tools' `source`.
+    that are held back why nothing calls them; `about` what sources say of themselves, by their tools' `source`.
     """
 
     tools: dict[str, Tool]

@@ -4,8 +4,8 @@ The first definition that a source's tool presents is admitted. Of an installed 
 operator's own doing and is admitted too; the same version with another definition is not. Of what lies outside this
 process (MCP servers, REST APIs) no other definition is. Tools of the repository's own files follow the files.
 
-While a changed definition waits, agents keep the admitted one, where whatever that takes is taken by the tool as it is
-now; else the tool is held back, and agents that need it are not served.
+While a changed definition waits, agents keep the admitted one. Where whatever that takes is not taken by the tool as it
+is now, it is held back: nothing calls it.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ from msgspec import Struct
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.schemas.compatibility import still_callable
 from toolyard_registry.toolbox.collecting import Toolbox
+from toolyard_registry.toolbox.held_tools import HeldTool
 from toolyard_registry.toolbox.local_tools import LOCAL
 
 Standing = Literal["admitted", "quarantined", "rejected"]
@@ -98,7 +99,7 @@ class Pins:
         return self._standings.get(((release.source, release.spec.name), release.digest))
 
     def held(self, box: Toolbox) -> Held:
-        """Return a toolbox in which every tool has its admitted definition or is left out."""
+        """Return a toolbox in which every tool has its admitted definition; one that is held back calls nothing."""
         tools, releases, held = dict(box.tools), dict(box.releases), dict(box.held)
         news: list[Definition] = []
         changed: list[Changed] = []
@@ -111,6 +112,7 @@ class Pins:
                     held[name] = (
                         f"`{name}` is one too many: {release.source} has had {MOST_NAMES:,} tools of other names"
                     )
+                    del releases[name], tools[name]
                 elif (pinned is None or pinned.digest != release.digest) and not release.source.startswith(LOCAL):
                     news.append(Definition(release, "admitted"))
                 continue
@@ -119,17 +121,15 @@ class Pins:
                 news.append(Definition(release, "quarantined"))
             kept = self._still_callable(pinned, release)
             changed.append(Changed(pinned, release, standing or "quarantined", kept))
-            if kept:
-                releases[name] = pinned
-            else:
+            releases[name] = pinned
+            if not kept:
+                tools[name] = HeldTool(pinned.spec)
                 held[name] = (
-                    f"`{name}` of {release.source} has changed and no longer takes what it was admitted with: see "
-                    f"`toolyard tool waiting`, then `toolyard tool admit {name}@{release.digest}`"
+                    f"`{name}` of {release.source} has changed and no longer takes what it was admitted with; nothing "
+                    f"calls it: see `toolyard tool waiting`, then `toolyard tool admit {name}@{release.digest}`"
                 )
         if not changed and len(held) == len(box.held):
             return Held(box, tuple(news), ())
-        for name in held.keys() & tools.keys():
-            del releases[name], tools[name]
         return Held(
             msgspec.structs.replace(box, tools=tools, releases=releases, held=held), tuple(news), tuple(changed)
         )

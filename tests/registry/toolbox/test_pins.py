@@ -1,11 +1,15 @@
 """What a tool was admitted with holds, whatever its source presents later, until an operator has decided."""
 
+import asyncio
+
 import msgspec
 import pytest
 from toolyard_registry.plugins import load_plugins
 from toolyard_registry.releases import ToolRelease
 from toolyard_registry.toolbox.collecting import Toolbox
 from toolyard_registry.toolbox.pins import MOST_WAITING, Definition, Pins
+from toolyard_sdk.context import ToolContext
+from toolyard_sdk.errors import ToolError
 from toolyard_sdk.messages import ToolSpec
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.tools import tool
@@ -62,7 +66,12 @@ def test_a_definition_that_takes_less_is_held_back_with_words_that_name_the_way_
     other = of(spec(token={"type": "string"}, required=["city", "token"]))
     held = pins.held(box(other))
     assert not held.changed[0].kept
-    assert (held.box.releases, held.box.tools) == ({}, {})
+    assert held.box.releases == {"weather": FIRST}
+    tool = held.box.tools["weather"]
+    assert tool.spec == FIRST.spec
+    tool.check(b'{"city": "Oslo"}')
+    with pytest.raises(ToolError, match="nobody has decided about that yet"):
+        asyncio.run(tool.call(b'{"city": "Oslo"}', ToolContext()))
     assert f"toolyard tool admit weather@{other.digest}" in held.box.held["weather"]
 
 
