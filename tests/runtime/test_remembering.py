@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from toolyard_memory.records import AsOf, Owner, Reader
+from toolyard_memory.records import AsOf, Owner, Passage, Reader
 from toolyard_memory.retrieval.query import Query
 from toolyard_memory.tables.passages import PASSAGE
 from toolyard_runtime.run.rebuild import rebuild
@@ -17,6 +18,7 @@ from toolyard_runtime.store import payloads
 from toolyard_sdk import events as e
 from toolyard_sdk.ids import read
 from toolyard_sdk.messages import ImagePart, Message, ToolResult
+from toolyard_sdk.ports import Transaction
 from toolyard_sdk.tools import tool
 
 from tests.runtime.workshop import CALLER, Workshop, call, say, settled, workshop
@@ -92,6 +94,36 @@ async def test_nothing_comes_to_mind_that_is_in_view_already(tmp_path: Path) -> 
         (recalled,) = await shop.events(second.run, e.MemoryRecalled)
         assert recalled.recalled == ()
         assert sent(shop, 1)[-1]["content"] == "Which nuts can I eat?"
+
+
+async def test_while_a_long_message_is_heard_whoever_else_is_served_gets_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks, seen = 0, list[int]()
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    async with workshop(tmp_path, more=MEMORY) as shop:
+        shop.mind()
+        hear = shop.memory.hear
+
+        async def noting(tx: Transaction, passage: Passage) -> None:
+            seen.append(ticks)
+            await hear(tx, passage)
+
+        monkeypatch.setattr(shop.memory, "hear", noting)
+        shop.model.will(say("That was long."))
+        others = asyncio.create_task(tick())
+        try:
+            await shop.run("I keep bees in Bergen. " * 2_000, **ALICE)
+        finally:
+            others.cancel()
+    assert len(seen) > 5
+    assert all(later > before for before, later in pairwise(seen))
 
 
 async def test_another_end_user_and_nobody_at_all_recall_nothing_of_it(tmp_path: Path) -> None:

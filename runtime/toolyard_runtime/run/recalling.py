@@ -109,7 +109,9 @@ class Recalling:
 
     async def hear(self, log: RunLog, *, asked: bool) -> None:
         """Let the run's transaction hold what can be recalled of it: what its user `asked`, else what it answered."""
-        for passage in passages_of(log, newly_said(log, asked=asked)):
+        for n, passage in enumerate(passages_of(log, newly_said(log, asked=asked))):
+            if n:  # a long message is many passages, and whoever else is served need not wait for all of them
+                await asyncio.sleep(0)
             await self._memory.hear(log.tx, passage)
         log.once_durable(self._memory.stir)
 
