@@ -72,6 +72,16 @@ def test_a_message_can_be_searched_as_soon_as_its_run_has_begun(app: Client) -> 
     assert run in [hit["run"] for hit in hits]
 
 
+def test_a_fact_is_trusted_as_the_message_it_is_said_to_rest_on(app: Client) -> None:
+    app.finished(app.start("say I keep bees in Tromsø", agent="friend"))
+    said = {hit["trust"]: hit for hit in app.get("/api/v1/memory/search?words=bees")["data"]}
+    assert said.keys() == {"user", "agent"}
+    for trust, hit in said.items():
+        message = {"run": hit["run"], "item": hit["item"]}
+        body = {"text": f"Has bees, says the {trust}.", "message": message}
+        assert app.post("/api/v1/memory/facts", body)["fact"]["trust"] == trust
+
+
 def test_a_correction_supersedes_and_the_timeline_tells_both(app: Client) -> None:
     first = add(app, "Alice lives in Oslo.", about="Alice", attribute="home town")
     corrected = app.post(

@@ -55,6 +55,15 @@ async def examine(database: Database, owner: Owner, new: NewFact, agent: str) ->
     return Grounds(least, tuple(dict.fromkeys(one.source for one in new.evidence if one.kind == "fact" and one.source)))
 
 
+async def least_trust(database: Database, owner: Owner, new: NewFact) -> Trust:
+    """Return how far a statement can be trusted for what it rests on, at most as it says; raises MemoryRefused."""
+    least = new.trust
+    for place, evidence in enumerate(new.evidence):
+        ground = await _ground(database, owner, new, evidence, new.agent, f"evidence[{place}]")
+        least = min(least, ground.trust, key=RANK.__getitem__)
+    return least
+
+
 async def _ground(
     database: Database, owner: Owner, new: NewFact, evidence: Evidence, agent: str, field: str
 ) -> _Ground:

@@ -15,7 +15,7 @@ from toolyard_sdk.ports import Database, Transaction
 from toolyard_memory.facts import statements as sql
 from toolyard_memory.facts.consolidating import Consolidating
 from toolyard_memory.facts.consolidation import PAST_US, Change
-from toolyard_memory.facts.grounds import EXTRACTOR, Grounds, examine, rests_on
+from toolyard_memory.facts.grounds import EXTRACTOR, Grounds, examine, least_trust, rests_on
 from toolyard_memory.facts.intervals import Interval, Settled, Statement, Version, outranked, settle, settle_correction
 from toolyard_memory.facts.removal import Removal
 from toolyard_memory.facts.tombstones import Stones, Tombstones, fact_name, words_name
@@ -41,6 +41,7 @@ from toolyard_memory.records import (
     NoSuchMemory,
     Owner,
     Reader,
+    Trust,
     Written,
 )
 
@@ -117,6 +118,10 @@ class Facts:
                 tx.write(sql.LET_FALL, (written.fact.id, fact))
             tx.write(sql.RETIRE_OTHER, (at, written.fact.id, owner.tenant, fact))
         return written
+
+    async def trust_of(self, owner: Owner, new: NewFact) -> Trust:
+        """Return how far a statement can be trusted for what it rests on, at most as it says; raises MemoryRefused."""
+        return await least_trust(self._database, owner, new)
 
     async def forget(self, tx: Transaction, owner: Owner, facts: Sequence[bytes], actor: str, at: int) -> Forgotten:
         """Forget facts with what was derived from them and the messages they rest on; raises NoSuchMemory.

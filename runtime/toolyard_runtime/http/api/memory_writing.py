@@ -6,6 +6,7 @@ from litestar import Request, post
 from litestar.params import FromPath
 from litestar.response import Response
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from toolyard_memory.records import Evidence, MemoryRefused, NewFact, NoSuchMemory, Owner, Trust, Written
 from toolyard_sdk.audit import AuditRecord
 from toolyard_sdk.ids import read, show
@@ -64,7 +65,7 @@ async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
     owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
     tx = memory.database.begin()
     try:
-        written = await memory.put_down(tx, owner, _new(request, wanted), now)
+        written = await memory.put_down(tx, owner, await _new(request, owner, wanted), now)
     except MemoryRefused as error:
         raise refusal(error, _named(wanted)) from error
     return await _done(request, tx, owner, written, "fact.add")
@@ -77,7 +78,7 @@ async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> 
     owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
     tx = memory.database.begin()
     try:
-        written = await memory.put_right(tx, owner, fact_id(fact), _new(request, wanted), now)
+        written = await memory.put_right(tx, owner, fact_id(fact), await _new(request, owner, wanted), now)
     except MemoryRefused as error:
         raise refusal(error, _named(wanted)) from error
     except NoSuchMemory as error:
@@ -102,8 +103,8 @@ async def _done(
     return answer(added, 200 if written.known else 201)
 
 
-def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
-    """Return the fact that a body asks for; raises RequestRefused."""
+async def _new(request: Request[Any, Any, Any], owner: Owner, wanted: AddFact) -> NewFact:
+    """Return the fact that a body asks for, trusted as its message is; raises RequestRefused, MemoryRefused."""
     caller = caller_of(request)
     if wanted.agent and admin_of(request).agents.release(wanted.agent) is None:
         raise not_found("agent", wanted.agent)
@@ -118,7 +119,7 @@ def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
         trust = "user"
     elif wanted.because:
         evidence = (Evidence("stated", words=wanted.because),)
-    return NewFact(
+    new = NewFact(
         wanted.text,
         evidence,
         subject=wanted.about,
@@ -129,6 +130,7 @@ def _new(request: Request[Any, Any, Any], wanted: AddFact) -> NewFact:
         writer=f"key:{caller.key}",
         agent=wanted.agent,
     )
+    return new if wanted.message is None else replace(new, trust=await memory_of(request).facts.trust_of(owner, new))
 
 
 def _named(wanted: AddFact) -> dict[str, str]:
