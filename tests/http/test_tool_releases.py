@@ -348,8 +348,12 @@ def test_a_source_that_changes_a_definition_is_held_to_the_admitted_one_until_an
     assert waiting(stranger) == []
     decision = {"release": found["presented"]["release"], "decision": "admit"}
     refused(stranger.ask("POST", "/api/v1/quarantine/library_look_up", decision), 404, "release")
-    house.post("/api/v1/quarantine/library_look_up", decision)
-    assert tools_of(house, "reader")["library_look_up"] == found["presented"]["version"]
+    (desk.root / "agents/newcomer.toml").write_text('instruction = "Read."\n')
+    done = toolyard("tool", "admit", f"library_look_up@{found['presented']['release']}", *way)
+    assert done.out.startswith("Admitted library_look_up@sha256:")
+    assert "! agents/newcomer.toml:1: unknown key `instruction`" in done.err, "what keeps agents from it is told"
+    (desk.root / "agents/newcomer.toml").unlink()
+    eventually(lambda: tools_of(house, "reader")["library_look_up"] == found["presented"]["version"])
     assert waiting(house) == []
     records = house.get("/api/v1/audit?limit=100")["data"]
     told = [each["action"] for each in reversed(records) if each["object"] == "definition:mcp:library:library_look_up"]

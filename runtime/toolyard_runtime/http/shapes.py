@@ -351,11 +351,12 @@ class WaitingDefinition(Struct):
 
 
 class DecidedDefinition(Struct):
-    """What was decided."""
+    """What was decided, and what keeps agents from it."""
 
     name: str
     release: str
     decision: str
+    warnings: tuple[str, ...]
 
 
 class LockText(Struct):

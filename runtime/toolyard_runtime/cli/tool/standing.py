@@ -27,7 +27,7 @@ def _stand(server: Connection, release: str, state: str, message: str) -> dict[s
 
 
 def _warn(answer: dict[str, Any]) -> None:
-    """Say which channels now mean nothing."""
+    """Say what does not go on: channels that now mean nothing, agents that do not get what was admitted."""
     for words in answer["warnings"]:
         click.echo(f"! {clean(words)}", err=True)
 
@@ -164,8 +164,9 @@ def _decider(decision: str, words: str, done: str) -> click.Command:
             raise Failed(
                 f"{definition!r} names no definition: write NAME@sha256:..., as `toolyard tool waiting` shows it."
             )
-        server.post(f"/api/v1/quarantine/{part(name)}", {"release": digest, "decision": decision})
+        answer = server.post(f"/api/v1/quarantine/{part(name)}", {"release": digest, "decision": decision})
         click.echo(f"{done} {clean(definition)}.")
+        _warn(answer)
 
     return click.command(decision, help=words)(command)
 

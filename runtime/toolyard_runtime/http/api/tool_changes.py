@@ -170,7 +170,10 @@ async def list_quarantine(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @post("/api/v1/quarantine/{tool:str}", opt=OPERATORS, summary="Admit or reject a definition that waits")
 async def decide_quarantine(request: Request[Any, Any, Any], tool: FromPath[str]) -> Response[bytes]:
-    """Decide about a definition by its digest: admitted, agents get it at once; rejected, they keep what they have."""
+    """Decide about a definition by its digest: admitted, agents get it at once; rejected, they keep what they have.
+
+    `warnings` say what keeps them from it: a file with a mistake in it, or an agent.lock that holds the one before.
+    """
     admin, caller = admin_of(request), caller_of(request)
     Query(request)
     wanted, _ = _read_decision.read(await request.body())
@@ -180,8 +183,8 @@ async def decide_quarantine(request: Request[Any, Any, Any], tool: FromPath[str]
         hint = "`toolyard tool waiting` lists those that wait, by their digests"
         raise not_found("definition", f"{name}@{wanted.release}", param="release", hint=hint)
     await admin.registry.decide(caller.key, found, "admitted" if wanted.decision == "admit" else "rejected")
-    await admin.agents.reload()
-    return answer({"name": name, "release": wanted.release, "decision": wanted.decision})
+    warnings = [str(problem) for problem in await admin.agents.reload()]
+    return answer({"name": name, "release": wanted.release, "decision": wanted.decision, "warnings": warnings})
 
 
 def _changed(admin: Admin, caller: Caller) -> tuple[Changed, ...]:
