@@ -4,6 +4,7 @@ Mentions alone are followed first, for they are short; then the passages that sh
 are joined with what the reader may see.
 """
 
+import asyncio
 import heapq
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
@@ -44,13 +45,15 @@ class Walk:
     async def begin(self, passages: Iterable[bytes], entities: Iterable[str], *, hubs: bool) -> None:
         """Start at these passages and entities; with `hubs`, also at the latest that speak of a hub among them."""
         wanted = list(dict.fromkeys(passages))
-        self._across = bool(await self._database.read(statements.GROUNDED, {"scope": self._documents.scope}))
+        grounded = self._database.read(statements.GROUNDED, {"scope": self._documents.scope})
+        rows, _ = await asyncio.gather(grounded, self._see(() if hubs else wanted))  # one way to a server and back
+        self._across = bool(rows)
         scopes = (self._reader.owner.scope, self._documents.scope)[: 1 + self._across]
         self._asked = [entity_id(scope, name) for name in dict.fromkeys(entities) for scope in scopes]
         if hubs:
             for id_ in self._asked:
                 wanted += [passage for (passage,) in await self._database.read(statements.LATEST, {"entity": id_})]
-        await self._see(wanted)
+            await self._see(wanted)
 
     async def _see(self, ids: Sequence[bytes]) -> None:
         """Take in the passages that the reader may see, as far as there is room."""
