@@ -79,8 +79,11 @@ class Granting:
         try:
             return self._shelf.release(self._shelf.find(Reference(name, "digest", locked.digest)))
         except Unresolved as error:
+            here = str(error)
+            if installed is not None and not self.published(name):
+                here = f"what is installed is {name}@{installed.version}"
             raise Unresolved(
-                f"agent.lock says {name}@{locked.version} ({locked.digest[:19]}), and {error}. "
+                f"agent.lock says {name}@{locked.version} ({locked.digest[:19]}), and {here}. "
                 "`toolyard lock` writes what there is now"
             ) from error
 

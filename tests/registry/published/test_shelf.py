@@ -98,6 +98,9 @@ def test_a_locked_release_that_is_not_there_any_more_is_an_error_not_another_rel
         Granting({}, shelf("0.1.3"), locked("0.1.0")).find("weather@^0.1")
     with pytest.raises(Unresolved, match="was withdrawn"):
         Granting({}, shelf("0.1.0", v0_1_0="yanked"), locked("0.1.0")).find("weather@^0.1")
+    other = release("0.1.3")
+    with pytest.raises(Unresolved, match=r"agent.lock says weather@0.1.0 .*, and what is installed is weather@0.1.3"):
+        Granting({"weather": other}, shelf(), locked("0.1.0")).settled(other)
 
 
 def test_an_installed_tool_that_is_not_the_locked_one_is_replaced_by_it_or_refused() -> None:
