@@ -25,6 +25,8 @@ T = TypeVar("T")
 class ChromaIndex:
     """The VectorIndex of one process, in a folder of its own; raises IndexDown where another process has it."""
 
+    alone = True
+
     def __init__(self, folder: Path) -> None:
         self._place = ChromaFolder(folder)
         self._pool = ThreadPoolExecutor(THREADS, "chroma")

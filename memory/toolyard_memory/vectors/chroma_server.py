@@ -73,6 +73,8 @@ class _Nearest(Struct, frozen=True):
 class ChromaServerIndex:
     """The VectorIndex in a Chroma server."""
 
+    alone = False
+
     def __init__(self, client: Sending, *, tenant: str = "default_tenant", database: str = "default_database") -> None:
         """Take a client for the server's address, and Chroma's own tenant and database."""
         self._client = client

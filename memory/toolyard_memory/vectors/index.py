@@ -47,6 +47,9 @@ class IndexDown(Exception):
 class VectorIndex(Protocol):
     """Where vectors lie that are too many to look at one by one. All of it raises IndexDown."""
 
+    alone: bool
+    """Whether nobody but this process puts anything there."""
+
     async def make(self, shelf: Shelf) -> None:
         """Make the shelf anew, empty, whatever there was."""
         ...
@@ -86,6 +89,8 @@ class VectorIndex(Protocol):
 
 class MemoryIndex:
     """The index that keeps its vectors in this process and looks at every one; for tests, and to start from."""
+
+    alone = True
 
     def __init__(self) -> None:
         self._shelves: dict[Shelf, dict[bytes, bytes]] = {}

@@ -81,9 +81,13 @@ class Indexer:
 
     async def run(self) -> None:
         """Follow for ever."""
+        tidy = False
         while True:
             self._woken.clear()
             try:
+                if not tidy:
+                    await self._tidy()
+                    tidy = True
                 while await self.follow():
                     pass
                 await self._shelves.put_down(older_than=TAIL_SECONDS)
@@ -180,6 +184,13 @@ class Indexer:
 
     def _lock(self, tenant: str) -> asyncio.Lock:
         return self._locks.setdefault(tenant, asyncio.Lock())
+
+    async def _tidy(self) -> None:
+        """Remove shelves of which SQL knows nothing: of a crash, or of an old copy of the folder that was put back."""
+        with contextlib.suppress(IndexDown):  # another process has the folder, and will have removed them
+            for tenant in await self._shelves.indexed():
+                async with self._lock(tenant):
+                    await self._shelves.tidy(tenant)
 
     async def _begin(self) -> None:
         """Have all embedded that only other embedders have, or nobody has followed; go on with what was begun."""

@@ -20,6 +20,7 @@ from toolyard_memory.vectors.index import IndexDown, Shelf, ShelfLost, VectorInd
 from toolyard_memory.vectors.statements import (
     EVERY_TENANT,
     HOW_MANY,
+    INDEXED,
     LARGE,
     LIVING,
     OF_OWNER,
@@ -255,6 +256,12 @@ class Shelves:
         """Remove what no state names: old generations, and what a crash has left; raises IndexDown."""
         if self._index is not None:
             await self._index.keep_only(tenant, {shelf for _, shelf in shelves_of(await self.states(tenant), tenant)})
+
+    async def indexed(self) -> list[str]:
+        """Return the tenants for whom something may lie in an index that only this process puts anything in."""
+        if self._index is None or not self._index.alone:
+            return []
+        return [row[0] for row in await self._database.scan(INDEXED)]
 
     async def large(self, tenant: str) -> dict[str, int]:
         """Return the owners of a tenant that are to have a shelf, with how many passages they have."""

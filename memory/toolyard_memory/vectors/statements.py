@@ -131,6 +131,9 @@ LARGE = (
 STATES = select(INDEX_STATE.c.index, INDEX_STATE.c.position, INDEX_STATE.c.generation, INDEX_STATE.c.state).where(
     INDEX_STATE.c.tenant == _TENANT
 )
+INDEXED = select(INDEX_STATE.c.tenant).where(INDEX_STATE.c.tenant != literal_column("''")).distinct()
+"""The tenants of whom there is, or was, an index."""
+
 UNSTATE = (
     delete(INDEX_STATE)
     .where(INDEX_STATE.c.tenant == _TENANT, INDEX_STATE.c.index == _INDEX)

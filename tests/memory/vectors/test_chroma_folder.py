@@ -131,6 +131,32 @@ async def test_a_shelf_whose_graph_is_gone_is_noticed_and_built_again(world: Wor
     assert set(await best(second, ADA, "larks", 2_000)) == {passage.id for passage in said}
 
 
+async def test_shelves_of_somebody_erased_that_an_old_copy_of_the_folder_brings_back_are_removed_at_the_start(
+    world: World, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    said = await world.say(ADA, *LINES)
+    first = await vectors_over(world, ChromaIndex(folder))
+    await first.close()
+    shutil.copytree(folder, tmp_path / "copy")
+    second = world.vectors(index=ChromaIndex(folder))
+    await world.drop(*said)
+    await second.forget("acme")
+    await second.close()
+    shutil.copytree(tmp_path / "copy", folder, dirs_exist_ok=True)
+    assert [path.name for path in folder.iterdir()] != [".lock"]
+    third = world.vectors(index=ChromaIndex(folder))
+    following = asyncio.create_task(third.run())
+    try:
+        async with asyncio.timeout(20):
+            while [path.name for path in folder.iterdir()] != [".lock"]:
+                assert not following.done()
+                await asyncio.sleep(0.01)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
 async def test_what_was_put_down_is_there_after_a_restart(index: ChromaIndex, tmp_path: Path) -> None:
     await index.make(SHELF)
     await index.put(SHELF, [(b"a" * 16, numbers_of(1.0, 0.0)), (b"b" * 16, numbers_of(0.0, 1.0))])
