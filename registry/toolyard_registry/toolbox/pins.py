@@ -4,13 +4,13 @@ The first definition that a source's tool presents is admitted. Of an installed 
 operator's own doing and is admitted too; the same version with another definition is not. Of what lies outside this
 process (MCP servers, REST APIs) no other definition is. Tools of the repository's own files follow the files.
 
-While a changed definition waits, agents keep the admitted one. Where whatever that takes is not taken by the tool as it
-is now, it is held back: nothing calls it.
+While a changed definition waits, agents keep the admitted one. Where calls by that are not certain to be taken by the
+tool as it is now, it is held back: nothing calls it.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,12 @@ MOST_NAMES = 20_000
 
 MOST_WAITING = 5
 """Definitions of one tool that are written down while nobody decides; the newest waits all the same."""
+
+_OPEN = frozenset(
+    {"additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames", "$ref", "$dynamicRef"}
+    | {"allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies"}
+)
+"""Keywords beside which `properties` do not say alone which arguments a schema names."""
 
 _COMPARED = 20_000
 """Comparisons that are remembered."""
@@ -140,8 +146,18 @@ class Pins:
         if pair not in self._compared:
             if len(self._compared) >= _COMPARED:
                 self._compared.clear()
-            self._compared[pair] = still_callable(pinned.spec.input_schema, release.spec.input_schema)
+            self._compared[pair] = still_callable(_named(pinned.spec.input_schema), release.spec.input_schema)
         return self._compared[pair]
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of an input schema that callers go by: the arguments that it names.
+
+    Most servers leave open what else may be sent, and a new argument then takes something away from that. Whoever sends
+    it all the same is told so by the tool as it is now, which checks every call.
+    """
+    closed = not _OPEN.isdisjoint(schema) or "properties" not in schema
+    return schema if closed else {**schema, "additionalProperties": False}
 
 
 def _may_follow(pinned: ToolRelease, release: ToolRelease) -> bool:

@@ -1,6 +1,7 @@
 """What a tool was admitted with holds, whatever its source presents later, until an operator has decided."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from toolyard_registry.toolbox.collecting import Toolbox
 from toolyard_registry.toolbox.pins import MOST_WAITING, Definition, Pins
 from toolyard_sdk.context import ToolContext
 from toolyard_sdk.errors import ToolError
-from toolyard_sdk.messages import ToolSpec
+from toolyard_sdk.messages import Annotations, ToolSpec
 from toolyard_sdk.ports import Tool
 from toolyard_sdk.tools import tool
 
@@ -73,6 +74,27 @@ def test_a_definition_that_takes_less_is_held_back_with_words_that_name_the_way_
     with pytest.raises(ToolError, match="nobody has decided about that yet"):
         asyncio.run(tool.call(b'{"city": "Oslo"}', ToolContext()))
     assert f"toolyard tool admit weather@{other.digest}" in held.box.held["weather"]
+
+
+def open_schema(**properties: Any) -> ToolSpec:
+    """Return a definition that says nothing of further arguments, as most servers' do."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, **properties}, "required": ["city"]}
+    return ToolSpec("weather", "Tell the weather of a city.", schema, None, Annotations())
+
+
+def test_an_argument_that_may_be_left_out_keeps_nobody_from_calling_the_admitted_definition() -> None:
+    pins = Pins()
+    pins.note(pins.held(box(of(open_schema()))).news)
+    more = pins.held(box(of(open_schema(days={"type": "integer"}))))
+    assert [each.kept for each in more.changed] == [True]
+    assert more.box.tools["weather"] is weather, "it checks every call by what it takes now"
+    other = pins.held(box(of(open_schema(city={"type": "integer"}))))
+    assert [each.kept for each in other.changed] == [False]
+    either = {"type": "object", "properties": {"city": {}}, "anyOf": [{"required": ["city"]}]}
+    pins.learn([Definition(of(ToolSpec("weather", "Tell.", either, None, Annotations())), "admitted")])
+    narrower = {**either, "properties": {"city": {}, "days": {"type": "integer"}}}
+    held = pins.held(box(of(ToolSpec("weather", "Tell.", narrower, None, Annotations()))))
+    assert [each.kept for each in held.changed] == [False], "what is composed is taken at its word"
 
 
 def test_a_waiting_definition_is_news_once(pins: Pins) -> None:
