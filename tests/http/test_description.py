@@ -153,3 +153,10 @@ def test_a_method_that_a_route_does_not_take_is_answered_with_those_it_takes(use
     answered = user.ask("PUT", "/api/v1/stops", {})
     assert answered.status == 405
     assert {"GET", "POST"} <= set(answered.headers["allow"].replace(" ", "").split(","))
+
+
+def test_patterns_are_such_as_other_languages_read(document: dict[str, Any]) -> None:
+    written = msgspec.json.encode(document).decode()
+    patterns = re.findall(r'"pattern":"([^"]+)"', written)
+    assert patterns
+    assert not [pattern for pattern in patterns if r"\Z" in pattern or "(?P<" in pattern]
