@@ -157,8 +157,7 @@ class Consent:
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         if _origin(str(request.url)) == self._origin:
-            async with httpx2.AsyncClient(trust_env=False, timeout=_ANSWER_SECONDS) as client:
-                return await client.send(request, follow_redirects=False)
+            return await _sent_there(request)
         headers = {name: value for name, value in request.headers.items() if name not in ("host", "content-length")}
         reply = await self._egress.request(
             request.method,
@@ -182,6 +181,26 @@ class Consent:
         if self._coming is None:
             raise ToolError("a new consent is needed")
         return await self._coming
+
+
+async def _sent_there(request: httpx2.Request) -> httpx2.Response:
+    """Send a request to the MCP server itself; raises httpx2.TransportError, also for an answer without an end."""
+    place, body = f"{request.url.scheme}://{request.url.netloc.decode()}{request.url.path}", bytearray()
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS), httpx2.AsyncClient(trust_env=False, timeout=None) as client:
+            reply = await client.send(request, follow_redirects=False, stream=True)
+            try:
+                async for chunk in reply.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MOST:
+                        raise httpx2.RemoteProtocolError(f"{place} answers with more than {_MOST} bytes")
+            finally:
+                await reply.aclose()
+    except TimeoutError:
+        raise httpx2.ReadTimeout(f"{place} has not answered within {_ANSWER_SECONDS:.0f} s") from None
+    packed = ("content-encoding", "content-length", "transfer-encoding")
+    kept = [(name, value) for name, value in reply.headers.multi_items() if name.lower() not in packed]
+    return httpx2.Response(reply.status_code, headers=kept, content=bytes(body), request=request)
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -14,7 +14,7 @@ from toolyard_sdk.context import ToolContext
 from toolyard_sdk.egress import CLOSED, Egress
 from toolyard_sdk.errors import ToolError
 
-from tests.registry.sources.mcp.consent_server import Gate
+from tests.registry.sources.mcp.consent_server import METADATA, Gate, Reply
 from tests.registry.sources.mcp.opened import CONTEXT, Held, Opened, opened
 from tests.registry.sources.mcp.openly import CALLBACK, OpenEgress, agree
 from tests.registry.sources.mcp.web_server import WebServer, serving
@@ -164,3 +164,18 @@ async def test_links_that_nobody_comes_back_from_do_not_keep_a_source_from_closi
             *(it.call("who", context=ToolContext(end_user=str(number))) for number in range(5)), return_exceptions=True
         )
     assert all(isinstance(result, ToolError) for result in results)
+
+
+class Flood(Gate):
+    """Says far more of itself than there is to say."""
+
+    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply | None:
+        """Answer as ever, but for what describes it."""
+        if path.startswith(METADATA):
+            return 200, b" " * 3_000_000, {}
+        return super().__call__(method, path, headers, body)
+
+
+async def test_a_server_whose_description_has_no_end_is_told_and_not_read_to_it() -> None:
+    async with gated(gate=Flood()) as (it, server, _):
+        assert f"{server.url.removesuffix('/mcp')}{METADATA}/mcp answers with more than 1000000 bytes" in it.problem
