@@ -332,4 +332,4 @@ async def test_while_another_process_writes_no_answer_holds_a_wrong_row(everybod
         await reading
         assert await process.wait() == 0
     assert written == 40
-    assert answers > 40
+    assert answers >= len(PEOPLE)  # how many more depends on which of the two processes is quicker
