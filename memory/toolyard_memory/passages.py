@@ -156,6 +156,11 @@ def granted(agents: str | None, agent: str) -> bool:
     return agents is not None and any(not agent or fnmatchcase(agent, glob) for glob in _globs(agents))
 
 
+def readable(agents: str | None, reader: Reader) -> bool:
+    """Tell whether a reader may see a document with these `agents`."""
+    return reader.grounded and granted(agents, reader.agent)
+
+
 def sight(reader: Reader, as_of: AsOf, now: int) -> dict[str, Any]:
     """Return the values of `VISIBLE` for a reader who looks from a moment; `now` is UTC microseconds."""
     valid, recorded = as_of.valid, as_of.recorded
@@ -264,4 +269,4 @@ class Passages:
 
 
 def _readable(row: Sequence[Any], reader: Reader) -> bool:
-    return row[2] != "" or granted(row[14], reader.agent)
+    return row[2] != "" or readable(row[14], reader)

@@ -41,6 +41,9 @@ class Reader(Struct, frozen=True):
     agent: str
     """The agent's name; "" reads what any agent may, as the end user's own interface does."""
 
+    grounded: bool = True
+    """Whether the tenant's documents may come to mind at all, and not only what is the end user's own."""
+
 
 class Passage(Struct, frozen=True):
     """A text that can come to mind; `key` is its row in the full-text index, 0 before it has one.

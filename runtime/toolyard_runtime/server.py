@@ -30,6 +30,9 @@ TOOL_THREAD = "toolyard-tool"
 LAST_SECONDS = 1.0
 """How long a stopping server waits for tools that were told to stop."""
 
+BACKLOG = 1024
+"""Connections that wait to be accepted, from before the server says where it is until it has time for them."""
+
 GARBAGE_THRESHOLDS = (10_000, 20, 20)
 """A run makes few cycles and many short-lived objects: looking for cycles less often costs nothing in memory."""
 
@@ -71,7 +74,7 @@ async def _serve(options: ServeOptions, config: Config, environment: Mapping[str
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=max(1, int(config.server.drain_seconds)),
-        backlog=1024,
+        backlog=BACKLOG,
     )
     listening = _listen(host, port)
     port = listening.getsockname()[1]
@@ -125,12 +128,13 @@ async def _leave_behind(threads: ThreadPoolExecutor) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket; raises ConfigError when the address cannot be had."""
+    """Return a listening socket; raises ConfigError when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family=family)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # whoever reads the address can connect at once, and waits for the first answer
     except OSError as error:
         listening.close()
         raise ConfigError(

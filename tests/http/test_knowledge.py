@@ -55,17 +55,39 @@ def test_a_file_is_added_shown_and_found(author: Client) -> None:
 
 def test_a_piece_is_reached_by_what_it_speaks_of_until_it_is_gone(server: Server, tenant: str, author: Client) -> None:
     put(author, "machines.md", b"# Pumps\n\nZorblax Industries makes the pump in Kristiansand.\n")
-    ann = server.client(tenant, "frontend").speaking_for("ann")
-    stranger = server.client(server.tenant(), "frontend").speaking_for("ann")
+    operator, stranger = server.client(tenant, "operator"), server.client(server.tenant(), "operator")
 
     def near(client: Client) -> list[str]:
-        around = client.get(f"/api/v1/memory/graph?about={quote('Zorblax Industries')}")
+        around = client.get(f"/api/v1/memory/graph?about={quote('Zorblax Industries')}&end_user=ann")
         return [one["kind"] for one in around["passages"]]
 
-    assert near(ann) == ["chunk"]
+    assert near(operator) == ["chunk"]
     assert near(stranger) == []
     put(author, "machines.md", b"# Pumps\n\nNobody makes the pump any more.\n")
-    assert near(ann) == []
+    assert near(operator) == []
+
+
+def test_a_frontend_sees_documents_only_as_an_agent_that_grounds_on_them(tmp_path: Path) -> None:
+    clerk = 'instructions = "x"\n\n[memory]\nknowledge = ["handbook/*"]\n'
+    with serving(tmp_path, files={"agents/clerk.toml": clerk}) as server:
+        author = server.client("default", "author", "operator")
+        ann = server.client("default", "frontend").speaking_for("ann")
+        put(author, "handbook/refunds.md")
+        put(author, "gossip.md", b"Zorblax Industries pays refunds to friends.\n")
+
+        def chunks(more: str) -> list[str]:
+            hits = ann.get(f"/api/v1/memory/search?words=refunds+friends{more}")["data"]
+            return [hit["id"] for hit in hits if hit["kind"] == "chunk"]
+
+        assert chunks("") == chunks("&agent=nobody") == []
+        assert ann.get(f"/api/v1/memory/graph?about={quote('Zorblax Industries')}&agent=clerk")["passages"] == []
+        known = chunks("&agent=clerk")[0]
+        shown = f"/api/v1/memory/passages/{known}"
+        assert ann.get(f"{shown}?agent=clerk")["document"] == "handbook/refunds.md"
+        gossip = author.get("/api/v1/knowledge-search?words=friends")["data"][0]["passage"]
+        for path in (shown, f"{shown}?agent=nobody", f"/api/v1/memory/passages/{gossip}?agent=clerk"):
+            assert ann.ask("GET", path).status == 404
+        assert author.get(f"{shown}?end_user=ann")["document"] == "handbook/refunds.md"
 
 
 def test_the_same_file_again_changes_nothing(author: Client, auditor: Client) -> None:

@@ -20,7 +20,7 @@ from toolyard_memory.documents.reading.apart import Readers
 from toolyard_memory.documents.reading.kinds import READERS, Read, kind_of
 from toolyard_memory.documents.reading.outcome import Unreadable
 from toolyard_memory.documents.versions import Added, Citation, Shown, Version, version_of
-from toolyard_memory.passages import AT_ONCE, Passages, granted, passage_of
+from toolyard_memory.passages import AT_ONCE, Passages, granted, passage_of, readable
 from toolyard_memory.records import MemoryRefused, NoSuchMemory, Passage, Reader, documents_of
 
 REMEMBERED: Final = 256
@@ -129,6 +129,8 @@ class Documents:
 
     async def granted(self, reader: Reader) -> frozenset[bytes]:
         """Return the ids of the current documents that a reader may see."""
+        if not reader.grounded:
+            return frozenset()
         tenant, agent = reader.owner.tenant, reader.agent
         rows = await self._database.read(versions.CHANGES, {"of_tenant": tenant})
         changes = rows[0][0] if rows else 0
@@ -149,7 +151,7 @@ class Documents:
         for start in range(0, len(wanted), AT_ONCE):
             part = {"of_tenant": reader.owner.tenant, "ids": wanted[start : start + AT_ONCE]}
             for id_, agents, *where in await self._database.read(versions.CITED, part):
-                if granted(agents, reader.agent):
+                if readable(agents, reader):
                     found[id_] = Citation(*where)
         return found
 

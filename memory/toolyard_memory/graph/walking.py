@@ -14,7 +14,7 @@ from toolyard_sdk.ports import Database
 from toolyard_memory.graph import statements
 from toolyard_memory.graph.entities import entity_id
 from toolyard_memory.graph.neighbourhood import HUB, Edge, Entity, Near, Neighbourhood
-from toolyard_memory.passages import granted
+from toolyard_memory.passages import readable
 from toolyard_memory.records import Reader, documents_of
 
 LINKS: Final = 1500
@@ -47,7 +47,7 @@ class Walk:
         wanted = list(dict.fromkeys(passages))
         grounded = self._database.read(statements.GROUNDED, {"scope": self._documents.scope})
         rows, _ = await asyncio.gather(grounded, self._see(() if hubs else wanted))  # one way to a server and back
-        self._across = bool(rows)
+        self._across = bool(rows) and self._reader.grounded
         scopes = (self._reader.owner.scope, self._documents.scope)[: 1 + self._across]
         self._asked = [entity_id(scope, name) for name in dict.fromkeys(entities) for scope in scopes]
         if hubs:
@@ -64,7 +64,7 @@ class Walk:
         if not (new := new[:room]):
             return
         for owner, agents, *near in await self._rows(statements.PASSAGES, new, {"ids": new, **self._sight}):
-            if owner != "" or granted(agents, self._reader.agent):
+            if owner != "" or readable(agents, self._reader):
                 self._passages[near[0]] = Near(*near)
                 self._fresh.append(near[0])
 

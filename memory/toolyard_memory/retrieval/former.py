@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy import and_, bindparam, func, select
 from toolyard_sdk.ports import Database
 
-from toolyard_memory.passages import granted, sight
+from toolyard_memory.passages import readable, sight
 from toolyard_memory.records import Owner, Passage, documents_of
 from toolyard_memory.retrieval.asking import LOOKED_AT, Roots, plain, words_of
 from toolyard_memory.retrieval.assembly import Place
@@ -107,8 +107,7 @@ def _passage(ground: Owner, id_: bytes, text: str, at: int, document: bytes, ord
 
 def _admitted(row: Sequence[Any], sought: Sought) -> bool:
     then, now, name = row[5:8]
-    agent = sought.reader.agent
-    seen = granted(then, agent) and granted(now, agent)
+    seen = readable(then, sought.reader) and readable(now, sought.reader)
     return seen and row[1] is not None and any(fnmatchcase(name, glob) for glob in sought.documents)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, and_, bindparam, cast, func, literal_column, 
 from sqlalchemy.dialects.postgresql import JSONB
 from toolyard_sdk.ports import Database
 
-from toolyard_memory.passages import OF_PASSAGE, SEEN_FROM, VISIBLE, Passages, granted, passage_of, sight
+from toolyard_memory.passages import OF_PASSAGE, SEEN_FROM, VISIBLE, Passages, passage_of, readable, sight
 from toolyard_memory.records import AsOf, Owner, Passage, PassageKind, Reader, documents_of
 from toolyard_memory.retrieval.asking import MOST_WORDS
 from toolyard_memory.retrieval.assembly import Place
@@ -224,7 +224,7 @@ def _admitted(row: Sequence[Any], sought: Sought) -> bool:
         return False
     if owner == "":
         agents, name = row[len(OF_PASSAGE) :]
-        return granted(agents, sought.reader.agent) and any(fnmatchcase(name, glob) for glob in sought.documents)
+        return readable(agents, sought.reader) and any(fnmatchcase(name, glob) for glob in sought.documents)
     if sought.session is None or sought.shown_from is None:
         return True
     return bool(session != sought.session or position < sought.shown_from)

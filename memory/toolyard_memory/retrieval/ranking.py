@@ -29,13 +29,15 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "moment": 0.12,
     "asking": -0.04,
     "answered": -0.10,
+    "settled": 0.03,
     "graph": 0.02,
     "meaning": 0.15,
     "meant": 0.05,
 }
 """What each part counts. Those without a vector are what `python -m tests.memory.locomo PATH --leave-one-out` finds
 best on all of its conversations, divided by their sum; how much a vector says depends on the model that made it. Nobody
-there is an agent: `answered` is what lets facts and the person's own words come before an answer that repeats them."""
+there is an agent: `answered` is what lets facts and the person's own words come before an answer that repeats them, and
+`settled` lets a fact come before the words it was put down from, where little else tells them apart."""
 
 HASHED: Final[Mapping[str, float]] = {
     "words": 0.05,
@@ -47,11 +49,15 @@ HASHED: Final[Mapping[str, float]] = {
     "moment": 0.11,
     "asking": -0.04,
     "answered": -0.10,
+    "settled": 0.03,
     "graph": 0.01,
     "meaning": 0.05,
     "meant": 0.06,
 }
 """What each part counts when vectors are made of spelling, as the hashing embedder's are."""
+
+LEAST_SPREAD: Final = 0.2
+"""Cosines that all lie within this are taken for less than a whole difference: of a few passages none need be near."""
 
 SATURATION: Final = 1.2
 LENGTH_SHARE: Final = 0.5
@@ -171,6 +177,7 @@ def parts_of(question: Question, candidates: Sequence[Candidate], signals: Signa
         "speaker": [float(_is_meant(candidate.passage, named, question)) for candidate in candidates],
         "asking": [float(candidate.lower.rstrip().endswith("?")) for candidate in candidates],
         "answered": [float(_is_an_answer(candidate.passage) and not question.of_answers) for candidate in candidates],
+        "settled": [float(candidate.passage.kind == "fact") for candidate in candidates],
     }
     if question.days:
         spans = [span for day in question.days if (span := _span(day)) is not None]
@@ -178,19 +185,24 @@ def parts_of(question: Question, candidates: Sequence[Candidate], signals: Signa
     if question.when:
         parts["moment"] = [float(_TELLS_WHEN.search(candidate.lower) is not None) for candidate in candidates]
     if signals.meaning:
-        parts["meaning"] = spread_out(meaning)
-        parts["meant"] = spread_out([max((meaning[at] for at, _ in near), default=0.0) for near in beside])
+        parts["meaning"] = spread_out(meaning, LEAST_SPREAD)
+        meant = [max((meaning[at] for at, _ in near), default=0.0) for near in beside]
+        parts["meant"] = spread_out(meant, LEAST_SPREAD)
     if signals.graph:
         parts["graph"] = spread_out(graph)
     return parts
 
 
-def spread_out(values: Sequence[float]) -> list[float]:
-    """Bring values to [0, 1], the least to 0 and the greatest to 1; all to 0 when they are equal."""
+def spread_out(values: Sequence[float], least_spread: float = 0.0) -> list[float]:
+    """Bring values to [0, 1], the least to 0 and the greatest to 1; all to 0 when they are equal.
+
+    Values that lie closer together than `least_spread` stay that close: what differs so little says little.
+    """
     least, greatest = min(values, default=0.0), max(values, default=0.0)
     if greatest <= least:
         return [0.0] * len(values)
-    return [(value - least) / (greatest - least) for value in values]
+    spread = max(greatest - least, least_spread)
+    return [(value - least) / spread for value in values]
 
 
 def _is_named(speaker: str, question: Question) -> bool:

@@ -39,6 +39,9 @@ SHORTLIST: Final = 150
 NEAREST: Final = 60
 """Passages that a vector index is asked for."""
 
+FOR_MEANING: Final = 1.5
+"""Seconds that a search waits for it; without it, the search goes by words."""
+
 CENTRES: Final = 60
 """The best of them, which are read with what stands around them."""
 
@@ -152,7 +155,10 @@ class Recall:
         if self._vectors is None:
             return Meant()
         try:
-            near = await self._vectors.search(reader, text, NEAREST)
+            async with asyncio.timeout(FOR_MEANING):
+                near = await self._vectors.search(reader, text, NEAREST)
+        except TimeoutError:
+            return Meant(degraded=f"searched by words only, without vectors: none came within {FOR_MEANING:g} s")
         except EmbedderError as error:
             return Meant(degraded=f"searched by words only, without vectors: {error}")
         state = await self._vectors.state(reader.owner.tenant)

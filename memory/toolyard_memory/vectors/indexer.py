@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolyard_sdk.errors import Conflict, EmbedderError
 from toolyard_sdk.ports import Clock, Database, Transaction
@@ -50,6 +50,9 @@ a batch, and until then it is found by its words. Who searches meanwhile has it 
 FEW = 16
 """Changes of a tenant up to which a search has them followed first."""
 
+CATCHING_UP = 0.25
+"""Seconds that a search waits for them; they are followed to the end all the same."""
+
 Progress = Callable[[int, int], None]
 """Is told how many passages of how many have been gone through."""
 
@@ -60,6 +63,13 @@ _PREFIX = "vectors:"
 def followed_by(embedder: str) -> str:
     """Return the name under which `index_state` says how far an embedder has come."""
     return _PREFIX + embedder
+
+
+class _CatchingUp(NamedTuple):
+    """What a search has followed for a tenant, and until when (in the loop's time) searches wait for it."""
+
+    task: asyncio.Task[None]
+    until: float
 
 
 class Indexer:
@@ -73,14 +83,22 @@ class Indexer:
         self._id = embedding.embedder.id
         self._locks: dict[str, asyncio.Lock] = {}
         self._builds: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._catching_up: dict[str, _CatchingUp] = {}
         self._whole: set[Shelf] = set()
         self._begun = False
         self._woken = asyncio.Event()
-        self._gathering = False
+        self._following = False
         self.trouble: dict[str, str] = {}
 
     async def run(self) -> None:
         """Follow for ever."""
+        self._following = True
+        try:
+            await self._follow_for_ever()
+        finally:
+            self._following = False
+
+    async def _follow_for_ever(self) -> None:
         tidy = False
         while True:
             self._woken.clear()
@@ -102,27 +120,38 @@ class Indexer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._woken.wait()
-                self._gathering = True
                 await self._clock.sleep(GATHERED_FOR)
-                self._gathering = False
 
     def wake(self) -> None:
         """Say that there is something to follow."""
         self._woken.set()
 
     async def catch_up(self, tenant: str) -> None:
-        """Follow what a tenant has just said, where that is little and still being gathered.
+        """Follow what a tenant has just said, where that is little and `run` would come to it in a moment.
 
-        Raises nothing: whatever is wrong is told by `run`, which comes to the same changes in a moment.
+        Raises nothing: whatever is wrong is told by `run`. Who searches next does not wait for the same again.
         """
-        if not self._gathering or self._lock(tenant).locked():
+        if not self._following or tenant in self.trouble:
             return
         ((waiting,),) = await self._database.read(HOW_MANY_WAIT, {"of_tenant": tenant, "most": FEW + 1})
         if not 0 < waiting <= FEW:
             return
-        with contextlib.suppress(Exception):
+        now = asyncio.get_running_loop().time()
+        known = self._catching_up.get(tenant)
+        if known is None:
+            known = _CatchingUp(asyncio.create_task(self._catch_up(tenant)), now + CATCHING_UP)
+            self._catching_up[tenant] = known
+        if now < known.until:
+            await asyncio.wait((known.task,), timeout=known.until - now)
+
+    async def _catch_up(self, tenant: str) -> None:
+        try:
             async with self._lock(tenant):
                 await self._batch(tenant)
+        except Exception:  # noqa: BLE001 - `run` comes to the same, and tells of it
+            return
+        finally:
+            del self._catching_up[tenant]
 
     async def follow(self) -> int:
         """Follow a batch of every tenant's changes; one tenant's trouble holds up no other's."""
@@ -178,8 +207,10 @@ class Indexer:
 
     async def close(self) -> None:
         """End what is being built; it is begun again at the next start."""
-        for task in self._builds.values():
+        catching_up = [each.task for each in self._catching_up.values()]
+        for task in (*self._builds.values(), *catching_up):
             task.cancel()
+        await asyncio.gather(*catching_up, return_exceptions=True)
         await self.settle()
 
     def _lock(self, tenant: str) -> asyncio.Lock:

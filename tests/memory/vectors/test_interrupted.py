@@ -255,6 +255,31 @@ async def test_a_search_does_not_wait_for_much_that_is_still_being_gathered(worl
     assert embedder.batches == [["what was there at the start"], ["bees"]]
 
 
+class Silent(Batches):
+    """Embeds questions at once, and what was said only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speaks = asyncio.Event()
+
+    async def embed(self, texts: Sequence[str], *, query: bool = False) -> list[bytes]:
+        if self.batches and not query:
+            await self.speaks.wait()
+        return await super().embed(texts, query=query)
+
+
+async def test_a_search_waits_a_moment_for_an_embedder_that_is_silent_about_what_was_said(world: World) -> None:
+    embedder = Silent()
+    async with gathering(world, embedder) as vectors:
+        (said,) = await world.say(ADA, "bees make honey")
+        assert said.id not in await best(vectors, ADA, "bees")
+        embedder.speaks.set()
+        while (await vectors.state(ADA.tenant)).waiting:  # noqa: ASYNC110 - what is waited for happens in SQL
+            await asyncio.sleep(0.01)
+        assert (await best(vectors, ADA, "bees"))[0] == said.id
+    assert embedder.batches.count(["bees make honey"]) == 1, "what a search no longer waits for is followed once"
+
+
 async def test_what_cannot_be_followed_at_once_does_not_keep_anybody_from_searching(world: World) -> None:
     async with gathering(world, Moody()) as vectors:
         await world.say(ADA, "bees make honey")

@@ -88,6 +88,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # whoever reads where it serves can connect at once, and waits for the first answer
     except OSError as error:
         listening.close()
         raise NotListening(f"cannot listen on {host}:{port}: {error.strerror or error}") from error

@@ -5,6 +5,7 @@ the house name one in the query or the body. Nobody's memory is anybody else's, 
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request, get
@@ -20,6 +21,7 @@ from toolyard_runtime.engine.sight import sees_all
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import admin_of, memory_of
 from toolyard_runtime.http.api.reading import Query, answer, listed, not_found
+from toolyard_runtime.identity import Caller
 from toolyard_runtime.wire.errors import RequestRefused
 from toolyard_runtime.wire.function_tools import END_USER_FIX, LONGEST_END_USER
 from toolyard_runtime.wire.reading import quote
@@ -157,9 +159,19 @@ def as_of_of(query: Query) -> AsOf:
 
 
 def grounds_of(request: Request[Any, Any, Any], agent: str) -> tuple[str, ...]:
-    """Return globs over the documents that an agent grounds on; all, where there is no such agent that remembers."""
+    """Return globs over the documents that an agent grounds on; where there is no such agent that remembers, all.
+
+    A frontend sees documents only as an agent does: where there is none, nothing of them.
+    """
     release = admin_of(request).agents.release(agent)
-    return release.memory.knowledge if release is not None and release.memory is not None else ("*",)
+    if release is not None and release.memory is not None:
+        return release.memory.knowledge
+    return ("*",) if may_ground(caller_of(request)) else ()
+
+
+def may_ground(caller: Caller) -> bool:
+    """Tell whether a caller may see documents by themselves, and not only what an agent finds in them."""
+    return not caller.roles.isdisjoint({"author", "operator", "auditor"})
 
 
 def refusal(error: MemoryRefused, named: Mapping[str, str] = ASKED) -> RequestRefused:
@@ -250,13 +262,19 @@ async def show_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Res
 @get("/api/v1/memory/passages/{passage:str}", opt=LOOKERS, summary="Show a passage that came to mind")
 async def show_passage(request: Request[Any, Any, Any], passage: FromPath[str]) -> Response[bytes]:
     """Return what an id of a run's journal stands for: a message, a piece of a document, a summary or a fact."""
-    query, memory = Query(request, "end_user"), memory_of(request)
-    reader = MemoryReader(owner_of(request, query.text("end_user")), "")
+    query, memory = Query(request, "end_user", "agent"), memory_of(request)
+    agent = query.text("agent") or ""
+    documents = grounds_of(request, agent)
+    reader = MemoryReader(owner_of(request, query.text("end_user")), agent, grounded=bool(documents))
     id_ = next((raw for raw in (read(kind, passage) for kind in PASSAGES) if raw is not None), None)
     found = await memory.passages.load(reader, [id_]) if id_ is not None else {}
     if id_ is None or id_ not in found or not passage.startswith(PREFIX[found[id_].kind]):
         raise not_found("passage", passage)
-    piece = (await memory.documents.cited(reader, [id_])).get(id_) if found[id_].kind == "chunk" else None
+    piece = None
+    if found[id_].kind == "chunk":
+        piece = (await memory.documents.cited(reader, [id_])).get(id_)
+        if piece is None or not any(fnmatchcase(piece.name, glob) for glob in documents):
+            raise not_found("passage", passage)
     return answer(_passage(found[id_], piece))
 
 

@@ -19,7 +19,7 @@ from toolyard_sdk.ids import show
 from toolyard_runtime.engine.long_term import Rebuilding
 from toolyard_runtime.http.access import caller_of, only
 from toolyard_runtime.http.api.admin import OPERATORS, Admin, admin_of, memory_of
-from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, owner_of, refusal
+from toolyard_runtime.http.api.memory import LOOKERS, FactObject, fact_object, may_ground, owner_of, refusal
 from toolyard_runtime.http.api.reading import Query, answer, fields_of, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.errors import RequestRefused
@@ -208,7 +208,7 @@ async def show_graph(request: Request[Any, Any, Any]) -> Response[bytes]:
     from toolyard_memory.graph.drawing import draw  # noqa: PLC0415 - as memory itself, when it is asked
     from toolyard_memory.graph.words import canonical  # noqa: PLC0415 - as above
 
-    reader = MemoryReader(owner, query.text("agent") or "")
+    reader = MemoryReader(owner, query.text("agent") or "", grounded=may_ground(caller_of(request)))
     hops = query.number("hops", 1, 4) or 2
     near = await memory_of(request).graph.neighbourhood(
         reader, (), [canonical(about)], hops=hops, most=AROUND, relations=True
