@@ -4,13 +4,14 @@ The routes are taken from the running application, so a new one fails here until
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
 from litestar.routes import ASGIRoute, HTTPRoute
 
 from tests.http.expecting import ADD, HANG, note, refused, unknown
-from tests.http.serving import Answered, Client, Server
+from tests.http.serving import Answered, Client, Server, eventually
 from tests.registry.wheels import body_of, spec, submission
 
 EVERY_ROLE = ("user", "frontend", "author", "operator", "auditor")
@@ -276,7 +277,9 @@ def told(answered: Answered, names: dict[str, str]) -> str:
 
 
 def state_of(world: World) -> list[Any]:
-    """Return what A sees of all it has."""
+    """Return what A sees of all it has, once what follows A's writes in the background has caught up."""
+    stats = partial(world.a.get, "/api/v1/memory/stats")
+    eventually(lambda: stats()["vectors"]["waiting"] == 0, stats)
     paths = (
         "tools/of_a",
         "runs",
