@@ -85,17 +85,16 @@ def with_vectors(search: Search, meaning: Meaning, embedder: Embedder, share: fl
     return scores
 
 
+def shares_of(search: Scores, task: Task, cuts: Sequence[int]) -> tuple[float, ...]:
+    """Return the share of a task's tools at each cut; a tool is found when one of its name is."""
+    names = [key.partition("\n")[2] for key, _ in ranked(search(task.text), max(cuts))]
+    return tuple(len(task.wanted.intersection(names[:cut])) / len(task.wanted) for cut in cuts)
+
+
 def recalls(search: Scores, tasks: Sequence[Task], cuts: Sequence[int] = (10, 50)) -> tuple[Recall, ...]:
-    """Return the recall at each cut; a tool is found when one of its name is."""
-    found = [[key.partition("\n")[2] for key, _ in ranked(search(task.text), max(cuts))] for task in tasks]
-    measured = []
-    for cut in cuts:
-        shares = [
-            len(task.wanted.intersection(names[:cut])) / len(task.wanted)
-            for task, names in zip(tasks, found, strict=True)
-        ]
-        measured.append(_bootstrapped(cut, shares))
-    return tuple(measured)
+    """Return the recall at each cut over all tasks."""
+    found = [shares_of(search, task, cuts) for task in tasks]
+    return tuple(_bootstrapped(cut, shares) for cut, shares in zip(cuts, zip(*found, strict=True), strict=True))
 
 
 def _bootstrapped(cut: int, shares: Sequence[float]) -> Recall:
