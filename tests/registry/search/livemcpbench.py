@@ -3,8 +3,8 @@
 FOLDER (or TOOLYARD_LIVEMCPBENCH) holds the project's `tools.json` and `tasks.json` (icip-cas/LiveMCPBench,
 Apache-2.0); nothing of them is part of this repository, and no weight was set on them. Some tools that the tasks name
 are not in the catalogue: nobody can find these. The figures are printed without them (what is to be found), and with
-them as misses; and once more with vectors of NAME (`hashing`, which is also taken when none is named, or
-`onnx:FOLDER`), which count `--weight` (else what fits).
+them as misses: those of plain BM25 to compare with, of this search, and of this search with vectors of NAME (`hashing`,
+which is also taken when none is named, or `onnx:FOLDER`), which count `--weight` (else what fits).
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from toolyard_sdk.messages import ToolSpec
 
+from tests.registry.search.baseline import plain, stemmed
 from tests.registry.search.recall import Listed, Task, embedder_of, meaning_of, recalls, search_over, with_vectors
 
 
@@ -34,7 +35,12 @@ def main() -> None:
     there = [Task(task.text, task.wanted & names) for task in tasks if task.wanted & names]
     missing = sum(len(task.wanted - names) for task in tasks)
     print(f"{len(tools)} tools, {len(tasks)} tasks; {missing} wanted tools are not in the catalogue")
-    for title, found in (("words", search.scores), (f"words and vectors of {embedder.id}", both)):
+    for title, found in (
+        ("plain BM25 over name and description", plain(tools)),
+        ("BM25 over the server's name and description too, with Porter's stems", stemmed(tools)),
+        ("words", search.scores),
+        (f"words and vectors of {embedder.id}", both),
+    ):
         print(f"\n{title}\nwhat is to be found ({len(there)} tasks):", *recalls(found, there), sep="\n  ")
         print(f"with what is not there as misses ({len(tasks)} tasks):", *recalls(found, tasks), sep="\n  ")
 
