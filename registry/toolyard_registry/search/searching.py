@@ -4,7 +4,7 @@ Pure: no file, no network, no clock; the same tools and the same text always giv
 what the numbers of `Weights` are and how they were set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
 from msgspec import Struct
@@ -28,8 +28,8 @@ class Weights(Struct, frozen=True):
     """What counts how much: words of the fields, BM25's numbers, and what is added to a tool's own score.
 
     `steps` is what the best of a task's steps counts beside the whole of it, `named` how much of the tool's name was
-    said, `sources` the mean of the best `source_tools` of the same source. `feedback` is what the most telling
-    `feedback_terms` of the best `feedback_tools` count that were not said themselves.
+    said in one step, `sources` the mean of the best `source_tools` of the same source. `feedback` is what the most
+    telling `feedback_terms` of the best `feedback_tools` count that were not said themselves.
     """
 
     name: float = 2.0
@@ -38,9 +38,9 @@ class Weights(Struct, frozen=True):
     source: float = 1.0
     about: float = 0.5
     k1: float = 1.5
-    b: float = 0.75
+    b: float = 0.9
     steps: float = 0.5
-    named: float = 0.2
+    named: float = 0.25
     sources: float = 0.3
     source_tools: int = 3
     feedback: float = 0.2
@@ -100,10 +100,11 @@ class Search:
         if not found:
             return {}
         found = _sum(found, self._index.gather(self._telling(said, found), EFFORT // 4, BEST))
-        found = self._with_steps(text, found)
+        steps = [query(step, self._words, self._alike) for step in clauses(text)]
+        found = self._with_steps(steps, found)
         found = self._with_sources(found)
-        share = self._weights.named * max(found.values())
-        return {self._index.key(slot): score + share * self._named(slot, said) for slot, score in found.items()}
+        share, named = self._weights.named * max(found.values()), self._named(steps, found)
+        return {self._index.key(slot): score + share * named.get(slot, 0.0) for slot, score in found.items()}
 
     def _telling(self, said: Mapping[str, float], found: Mapping[int, float]) -> dict[str, float]:
         """Return the telling words of what was found that were not said: what a request like this is about."""
@@ -116,14 +117,12 @@ class Search:
         chosen = ranked(telling, weights.feedback_terms)
         return {term: weights.feedback * worth / chosen[0][1] for term, worth in chosen}
 
-    def _with_steps(self, text: str, found: dict[int, float]) -> dict[int, float]:
+    def _with_steps(self, steps: Sequence[Mapping[str, float]], found: dict[int, float]) -> dict[int, float]:
         """Add what fits one step of the task: the best tool for a step gets a share of what the best of all has."""
-        steps = clauses(text)
         if len(steps) == 1:
             return found
         best: dict[int, float] = {}
-        for step in steps:
-            said = query(step, self._words, self._alike)
+        for said in steps:
             fits = self._index.gather(said, EFFORT // len(steps) // 2, BEST // 3)
             top = max(fits.values(), default=0.0)
             for slot, score in fits.items():
@@ -141,11 +140,26 @@ class Search:
         worth = {source: share * sum(sorted(each)[-weights.source_tools :]) for source, each in of.items()}
         return {slot: score + worth[group(slot)] for slot, score in found.items()}
 
-    def _named(self, slot: int, said: Mapping[str, float]) -> float:
-        """Return how much of a tool's name was said, 0 to 1, its rare words counting more."""
-        name, rarity = self._names[self._index.key(slot)], self._index.rarity
-        heard = sum([rarity(term) * min(1.0, said[term]) for term in name if term in said])
-        return heard / sum([rarity(term) for term in name]) if heard else 0.0
+    def _named(self, steps: Sequence[Mapping[str, float]], found: Iterable[int]) -> dict[int, float]:
+        """Return how much of the names of tools was said in one step, 0 to 1, rare words counting more.
+
+        What is said here and there in a long task makes up the names of many tools that are not meant.
+        """
+        rarity = self._index.rarity
+        said: dict[str, list[tuple[int, float]]] = {}
+        for number, step in enumerate(steps):
+            for term, weight in step.items():
+                said.setdefault(term, []).append((number, rarity(term) * min(1.0, weight)))
+        named: dict[int, float] = {}
+        for slot in found:
+            name = self._names[self._index.key(slot)]
+            heard: dict[int, float] = {}
+            for term in name:
+                for number, worth in said.get(term, ()):
+                    heard[number] = heard.get(number, 0.0) + worth
+            if heard:
+                named[slot] = max(heard.values()) / sum(map(rarity, name))
+        return named
 
 
 def _sum(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:

@@ -71,6 +71,16 @@ def test_a_tool_among_others_that_fit_is_put_before_one_by_itself() -> None:
     assert scores["log"] > scores["log_entry"]
 
 
+def test_a_name_that_is_said_in_one_step_counts_more_than_one_said_in_pieces() -> None:
+    tools = (("a", spec("paint_fence")), ("b", spec("open_gate")), ("c", spec("count_birds")))
+    text = "look at the gate, paint the fence, and keep that door open"
+    without, named = (
+        over(*tools, weights=msgspec.structs.replace(Weights(), named=share)).scores(text) for share in (0.0, 0.3)
+    )
+    assert named["paint_fence"] - without["paint_fence"] == pytest.approx(0.3 * max(without.values()))
+    assert named["open_gate"] - without["open_gate"] == pytest.approx(0.3 * max(without.values()) / 2)
+
+
 def test_words_of_what_was_found_find_more() -> None:
     tools = (
         ("a", spec("temperature", "Temperature and humidity and pressure of the air.")),

@@ -73,6 +73,12 @@ def test_paths_and_addresses_count_little() -> None:
     assert said["budget"] == said["plan"] == PLACE**0.5
 
 
+@pytest.mark.parametrize("apostrophe", ["'", "\u2019"])
+def test_what_is_written_for_short_says_nothing(apostrophe: str) -> None:
+    text = "I'd say it DOESN'T rain, we've Ada's umbrella and Mr O'Dell".replace("'", apostrophe)
+    assert query(text, WORDS, {}).keys() == {"say", "rain", "ada", "umbrella", "mr", "o", "dell"}
+
+
 def test_a_repeated_word_counts_the_root_of_how_often() -> None:
     assert query("rain rain rain rain", WORDS, {}) == {"rain": 2.0}
 
