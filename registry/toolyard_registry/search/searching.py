@@ -83,7 +83,7 @@ class Search:
             (terms(document.source), weights.source),
             (terms(document.about), weights.about),
         )
-        self._index.add(key, document.source, fields)
+        self._index.add(key, document.source, [field for field in fields if field[1]])
         self._names[key] = tuple(dict.fromkeys(name))
         self._sorted = None
 

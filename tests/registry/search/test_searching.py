@@ -81,6 +81,12 @@ def test_a_name_that_is_said_in_one_step_counts_more_than_one_said_in_pieces() -
     assert named["open_gate"] - without["open_gate"] == pytest.approx(0.3 * max(without.values()) / 2)
 
 
+def test_a_field_that_counts_nothing_finds_nothing() -> None:
+    search = over(*SHOP, weights=msgspec.structs.replace(Weights(), text=0.0, parameters=0.0))
+    assert "forecast" not in search.scores("the days in a city; the order")
+    assert "forecast" in search.scores("the forecast")
+
+
 def test_words_of_what_was_found_find_more() -> None:
     tools = (
         ("a", spec("temperature", "Temperature and humidity and pressure of the air.")),

@@ -1,11 +1,11 @@
 """How the weights of the search were set: `python -m tests.registry.search.weights --bfcl WHEEL ...`.
 
 Each option names public data that is measured with and is no part of this repository; docs/search.md says where it is
-had, the files in `material` say what is made of it. LiveMCPBench is not among them. Printed are the sets, the recalls
-at 10 and 50 of the weights as they are, and of each weight changed by itself: the mean over the sets, what it gains and
-where 95 % of resampled gains lie (the same tasks with both), and whether both halves of the tasks agree. What is not
-outside of that range, or not in both halves, is noise. With `--embedder NAME` (`hashing` or `onnx:FOLDER`) vectors that
-count more or less beside words are compared instead.
+had, the files in `material` say what is made of it. LiveMCPBench is not among them. Printed are the sets, and for the
+weights as they are and each weight changed by itself the recall at 10 and at 50: the mean over the sets, what it gains
+and where 95 % of resampled gains lie (the same tasks with both), what either half of the tasks gains, and each set's.
+A gain whose range holds 0, or that one half has not, is noise. With `--embedder NAME` (`hashing` or `onnx:FOLDER`)
+vectors that count more or less beside words are compared instead.
 """
 
 import argparse
@@ -133,23 +133,25 @@ def _show_vectors(named: str, sets: Sets) -> None:
 
 
 def _print(label: str, found: Measured, now: Measured) -> None:
-    gains = {
-        name: [fmean(each) - fmean(old) for each, old in zip(tasks, now[name], strict=True)]
-        for name, tasks in found.items()
-    }
-    dice = random.Random(3)
-    draws = sorted(
-        fmean(sum(dice.choices(each, k=len(each))) / len(each) for each in gains.values()) for _ in range(DRAWS)
-    )
-    low, high = draws[DRAWS // 40], draws[-DRAWS // 40]
-    first, second = (fmean(fmean(each[half::2]) for each in gains.values()) for half in (0, 1))
-    mean = fmean(fmean(map(fmean, tasks)) for tasks in found.values())
-    gain = fmean(map(fmean, gains.values()))
-    print(f"{label:20} {mean:.4f} {gain:+.4f} [{low:+.4f}, {high:+.4f}] halves {first:+.4f} {second:+.4f}")
-    shown = (
-        f"{name} {'/'.join(f'{fmean(each):.3f}' for each in zip(*tasks, strict=True))}" for name, tasks in found.items()
-    )
-    print(f"    {'  '.join(shown)}", flush=True)
+    for at, cut in enumerate(CUTS):
+        gains = {
+            name: [each[at] - old[at] for each, old in zip(tasks, now[name], strict=True)]
+            for name, tasks in found.items()
+        }
+        dice = random.Random(3)
+        draws = sorted(
+            fmean(sum(dice.choices(each, k=len(each))) / len(each) for each in gains.values()) for _ in range(DRAWS)
+        )
+        low, high = draws[DRAWS // 40], draws[-DRAWS // 40]
+        first, second = (fmean(fmean(each[half::2]) for each in gains.values()) for half in (0, 1))
+        mean = fmean(fmean(each[at] for each in tasks) for tasks in found.values())
+        gain = fmean(map(fmean, gains.values()))
+        print(
+            f"{label:20} @{cut} {mean:.4f} {gain:+.4f} [{low:+.4f}, {high:+.4f}] halves {first:+.4f} {second:+.4f}",
+            *(f"{name} {fmean(each[at] for each in tasks):.3f}" for name, tasks in found.items()),
+            sep="  ",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
