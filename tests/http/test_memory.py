@@ -216,6 +216,22 @@ def test_the_index_is_built_again_without_a_model(app: Client, operator: Client)
     assert app.get("/api/v1/memory/search?words=oboe")["data"]
 
 
+@pytest.mark.parametrize("body", [{"tenant": "another"}, {"embedder": "x"}, [], "all", None, b"{", b"\xff"])
+def test_an_index_is_not_built_again_on_a_request_that_asks_for_something_else(operator: Client, body: Any) -> None:
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    refused = operator.ask("POST", "/api/v1/memory/rebuild", sent)
+    assert refused.status == 400, refused
+    assert operator.get("/api/v1/memory/stats")["rebuilding"] is None
+
+
+@pytest.mark.parametrize(
+    "path", ["facts", f"facts/fact_{'0' * 32}/correct", "forget", "verify-erasure", "rebuild", "consolidate"]
+)
+def test_a_memory_route_that_reads_a_body_takes_nothing_of_its_address(operator: Client, path: str) -> None:
+    refused = operator.ask("POST", f"/api/v1/memory/{path}?end_user=alice", {})
+    assert (refused.status, refused.body["code"]) == (400, "unknown_parameter")
+
+
 def test_the_numbers_of_a_person_tell_what_their_memory_is_about(app: Client, operator: Client) -> None:
     add(app, "Alice met Bertrand in Lisbon.", about="Alice")
     add(app, "Bertrand lives in Lisbon.", about="Bertrand")

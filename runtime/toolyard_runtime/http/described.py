@@ -219,7 +219,7 @@ TABLE: dict[str, Described] = {
     ),
     "GET /api/v1/memory/export": Described(memory_whole.LINES, query=(_WHOSE,)),
     "POST /api/v1/memory/consolidate": Described(memory_whole.Consolidated, memory_whole.Consolidate, optional=True),
-    "POST /api/v1/memory/rebuild": Described(Rebuilding, status=(202,)),
+    "POST /api/v1/memory/rebuild": Described(Rebuilding, memory_whole.Rebuild, status=(202,), optional=True),
     "GET /api/v1/memory/stats": Described(memory_whole.Stats, query=(_WHOSE,)),
     "GET /api/v1/knowledge": Described(
         Page(knowledge.DocumentObject), query=(_query("after", _AFTER, **_TEXT), _limit())

@@ -72,6 +72,7 @@ _read_verify = Reader(
 @post("/api/v1/memory/forget", opt=WRITERS, status_code=200, summary="Forget facts")
 async def forget_facts(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Forget facts with what was derived from them and the messages they rest on; return what is gone."""
+    Query(request)
     wanted, _ = _read_forget.read(await request.body())
     if wanted.verify:
         only_in_house(caller_of(request), "verify")
@@ -91,6 +92,7 @@ async def verify_erasure(request: Request[Any, Any, Any]) -> Response[bytes]:
 
     Files are searched for an operator of the server only: they hold what all tenants said.
     """
+    Query(request)
     admin, caller = admin_of(request), caller_of(request)
     wanted, _ = _read_verify.read(await request.body())
     if not wanted.subject:

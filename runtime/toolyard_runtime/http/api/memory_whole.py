@@ -195,7 +195,12 @@ class Consolidate(Struct, frozen=True, forbid_unknown_fields=True):
     summarise: str | None = None
 
 
+class Rebuild(Struct, frozen=True, forbid_unknown_fields=True):
+    """Takes nothing: the whole index of the caller's tenant is built again."""
+
+
 _read_consolidate = Reader(Consolidate, frozenset(), {})
+_read_rebuild = Reader(Rebuild, frozenset(), {})
 
 
 @get("/api/v1/memory/graph", opt=LOOKERS, summary="Show what memory says around something")
@@ -310,6 +315,8 @@ async def export_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
 @post("/api/v1/memory/rebuild", opt=OPERATORS, status_code=202, summary="Build the vector index again")
 async def rebuild_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Begin to build the tenant's vector index again from the database, without asking a model; see `stats`."""
+    Query(request)
+    _read_rebuild.read(await request.body() or b"{}")
     admin, caller = admin_of(request), caller_of(request)
     return answer(admin.long_term.rebuild(caller.tenant), 202)
 
@@ -317,6 +324,7 @@ async def rebuild_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
 @post("/api/v1/memory/consolidate", opt=OPERATORS, status_code=200, summary="Merge and expire facts")
 async def consolidate_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return what would change of somebody's facts, and with `apply` change it."""
+    Query(request)
     wanted, _ = _read_consolidate.read(await request.body() or b"{}")
     owner, memory, admin = owner_of(request, wanted.end_user), memory_of(request), admin_of(request)
     now = admin.services.clock.now()

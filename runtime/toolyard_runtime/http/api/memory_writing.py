@@ -15,7 +15,7 @@ from toolyard_sdk.ports import Transaction
 from toolyard_runtime.http.access import caller_of, end_user_of, only
 from toolyard_runtime.http.api.admin import admin_of, memory_of
 from toolyard_runtime.http.api.memory import ASKED, FactObject, fact_id, fact_object, moment_of, owner_of, refusal
-from toolyard_runtime.http.api.reading import LARGEST, answer, not_found
+from toolyard_runtime.http.api.reading import LARGEST, Query, answer, not_found
 from toolyard_runtime.store import audit
 from toolyard_runtime.wire.reading import Reader
 
@@ -61,6 +61,7 @@ _read_fact = Reader(AddFact, frozenset(), {"text": "send the statement as text"}
 @post("/api/v1/memory/facts", opt=WRITERS, status_code=201, summary="Put a fact down")
 async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Put a fact down, in the place of what it contradicts."""
+    Query(request)
     wanted, _ = _read_fact.read(await request.body())
     owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
     tx = memory.database.begin()
@@ -74,6 +75,7 @@ async def add_fact(request: Request[Any, Any, Any]) -> Response[bytes]:
 @post("/api/v1/memory/facts/{fact:str}/correct", opt=WRITERS, status_code=201, summary="Put a fact right")
 async def correct_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Response[bytes]:
     """Put a fact down in the place of a wrong one, which stays readable as what was believed until now."""
+    Query(request)
     wanted, _ = _read_fact.read(await request.body())
     owner, memory, now = owner_of(request, wanted.end_user), memory_of(request), admin_of(request).services.clock.now()
     tx = memory.database.begin()
