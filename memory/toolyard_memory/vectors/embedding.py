@@ -15,15 +15,29 @@ LOG = logging.getLogger("toolyard.memory")
 PATIENCE: Final = 1.5
 """Seconds that a question waits for its vector: somebody waits for the answer, and words alone find much."""
 
+LONGEST: Final = 60.0
+"""Seconds that the texts of one batch may take, all attempts and all asking again together."""
+
+BATCH: Final = 64
+"""Texts in a batch, where the embedder makes that many in time."""
+
+SLOW: Final = 5.0
+"""Seconds after which an embedder that still makes the vectors of a batch is said to be slow."""
+
 RESTS: Final = 5.0
 """Seconds for which an embedder that has let a question wait in vain is asked no other one."""
 
 
 class Embedding:
-    """One embedder, and the dimension that its vectors have had so far."""
+    """One embedder, and the dimension that its vectors have had so far.
+
+    `at_once` is how many texts a batch has: fewer after one that has taken too long, more again as they come quickly.
+    """
 
     def __init__(self, database: Database, embedder: Embedder) -> None:
         self.embedder = embedder
+        self.at_once = BATCH
+        self._begun: list[float] = []
         self._database = database
         self._sizes: dict[str, int] = {}
         self._rests_until = 0.0
@@ -35,17 +49,34 @@ class Embedding:
         """
         if not texts:
             return {}
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self._begun.append(begun)
         try:
-            vectors = await self.embedder.embed(list(texts.values()))
-        except EmbedderError as error:
-            if not error.refused:
+            async with asyncio.timeout(LONGEST):
+                vectors = await self._of_all(texts)
+        except (EmbedderError, TimeoutError) as error:
+            if isinstance(error, EmbedderError) and loop.time() - begun < LONGEST:
                 raise
-            vectors = await self._one_by_one(texts)
+            self.at_once = max(1, min(self.at_once, len(texts)) // 2)
+            raise EmbedderError(
+                f"{self.embedder.id} has not made the vectors of {len(texts)} texts in {LONGEST:g} s; it is asked for "
+                f"{self.at_once} at a time now"
+            ) from error
+        finally:
+            self._begun.remove(begun)
+        if loop.time() - begun < SLOW:
+            self.at_once = min(2 * self.at_once, BATCH)
         self._rests_until = 0.0
         found = {id_: vector for id_, vector in zip(texts, vectors, strict=True) if vector}
         for vector in found.values():
             await self._check(tenant, vector)
         return found
+
+    def slow(self) -> str:
+        """Return in words for how long vectors have been waited for, "" where that is not long."""
+        waited = asyncio.get_running_loop().time() - min(self._begun) if self._begun else 0.0
+        return f"{self.embedder.id} has been making vectors for {waited:.0f} s" if waited >= SLOW else ""
 
     async def of_query(self, tenant: str, text: str) -> bytes:
         """Return the vector of a question; raises EmbedderError, also when that takes longer than is waited."""
@@ -62,6 +93,14 @@ class Embedding:
             raise EmbedderError(f"{self.embedder.id}: {len(vectors)} vectors came for one text")
         await self._check(tenant, vectors[0])
         return vectors[0]
+
+    async def _of_all(self, texts: Mapping[bytes, str]) -> list[bytes]:
+        try:
+            return await self.embedder.embed(list(texts.values()))
+        except EmbedderError as error:
+            if not error.refused:
+                raise
+        return await self._one_by_one(texts)
 
     async def _one_by_one(self, texts: Mapping[bytes, str]) -> list[bytes]:
         vectors = []

@@ -37,9 +37,6 @@ from toolyard_memory.vectors.statements import (
     WAITING,
 )
 
-BATCH = 64
-"""Changes of a tenant that are followed at a time."""
-
 LOOK_EVERY = 5.0
 """Seconds after which `run` looks by itself for what is left to do, and the longest it waits after a failure."""
 
@@ -248,7 +245,8 @@ class Indexer:
 
     async def _batch(self, tenant: str) -> int:
         """Follow a tenant's oldest changes: vectors into SQL, onto shelves, and only then off the outbox."""
-        rows = await self._database.read(WAITING, {"of_tenant": tenant, "of_embedder": self._id, "most": BATCH})
+        most = self._embedding.at_once
+        rows = await self._database.read(WAITING, {"of_tenant": tenant, "of_embedder": self._id, "most": most})
         texts = {id_: text for _, id_, scope, text, vector in rows if scope is not None and vector is None}
         vectors = await self._embedding.of_texts(tenant, texts)
         gone = list(dict.fromkeys(id_ for _, id_, scope, _, _ in rows if scope is None))
@@ -274,7 +272,7 @@ class Indexer:
             tenant, states, self._id, {of: tuple(new.items()) for of, new in added.items()}
         )
         await self._shelves.drop(tenant, soiled, gone)
-        await self._done(tx, tenant, states, rows)
+        await self._done(tx, tenant, states, rows, last=len(rows) < most)
         for scope in unbuilt:
             self._in_background(tenant, scope, self._build(tenant, {(scope, self._id)}, None))
         for scope in added:
@@ -283,10 +281,11 @@ class Indexer:
                 self.look_at(shelf)
         return len(rows)
 
-    async def _done(self, tx: Transaction, tenant: str, states: States, rows: Sequence[tuple[Any, ...]]) -> None:
+    async def _done(
+        self, tx: Transaction, tenant: str, states: States, rows: Sequence[tuple[Any, ...]], *, last: bool
+    ) -> None:
         """Take changes off the outbox; with the last one a new embedder serves, and the vectors of others go."""
         own = states.get(followed_by(self._id), State(0, 0, "serving"))
-        last = len(rows) < BATCH
         for row in rows:
             tx.write(FOLLOWED, (row[0],))
         position = rows[-1][0] if rows else own.position

@@ -88,6 +88,8 @@ class Vectors:
         degraded = self._shelves.trouble.get(tenant, "") or self._indexer.trouble.get(tenant, "")
         if own is not None and own.state == "building" and serving == wanted:
             degraded = degraded or f"all vectors are being made anew by {wanted}, and {waiting} passages have none yet"
+        if waiting and not degraded and (slow := self._embedding.slow()):
+            degraded = f"{slow}, and {waiting} passages have none yet: they are found by their words only"
         return VectorState(
             serving,
             own.state if own is not None else "serving",
