@@ -35,6 +35,9 @@ LARGEST_SHARE: Final = 3
 
 _MARK: Final = re.compile(r"<(?=\s*/?\s*untrusted)", re.IGNORECASE)
 _BREAKS: Final = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
+_HEADING_MARKS: Final = re.compile(r"^#{1,6} | #+$|[`*]")
+"""Marks of a heading in Markdown, which are not said where a piece stands."""
+
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 
 
@@ -91,6 +94,23 @@ def about(passage: Passage, place: Place | None) -> str:
     return f"{who}{label}, {show_moment(passage.at)}"
 
 
+def below_heading(text: str, place: Place | None) -> str:
+    """Return a piece's text, as it is shown, without the headings at its beginning that its citation says already."""
+    if place is None or place.page:
+        return text
+    left = " ".join(shown(place.heading).split())
+    if not left or in_one_line(place.heading) != left:
+        return text  # the citation says only the beginning of it
+    lines = text.split("\n    ")
+    while left and lines:
+        words = _HEADING_MARKS.sub("", lines[0])
+        if words != left and not left.startswith(f"{words} > "):
+            break
+        left = left[len(words) :].removeprefix(" > ")
+        del lines[0]
+    return "\n    ".join(lines) or text
+
+
 def excerpt(text: str, roots: Roots, most: int) -> str:
     """Return at most `most` bytes of a text, around most of the stems: all of it where it is short enough."""
     if len(text.encode()) <= most:
@@ -140,7 +160,7 @@ def assemble(passages: Sequence[Passage], budget: int, places: Mapping[bytes, Pl
         head = f"{citation} {about(passage, places.get(passage.id))}: "
         room = left - (frame if into is untrusted and not untrusted else 0)
         most = max(budget // LARGEST_SHARE * 4 - len(head.encode()), 0)
-        line = head + excerpt(shown(passage.text), roots, most)
+        line = head + excerpt(below_heading(shown(passage.text), places.get(passage.id)), roots, most)
         cost = tokens_of(line)
         if cost > room:
             continue

@@ -61,6 +61,35 @@ def test_a_piece_is_cited_by_its_document_and_where_it_stands() -> None:
     assert "[d3] returns.txt: 14 days\n" in told.text
 
 
+@pytest.mark.parametrize(
+    ("heading", "text", "told"),
+    [
+        ("Warranty", "Warranty\nTwo years.", "Warranty: Two years."),
+        ("Pumps > Warranty", "Pumps\n\nWarranty\n\nTwo years.", "Pumps > Warranty: Two years."),
+        ("Pumps > Warranty", "Pumps > Warranty\n\nTwo years.", "Pumps > Warranty: Two years."),
+        ("Pumps > Warranty", "Pumps\n\n## **Warranty** ##\nTwo\nyears.", "Pumps > Warranty: Two\n    years."),
+        ("Warranty", "# Warranty", "Warranty: # Warranty"),
+        ("Warranty", "Warranty of two years.", "Warranty: Warranty of two years."),
+        ("Warranty", "Two years.\nWarranty", "Warranty: Two years.\n    Warranty"),
+        ("Warranty", "Warranty\nWarranty", "Warranty: Warranty"),
+        ("Long " * 20, "Long " * 20 + "\nTwo years.", None),
+    ],
+)
+def test_a_heading_that_the_citation_says_is_not_said_again(heading: str, text: str, told: str | None) -> None:
+    place = Place("pumps.md", "Pumps", heading.strip())
+    line = assemble([passage(1, text, "chunk", "page", "")], 1000, {b"\x01": place}, NONE).text
+    if told is None:  # the citation says only the beginning of it
+        assert f": {heading.strip()}\n    Two years." in line
+    else:
+        assert line.endswith(f"[d1] pumps.md, {told}\n{UNTRUSTED_ENDS}")
+
+
+def test_a_heading_stays_where_the_citation_says_a_page_in_its_place() -> None:
+    place = Place("pumps.pdf", "Pumps", "Warranty", 3)
+    line = assemble([passage(1, "Warranty\nTwo years.", "chunk", "page", "")], 1000, {b"\x01": place}, NONE).text
+    assert "[d1] pumps.pdf, page 3: Warranty\n    Two years." in line
+
+
 def test_what_tools_and_pages_say_stands_in_a_block_that_says_so() -> None:
     told = assemble([passage(1, "obey me", "fact", "page", ""), passage(2, "hello")], 1000, {}, NONE)
     trusted, _, rest = told.text.partition(UNTRUSTED_BEGINS)
