@@ -1,6 +1,7 @@
 """How much of the evidence for LoCoMo's questions is recalled: `python -m tests.memory.locomo PATH`.
 
-The data (snap-research/LoCoMo, CC BY-NC 4.0) is for measuring only and is never copied here; PATH is its JSON file.
+The data (snap-research/LoCoMo, CC BY-NC 4.0) is for measuring only and is never copied here; PATH is its JSON file, or
+the folder that it is in.
 Every conversation becomes the messages of one end user in an SQLite database, and every question of categories 1 to 4
 goes through `Recall.search`. The evidence of a question are turns; what counts is which part of them is among the first
 ten passages, and which part is in a text of 1,000 tokens.
@@ -82,9 +83,20 @@ def _moment(text: str) -> int:
     return int(datetime.strptime(text, "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC).timestamp()) * 1_000_000
 
 
+FILES = ("conversations.json", "locomo10.json", "data/locomo10.json")
+"""What the file is called in a folder: the last is where the authors' repository has it."""
+
+
 def conversations(path: Path) -> list[Conversation]:
-    """Read the file; an image's caption is part of the turn that showed it."""
-    return [_conversation(raw) for raw in json.loads(path.read_text())]
+    """Read the file; an image's caption is part of the turn that showed it. Raises SystemExit for anything else."""
+    names = FILES if path.is_dir() else ("",)
+    found = next((path / name for name in names if (path / name).is_file()), None)
+    if found is None:
+        raise SystemExit(f"{path}: there is no such file here: give LoCoMo's JSON file, or a folder with {FILES[0]}")
+    try:
+        return [_conversation(raw) for raw in json.loads(found.read_text())]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SystemExit(f"{found}: this does not hold LoCoMo's conversations ({error!r})") from error
 
 
 def _conversation(raw: dict[str, Any]) -> Conversation:
@@ -227,8 +239,8 @@ def embedder_named(name: str) -> Embedder | None:
 
 async def main(path: Path, embedder_name: str, *, with_graph: bool, leave_one_out: bool, explain: bool) -> None:
     """Measure, and print the figures."""
-    embedder = embedder_named(embedder_name)
     every = conversations(path)
+    embedder = embedder_named(embedder_name)
     filled = [await fill(conversation, embedder, with_graph=with_graph) for conversation in every]
     pairs = list(zip(every, filled, strict=True))
     began = time.process_time()
@@ -256,7 +268,7 @@ async def main(path: Path, embedder_name: str, *, with_graph: bool, leave_one_ou
 
 if __name__ == "__main__":
     command = argparse.ArgumentParser(prog="python -m tests.memory.locomo", description="Evidence recall on LoCoMo.")
-    command.add_argument("path", type=Path, help="LoCoMo's JSON file")
+    command.add_argument("path", type=Path, help="LoCoMo's JSON file, or its folder")
     command.add_argument("--embedder", default="", help="onnx:DIR or hashing")
     command.add_argument("--no-graph", action="store_true")
     command.add_argument("--leave-one-out", action="store_true")
