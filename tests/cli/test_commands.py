@@ -334,3 +334,17 @@ def test_what_is_left_of_somebody_is_told_row_by_row() -> None:
         assert asked == [{"subject": "ada", "words": ["nuts"]}]
         server.answers["POST /api/v1/memory/verify-erasure"] = (200, PROOF)
         assert toolyard("memory", "verify-erasure", "ada", "--json", "--url", server.url).code == 0
+
+
+def test_a_proof_as_json_is_nothing_but_json_and_fails_where_something_is_left() -> None:
+    left = {**PROOF, "clean": False, "rows": {"passage": 2}}
+    gone = {"facts": ["fact_1"], "messages": 1, "proof": left}
+    routes = {"POST /api/v1/memory/verify-erasure": (200, left), "POST /api/v1/memory/forget": (200, gone)}
+    with scripted(routes) as server:
+        done = toolyard("memory", "verify-erasure", "ada", "--json", "--url", server.url)
+        assert (done.code, json.loads(done.out)) == (1, left)
+        forget = ("memory", "forget", "fact_1", "--user", "ada", "--yes", "--json", "--url", server.url)
+        done = toolyard(*forget, "--verify")
+        assert (done.code, json.loads(done.out)) == (1, gone)
+        server.answers["POST /api/v1/memory/forget"] = (200, {**gone, "proof": None})
+        assert toolyard(*forget).code == 0

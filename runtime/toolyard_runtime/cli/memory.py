@@ -11,7 +11,7 @@ from rich.progress import Progress
 from toolyard_runtime.cli.asking import Failed, connected, json_option
 from toolyard_runtime.cli.connection import Connection, part
 from toolyard_runtime.cli.group import Group
-from toolyard_runtime.cli.proof import SECONDS, tell_proof
+from toolyard_runtime.cli.proof import SECONDS, judge, tell_proof
 from toolyard_runtime.cli.remembered import WIDTH, day, print_fact, print_passage, tell_added
 from toolyard_runtime.cli.screen import clean, console, one_line, print_json, print_table
 
@@ -253,6 +253,7 @@ def forget(server: Connection, facts: tuple[str, ...], end_user: str, yes: bool,
     gone = server.post(f"{_ROUTE}/forget", body, seconds=SECONDS if verify else 0.0)
     if as_json:
         print_json(gone)
+        judge(gone.get("proof"))
         return
     click.echo(f"Forgot {_count(len(gone['facts']), 'fact')} and {_count(gone['messages'], 'message')}.")
     if not gone["log_emptied"]:
@@ -275,9 +276,7 @@ def verify_erasure(server: Connection, subject: str, words: tuple[str, ...], ten
     proof = server.post(f"{_ROUTE}/verify-erasure", body, seconds=SECONDS)
     if as_json:
         print_json(proof)
-    if as_json and proof["clean"]:
-        return
-    tell_proof(proof)
+    (judge if as_json else tell_proof)(proof)
 
 
 @memory.command("export")
