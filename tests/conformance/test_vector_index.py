@@ -173,6 +173,15 @@ async def test_only_what_is_to_be_kept_of_a_tenant_is_kept(index: VectorIndex) -
         await index.count(OTHERS[0])
 
 
+async def test_whatever_lies_there_is_named_by_its_tenants_home_and_its_own_name(index: VectorIndex) -> None:
+    assert set(await index.names()) == set()
+    for shelf in (SHELF, *OTHERS):
+        await index.make(shelf)
+    assert set(await index.names()) == {(shelf.home, shelf.name) for shelf in (SHELF, *OTHERS)}
+    await index.keep_only("acme", {SHELF})
+    assert set(await index.names()) == {(shelf.home, shelf.name) for shelf in (SHELF, OTHERS[3])}
+
+
 async def test_many_ask_at_once_while_one_writes(index: VectorIndex) -> None:
     rows = some(600)
     await index.make(SHELF)

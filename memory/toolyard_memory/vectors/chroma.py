@@ -25,8 +25,6 @@ T = TypeVar("T")
 class ChromaIndex:
     """The VectorIndex of one process, in a folder of its own; raises IndexDown where another process has it."""
 
-    alone = True
-
     def __init__(self, folder: Path) -> None:
         self._place = ChromaFolder(folder)
         self._pool = ThreadPoolExecutor(THREADS, "chroma")
@@ -67,6 +65,10 @@ class ChromaIndex:
         while page := await self._run(self._ids, shelf, len(found)):
             found += page
         return found
+
+    async def names(self) -> Collection[tuple[str, str]]:
+        """Return the home and the name of all shelves; raises IndexDown."""
+        return await self._run(self._place.names)
 
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other shelves; raises IndexDown."""

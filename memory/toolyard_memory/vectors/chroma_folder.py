@@ -82,6 +82,14 @@ class ChromaFolder:
                 opened.users -= 1
                 self._guard.notify_all()
 
+    def names(self) -> list[tuple[str, str]]:
+        """Return the names of all that lies in tenants' directories, with that of the directory; raises IndexDown."""
+        try:
+            homes = [path for path in self._folder.iterdir() if path.is_dir()] if self._folder.is_dir() else []
+            return [(home.name, path.name) for home in homes for path in home.iterdir()]
+        except OSError as error:
+            raise IndexDown(f"{self._folder}: what lies here cannot be listed: {error}") from error
+
     def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other directories; raises IndexDown."""
         home = self._folder / Shelf(tenant, "", "", 0).home

@@ -3,6 +3,7 @@
 A collection for each shelf, by a name that tells nothing. The client is the runtime's; nothing of Chroma is installed.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -18,6 +19,10 @@ SECONDS = 10.0
 
 AT_ONCE = 250
 """Vectors in one request, and collections in one listing."""
+
+_OWN_NAME = "toolyard-{home}-{name}"
+_OWN = re.compile(r"toolyard-(?P<home>[0-9a-f]{32})-(?P<name>[0-9a-f]{32}-\d{1,19})")
+"""How collections are called, and what is called so: no other is ever removed."""
 
 _FOUND = (200, 201)
 _MISSING = 404
@@ -73,8 +78,6 @@ class _Nearest(Struct, frozen=True):
 class ChromaServerIndex:
     """The VectorIndex in a Chroma server."""
 
-    alone = False
-
     def __init__(self, client: Sending, *, tenant: str = "default_tenant", database: str = "default_database") -> None:
         """Take a client for the server's address, and Chroma's own tenant and database."""
         self._client = client
@@ -125,16 +128,19 @@ class ChromaServerIndex:
                 break
         return [bytes.fromhex(id_) for id_ in found]
 
-    async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
-        """Remove the tenant's other shelves; raises IndexDown."""
-        kept = {_name(shelf) for shelf in shelves}
-        mine = _home(Shelf(tenant, "", "", 0))
+    async def names(self) -> Collection[tuple[str, str]]:
+        """Return the home and the name of all shelves, and of no collection of another make; raises IndexDown."""
         names: list[str] = []
         while page := await self._ask(b"GET", f"?limit={AT_ONCE}&offset={len(names)}", None, list[_Collection]):
             names += [found.name for found in page]
-        for name in names:
-            if name.startswith(mine) and name not in kept:
-                await self._delete(name)
+        return [(own["home"], own["name"]) for own in map(_OWN.fullmatch, names) if own is not None]
+
+    async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
+        """Remove the tenant's other shelves; raises IndexDown."""
+        home, kept = Shelf(tenant, "", "", 0).home, {shelf.name for shelf in shelves}
+        for lies_in, name in await self.names():
+            if lies_in == home and name not in kept:
+                await self._delete(_OWN_NAME.format(home=home, name=name))
         for shelf in tuple(self._known):
             if shelf.tenant == tenant and shelf not in shelves:
                 del self._known[shelf]
@@ -191,9 +197,5 @@ class ChromaServerIndex:
 _ASK_AGAIN = object()
 
 
-def _home(shelf: Shelf) -> str:
-    return f"toolyard-{shelf.home}-"
-
-
 def _name(shelf: Shelf) -> str:
-    return _home(shelf) + shelf.name
+    return _OWN_NAME.format(home=shelf.home, name=shelf.name)

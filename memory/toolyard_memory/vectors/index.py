@@ -47,9 +47,6 @@ class IndexDown(Exception):
 class VectorIndex(Protocol):
     """Where vectors lie that are too many to look at one by one. All of it raises IndexDown."""
 
-    alone: bool
-    """Whether nobody but this process puts anything there."""
-
     async def make(self, shelf: Shelf) -> None:
         """Make the shelf anew, empty, whatever there was."""
         ...
@@ -78,6 +75,10 @@ class VectorIndex(Protocol):
         """Return the ids of all vectors that lie there; raises ShelfLost."""
         ...
 
+    async def names(self) -> Collection[tuple[str, str]]:
+        """Return the home and the name of all shelves that lie there, of any tenant, known to SQL or not."""
+        ...
+
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove every byte of whatever else lies there for the tenant, also what a crash has left."""
         ...
@@ -89,8 +90,6 @@ class VectorIndex(Protocol):
 
 class MemoryIndex:
     """The index that keeps its vectors in this process and looks at every one; for tests, and to start from."""
-
-    alone = True
 
     def __init__(self) -> None:
         self._shelves: dict[Shelf, dict[bytes, bytes]] = {}
@@ -124,6 +123,10 @@ class MemoryIndex:
     async def ids(self, shelf: Shelf) -> list[bytes]:
         """Return all ids; raises ShelfLost."""
         return list(self._rows(shelf))
+
+    async def names(self) -> Collection[tuple[str, str]]:
+        """Return the home and the name of all shelves."""
+        return [(shelf.home, shelf.name) for shelf in self._shelves]
 
     async def keep_only(self, tenant: str, shelves: Collection[Shelf]) -> None:
         """Remove the tenant's other shelves."""

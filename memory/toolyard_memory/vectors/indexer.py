@@ -100,9 +100,7 @@ class Indexer:
         while True:
             self._woken.clear()
             try:
-                if not tidy:
-                    await self._tidy()
-                    tidy = True
+                tidy = tidy or await self._tidied()
                 while await self.follow():
                     pass
                 await self._shelves.put_down(older_than=TAIL_SECONDS)
@@ -213,12 +211,18 @@ class Indexer:
     def _lock(self, tenant: str) -> asyncio.Lock:
         return self._locks.setdefault(tenant, asyncio.Lock())
 
-    async def _tidy(self) -> None:
-        """Remove shelves of which SQL knows nothing: of a crash, or of an old copy of the folder that was put back."""
-        with contextlib.suppress(IndexDown):  # another process has the folder, and will have removed them
-            for tenant in await self._shelves.indexed():
+    async def _tidied(self) -> bool:
+        """Remove shelves of which SQL knows nothing, and return whether that could be done.
+
+        They are of a crash, of an embedder before this one, or of an old copy that was put back.
+        """
+        try:
+            for tenant in await self._shelves.untidy():
                 async with self._lock(tenant):
                     await self._shelves.tidy(tenant)
+        except IndexDown:
+            return False  # a server that is away, or another process that has the folder
+        return True
 
     async def _begin(self) -> None:
         """Have all embedded that only other embedders have, or nobody has followed; go on with what was begun."""

@@ -257,11 +257,22 @@ class Shelves:
         if self._index is not None:
             await self._index.keep_only(tenant, {shelf for _, shelf in shelves_of(await self.states(tenant), tenant)})
 
-    async def indexed(self) -> list[str]:
-        """Return the tenants for whom something may lie in an index that only this process puts anything in."""
-        if self._index is None or not self._index.alone:
+    async def untidy(self) -> list[str]:
+        """Return the tenants for whom something lies in the index that no state names; raises IndexDown.
+
+        Of tenants of whom SQL knows nothing there is none: what lies there may be that of another database.
+        """
+        if self._index is None:
             return []
-        return [row[0] for row in await self._database.scan(INDEXED)]
+        lying: dict[str, set[str]] = {}
+        for home, name in await self._index.names():
+            lying.setdefault(home, set()).add(name)
+        found: list[str] = []
+        for (tenant,) in await self._database.scan(INDEXED) if lying else ():
+            names = lying.get(Shelf(tenant, "", "", 0).home, set())
+            if names and names - {shelf.name for _, shelf in shelves_of(await self.states(tenant), tenant)}:
+                found.append(tenant)
+        return found
 
     async def large(self, tenant: str) -> dict[str, int]:
         """Return the owners of a tenant that are to have a shelf, with how many passages they have."""

@@ -18,9 +18,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def chroma_server(folder: Path) -> Iterator[str]:
-    """Run a server over `folder` and give its address."""
-    port = free_port()
+def chroma_server(folder: Path, port: int = 0) -> Iterator[str]:
+    """Run a server over `folder` and give its address; on a free port where none is given."""
+    port = port or free_port()
     program = Path(sys.executable).with_name("chroma")
     options = ("run", "--path", str(folder / "served"), "--host", "127.0.0.1", "--port", str(port))
     process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
