@@ -127,6 +127,25 @@ def test_documents_are_for_the_agents_that_are_named(shop: Path, handbook: Path)
     assert other.out.startswith(f"{handbook.name}/refunds.md: unchanged, now for cook\n")
 
 
+def test_a_document_for_an_agent_without_a_name_is_refused_and_not_for_everybody(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "salaries.md").write_text("What we pay.")
+    done = toolyard("knowledge", "add", str(tmp_path / "salaries.md"), "--agent", "", cwd=shop)
+    assert (done.code, done.out.splitlines()[1]) == (1, "1 refused.")
+    assert "name agents as in support" in done.out
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_left_out_in_silence(shop: Path, handbook: Path) -> None:
+    inner = os.open(handbook, os.O_RDONLY)
+    for _ in range(20):  # deeper than any path the system takes
+        os.mkdir("d" * 250, dir_fd=inner)
+        outer, inner = inner, os.open("d" * 250, os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    done = toolyard("knowledge", "add", str(handbook), cwd=shop)
+    assert (done.code, done.out) == (1, "")
+    assert "cannot be read: File name too long." in done.err
+
+
 def test_what_is_found_is_shown_with_its_place(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "zeppelin.pdf").write_bytes(pdf("Nothing here.", "The zeppelin is moored in the dock."))
     assert toolyard("knowledge", "add", str(tmp_path / "zeppelin.pdf"), cwd=shop).code == 0

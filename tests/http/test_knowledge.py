@@ -158,6 +158,7 @@ def test_an_agent_finds_what_its_globs_allow(author: Client) -> None:
     assert (granted.status, granted.body["outcome"]) == (200, "granted")
     assert granted.body["document"]["version"] == 1
     assert found(author, "refunds", "&agent=support-eu") == []
+    refused(put(author, "t.md", query="?agents="), 400, "agents")
 
 
 def test_who_searches_as_an_agent_finds_what_that_agent_grounds_on(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import click
@@ -61,7 +61,7 @@ def add(server: Connection, paths: tuple[Path, ...], agents: tuple[str, ...], un
     done: list[dict[str, Any]] = []
     with _telling(len(files), quiet=as_json) as tell:
         for file in files:
-            outcome = _sent(server, file, ",".join(agents) or None)
+            outcome = _sent(server, file, ",".join(agents) if agents else None)
             done.append({"name": clean(file.name), **outcome})
             tell(f"{one_line(file.name, _LONGEST)}: {_told(outcome)}")
     if as_json:
@@ -177,10 +177,14 @@ def _files(paths: Sequence[Path], under: PurePosixPath) -> tuple[list[File], int
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, but for hidden ones; links to folders are not followed."""
-    for root, folders, names in os.walk(folder):
+    """Yield the files below a folder, but for hidden ones; links to folders are not followed; raises Failed."""
+    for root, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise Failed(f"{clean(error.filename)} cannot be read: {error.strerror}.") from error
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

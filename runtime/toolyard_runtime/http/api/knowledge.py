@@ -96,7 +96,8 @@ async def list_documents(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def put_document(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Take the file that is the body; `agents` are globs over the agents that may recall it, separated by commas."""
     caller, query = caller_of(request), Query(request, "agents")
-    agents = (query.text("agents") or "").split(",") if query.text("agents") else ()
+    chosen = query.text("agents")
+    agents = () if chosen is None else chosen.split(",")  # an empty one is refused: it would mean everybody
     media_type = request.headers.get("content-type", "")
     data = await request.body()
     memory, services = memory_of(request), admin_of(request).services
