@@ -61,6 +61,20 @@ def test_a_folder_is_added_and_added_again(shop: Path, handbook: Path) -> None:
     assert "At your cost." in toolyard("knowledge", "show", f"{name}/refunds.md", cwd=shop).out
 
 
+def test_a_piece_of_a_former_version_is_shown_as_one(shop: Path, handbook: Path) -> None:
+    text = handbook / "refunds.md"
+    text.write_text(f"# Quinces\n\nQuinces are taken back within {len(handbook.name)} days.\n")
+    assert toolyard("knowledge", "add", str(text), cwd=shop).code == 0
+    found = toolyard("knowledge", "search", "quinces", "--json", cwd=shop)
+    piece = json.loads(found.out)["data"][0]["passage"]
+    assert "former" not in toolyard("memory", "show", piece, "--user", "ann", cwd=shop).out
+    text.write_text("# Quinces\n\nNobody takes quinces back.\n")
+    assert toolyard("knowledge", "add", str(text), cwd=shop).code == 0
+    shown = toolyard("memory", "show", piece, "--user", "ann", cwd=shop)
+    assert "Quinces are taken back" in shown.out, shown.err
+    assert "refunds.md v1 (a former version, until 2" in shown.out
+
+
 @pytest.mark.timeout(60)
 def test_what_leads_outside_of_a_folder_or_is_no_file_is_left_out(shop: Path, handbook: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.md").write_text("# Secret\n\nnobody is to know\n")

@@ -106,6 +106,44 @@ async def test_a_former_version_is_for_who_might_read_it_then_and_may_read_the_d
     assert texts(await asked(recall, "refunds", APRIL, kinds=("fact",))) == []
 
 
+async def shown(
+    world: World, piece: bytes, *, agent: str = "clerk", owner: Owner = ANN
+) -> tuple[str, int | None] | None:
+    """Return the words of a former piece, and until when they were the document's."""
+    documents = Documents(world.database, world.passages, uuid7)
+    found = await documents.former(Reader(owner, agent), piece)
+    assert found is None or found[0].source == found[1].document
+    return (found[0].text, found[1].retired_at) if found is not None else None
+
+
+async def test_a_former_piece_is_shown_with_when_it_ended_to_who_might_read_it_then_and_may_now(
+    world: World, recall: Recall
+) -> None:
+    await add(world, FIRST, APRIL, ("clerk", "lawyer"))
+    piece = (await asked(recall, "refunds paid", None)).hits[0].passage.id
+    assert await shown(world, piece) is None, "it is a passage, and no former one"
+    await add(world, SECOND, MAY, ("clerk", "cook"))
+    assert await shown(world, piece) == ("# Refunds\n\nPaid within 14 days.", MAY)
+    assert await shown(world, piece, agent="") == ("# Refunds\n\nPaid within 14 days.", MAY)
+    for agent in ("lawyer", "cook"):
+        assert await shown(world, piece, agent=agent) is None
+    assert await shown(world, piece, owner=Owner("other", "ann")) is None
+    assert await shown(world, uuid7()) is None
+    await remove(world, JUNE, erase=True)
+    assert await shown(world, piece) is None
+
+
+async def test_a_piece_of_a_removed_document_is_shown_as_of_the_last_version_that_had_it(
+    world: World, recall: Recall
+) -> None:
+    await add(world, FIRST, APRIL)
+    piece = (await asked(recall, "returns cost", None)).hits[0].passage.id
+    await add(world, SECOND, MAY)
+    assert await shown(world, piece) is None
+    await remove(world, JUNE)
+    assert await shown(world, piece) == ("# Returns\n\nAt our cost.", JUNE)
+
+
 async def test_what_was_said_and_what_documents_said_are_ranked_together(world: World, recall: Recall) -> None:
     await add(world, FIRST, APRIL)
     await add(world, SECOND, MAY)

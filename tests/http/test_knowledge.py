@@ -1,6 +1,7 @@
 """Documents over HTTP: added, changed, shown, searched, retired and erased, by whom, and on whose record."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -88,6 +89,31 @@ def test_a_frontend_sees_documents_only_as_an_agent_that_grounds_on_them(tmp_pat
         for path in (shown, f"{shown}?agent=nobody", f"/api/v1/memory/passages/{gossip}?agent=clerk"):
             assert ann.ask("GET", path).status == 404
         assert author.get(f"{shown}?end_user=ann")["document"] == "handbook/refunds.md"
+
+
+def test_what_came_to_mind_of_a_former_version_can_be_looked_up(tmp_path: Path) -> None:
+    clerk = 'instructions = "x"\n\n[memory]\nknowledge = ["handbook/*"]\n'
+    with serving(tmp_path, files={"agents/clerk.toml": clerk}) as served:
+        author = served.client("default", "author", "operator")
+        ann = served.client("default", "frontend").speaking_for("ann")
+        first = put(author, "handbook/a.md").body["document"]
+        changed = put(author, "handbook/a.md", EDITED).body["document"]
+        then = datetime.fromtimestamp(first["added_at"] / 1e6, UTC).isoformat().replace("+00:00", "Z")
+        hits = ann.get(f"/api/v1/memory/search?words=our+cost&agent=clerk&as_of={then}")["data"]
+        [former] = [hit["id"] for hit in hits if "our cost" in hit["text"]]
+        shown = ann.get(f"/api/v1/memory/passages/{former}?agent=clerk")
+        assert "our cost" in shown["text"]
+        assert (shown["document"], shown["version"], shown["trust"]) == ("handbook/a.md", 1, "page")
+        assert shown["retired_at"] == changed["added_at"]
+        assert author.get(f"/api/v1/memory/passages/{former}?end_user=ann")["version"] == 1
+        current = author.get("/api/v1/knowledge-search?words=cost")["data"][0]["passage"]
+        assert ann.get(f"/api/v1/memory/passages/{current}?agent=clerk")["retired_at"] is None
+        for refused in (f"{former}", f"{former}?agent=nobody", f"msg_{former.removeprefix('chunk_')}?agent=clerk"):
+            assert ann.ask("GET", f"/api/v1/memory/passages/{refused}").status == 404
+        stranger = served.client(served.tenant(), "operator")
+        assert stranger.ask("GET", f"/api/v1/memory/passages/{former}?end_user=ann").status == 404
+        author.ask("DELETE", "/api/v1/knowledge/handbook/a.md?erase=true")
+        assert author.ask("GET", f"/api/v1/memory/passages/{former}?end_user=ann").status == 404
 
 
 def test_the_same_file_again_changes_nothing(author: Client, auditor: Client) -> None:

@@ -155,6 +155,22 @@ class Documents:
                     found[id_] = Citation(*where)
         return found
 
+    async def former(self, reader: Reader, piece: bytes) -> tuple[Passage, Citation] | None:
+        """Return a piece that only retired versions have, and where it stood in the newest of them; None for no such.
+
+        The reader must have been allowed to recall that version, and be allowed to recall the document now.
+        """
+        cited = (await self.cited(reader, [piece])).get(piece)
+        latest = await self._latest(reader.owner.tenant, cited.name) if cited is not None else None
+        if cited is None or latest is None or not readable(msgspec.json.encode(latest.agents).decode(), reader):
+            return None
+        wanted = {"of_tenant": latest.tenant, "of_document": cited.document, "of_piece": piece}
+        for text, at, ordinal in await self._database.read(versions.FORMER, wanted):
+            ground = documents_of(latest.tenant)
+            found = Passage(piece, ground, "chunk", text, at, trust="page", position=ordinal, source=cited.document)
+            return found, cited
+        return None
+
     async def _put(self, tx: Transaction, version: Version, read: Read, before: Version | None) -> Added:
         """Write a version; pieces with the words of one of the version before keep its passage."""
         known: dict[str, list[Passage]] = {}

@@ -121,6 +121,22 @@ CITED = (
     .order_by(DOCUMENT.c.version)
 )
 
+FORMER = (
+    select(FORMER_PIECE.c.text, DOCUMENT.c.added_at, CHUNK.c.ordinal)
+    .select_from(
+        CHUNK.join(DOCUMENT, DOCUMENT.c.id == CHUNK.c.document).join(FORMER_PIECE, FORMER_PIECE.c.id == CHUNK.c.id)
+    )
+    .where(
+        CHUNK.c.id == bindparam("of_piece"),
+        CHUNK.c.document == _DOCUMENT,
+        DOCUMENT.c.tenant == _TENANT,
+        FORMER_PIECE.c.tenant == _TENANT,
+    )
+    .order_by(CHUNK.c.ordinal)
+    .limit(1)
+)
+"""The words of a piece that only retired versions have, in one of them."""
+
 ADD_VERSION = insert(DOCUMENT)
 ADD_PIECE = insert(CHUNK)
 KEEP_WORDS = insert(FORMER_PIECE)

@@ -27,6 +27,8 @@ def print_passage(passage: dict[str, Any]) -> None:
     click.echo(clean(passage["text"]))
     page = f", page {passage['page']}" if passage["page"] else ""
     where = f"{clean(passage['document'])} v{passage['version']}{page}" if passage["document"] else passage["kind"]
+    if passage["retired_at"] is not None:
+        where += f" (a former version, until {day_and_clock(passage['retired_at'])})"
     if passage["run"]:
         where = f"message {passage['item']} of {passage['run']}"
     click.echo(f"{where}; said by {clean(passage['said_by'] or passage['trust'])}, {day_and_clock(passage['at'])}")

@@ -100,7 +100,10 @@ class Found(Struct, frozen=True):
 
 
 class PassageObject(Struct, frozen=True):
-    """A text that can come to mind: a message names its run and ordinal, a piece its document and page, if any."""
+    """A text that can come to mind: a message names its run and ordinal, a piece its document and page, if any.
+
+    `retired_at` says until when a piece of a former version was what its document said; null is still.
+    """
 
     id: str
     kind: str
@@ -114,6 +117,7 @@ class PassageObject(Struct, frozen=True):
     document: str
     version: int | None
     page: int
+    retired_at: int | None = None
 
 
 def owner_of(request: Request[Any, Any, Any], named: str | None) -> Owner:
@@ -261,21 +265,26 @@ async def show_fact(request: Request[Any, Any, Any], fact: FromPath[str]) -> Res
 
 @get("/api/v1/memory/passages/{passage:str}", opt=LOOKERS, summary="Show a passage that came to mind")
 async def show_passage(request: Request[Any, Any, Any], passage: FromPath[str]) -> Response[bytes]:
-    """Return what an id of a run's journal stands for: a message, a piece of a document, a summary or a fact."""
+    """Return what an id of a run's journal stands for: a message, a piece of a document, a summary or a fact.
+
+    A piece that its document has no more is shown as what it said, with `retired_at`.
+    """
     query, memory = Query(request, "end_user", "agent"), memory_of(request)
     agent = query.text("agent") or ""
     documents = grounds_of(request, agent)
     reader = MemoryReader(owner_of(request, query.text("end_user")), agent, grounded=bool(documents))
     id_ = next((raw for raw in (read(kind, passage) for kind in PASSAGES) if raw is not None), None)
-    found = await memory.passages.load(reader, [id_]) if id_ is not None else {}
-    if id_ is None or id_ not in found or not passage.startswith(PREFIX[found[id_].kind]):
-        raise not_found("passage", passage)
+    found = (await memory.passages.load(reader, [id_])).get(id_) if id_ is not None else None
     piece = None
-    if found[id_].kind == "chunk":
+    if id_ is not None and found is not None and found.kind == "chunk":
         piece = (await memory.documents.cited(reader, [id_])).get(id_)
-        if piece is None or not any(fnmatchcase(piece.name, glob) for glob in documents):
-            raise not_found("passage", passage)
-    return answer(_passage(found[id_], piece))
+    elif id_ is not None and found is None:
+        found, piece = await memory.documents.former(reader, id_) or (None, None)
+    if found is None or not passage.startswith(PREFIX[found.kind]):
+        raise not_found("passage", passage)
+    if found.kind == "chunk" and (piece is None or not any(fnmatchcase(piece.name, glob) for glob in documents)):
+        raise not_found("passage", passage)
+    return answer(_passage(found, piece))
 
 
 @get("/api/v1/memory/timeline", opt=LOOKERS, summary="Show what was believed, and when")
@@ -317,6 +326,7 @@ def _passage(passage: Passage, piece: "Citation | None") -> PassageObject:
         document=piece.name if piece is not None else "",
         version=piece.version if piece is not None else None,
         page=piece.page if piece is not None else 0,
+        retired_at=piece.retired_at if piece is not None else None,
     )
 
 
